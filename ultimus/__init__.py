@@ -1,0 +1,42 @@
+"""Ultimus: a tiny network whose images attend to each other, to train, watch and question.
+
+The names below are the core, usable in a notebook; nothing here needs Streamlit.
+"""
+
+import os
+
+# On a busy machine, threads that spin while they wait for each other starve everything else, each
+# other too: measured 60 times slower steps. Has to be set before torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+__version__ = "0.1.0"
+
+from .checkpoint import load, save
+from .data import Dataset, augment, open_dataset, preprocess
+from .errors import UserError
+from .model import Trace, Transformer, Ultimus, attention, entropy
+from .recipe import PRESETS, Recipe
+from .run import Run
+from .summary import summary
+from .train import evaluate, train
+
+__all__ = [
+    "PRESETS",
+    "Dataset",
+    "Recipe",
+    "Run",
+    "Trace",
+    "Transformer",
+    "Ultimus",
+    "UserError",
+    "attention",
+    "augment",
+    "entropy",
+    "evaluate",
+    "load",
+    "open_dataset",
+    "preprocess",
+    "save",
+    "summary",
+    "train",
+]

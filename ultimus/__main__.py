@@ -1,0 +1,193 @@
+"""The command line: python -m ultimus train | evaluate | data."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from . import checkpoint
+from .data import open_dataset
+from .errors import UserError
+from .model import Transformer
+from .recipe import PRESETS, Recipe
+from .run import Run
+from .train import Progress, evaluate
+from .worker import work
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, or 2 with one sentence for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except UserError as error:
+        print(f"ultimus: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ultimus", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train a network without a browser"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
+    _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_train)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with a stopped or interrupted run")
+    recipe = parser.add_argument_group("recipe", "what is not given is taken from the preset")
+    recipe.add_argument("--preset", default="steady", help=" or ".join(sorted(PRESETS)))
+    for name, field in Recipe.model_fields.items():
+        if name != "preset":
+            flag = f"--{name.replace('_', '-')}"
+            recipe.add_argument(flag, default=argparse.SUPPRESS, help=field.description)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_evaluate)
+    parser.add_argument("what", metavar="RUN_OR_CHECKPOINT", help="a run, or a file of weights")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--data", help="shapes, cifar10 or a folder; the run's own by default")
+    parser.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_data)
+    parser.add_argument("source", help="shapes, cifar10 (downloads 170 MB) or a folder")
+    parser.add_argument("--progress", action="store_true", help="print the fraction done by lines")
+
+
+def _train(options: argparse.Namespace) -> int:
+    run = _resumed(options) if options.resume else Run.create(options.runs, _recipe(options))
+    for stop in (signal.SIGINT, signal.SIGTERM):  # ends after the step, with everything kept
+        signal.signal(stop, lambda *_: run.ask("stop"))
+    _open(run.recipe.data)
+    print(f"run {run.folder}")
+    with _Bar() as bar:
+        status = work(run, bar.watch)
+    if status.state in ("failed", "interrupted"):
+        raise UserError(status.reason)
+    if status.state == "stopped":
+        print(f"stopped at step {status.step:,}; go on with --resume {run.id}")
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    given = {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
+    return Recipe.of(**{name: _value(text) for name, text in given.items()})
+
+
+def _value(text: str) -> str | None:
+    return None if text.lower() in ("none", "off") else text
+
+
+def _resumed(options: argparse.Namespace) -> Run:
+    run = _find(options.resume, options.runs)
+    if run.status().state == "done":
+        raise UserError(f"The run {run.id} is done: there is nothing left to train.")
+    return run
+
+
+def _find(name: str, runs: Path) -> Run:
+    """A run by its id, or by the path of its folder."""
+    folder = Path(name)
+    return Run.find(folder.name, folder.parent) if folder.is_dir() else Run.find(name, runs)
+
+
+class _Bar:
+    """A progress bar over the steps, and a line for each epoch with the seed log's fields."""
+
+    def __enter__(self) -> "_Bar":
+        self._bar = tqdm(unit="step", dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def watch(self, progress: Progress) -> None:
+        self._bar.total = progress.training.total
+        self._bar.update(progress.step - self._bar.n)
+        if result := progress.epoch_result:
+            self._bar.write(
+                f"epoch {result.epoch:>3}  loss {result.loss:.3f}  "
+                f"accuracy {result.train_accuracy:.2%} (train)  "
+                f"{result.test.accuracy:.2%} (test, groups of {result.test.group})  "
+                f"lr {progress.lr:.6g}"
+            )
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    model, source = _model_and_data(options)
+    dataset = _open(source)
+    if model.classes != len(dataset.classes):
+        raise UserError(
+            f"The network tells {model.classes} classes apart, but {dataset.name} has "
+            f"{len(dataset.classes)}: give the data it was trained on."
+        )
+    if not 1 <= options.group <= len(dataset.test):
+        raise UserError(
+            f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
+            "test images."
+        )
+    result = evaluate(model, dataset.test, options.group)
+    answer = {
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "group": result.group,
+        "images": result.images,
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "data": dataset.name,
+    }
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        print(
+            f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
+            f"in groups of {result.group}; loss {result.loss:.4f}"
+        )
+    return 0
+
+
+def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
+    if Path(options.what).is_file():
+        return checkpoint.load(Path(options.what)), options.data or "shapes"
+    run = _find(options.what, options.runs)
+    if not run.snapshots:
+        raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
+    model = checkpoint.load(run.snapshot(run.snapshots[-1]))
+    return model, options.data or run.recipe.data
+
+
+def _data(options: argparse.Namespace) -> int:
+    if options.progress:
+        dataset = open_dataset(options.source, lambda done: print(done, flush=True))
+    else:
+        dataset = _open(options.source)
+    print(
+        f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} to "
+        f"test on, {len(dataset.classes)} classes ({', '.join(dataset.classes)})"
+    )
+    return 0
+
+
+def _open(source: str):
+    """Open a data set; show how its decoding goes, should that be needed."""
+    with tqdm(
+        total=1, desc="decoding", delay=1, bar_format="{desc} {percentage:3.0f}%|{bar}|"
+    ) as bar:
+        return open_dataset(source, lambda done: bar.update(done - bar.n))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""A data set in memory, and the way from its bytes to the network's input.
+
+Images stay uint8 (N, 3, 32, 32) until a batch is taken from them. A source is decoded once; its
+copy on disk is memory-mapped, so that opening it is immediate and processes share its pages.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import sources
+from .errors import UserError
+from .recipe import Recipe
+
+CUTOUT_FILL = 127
+PARTS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, 3, 32, 32) uint8 and their labels (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A decoded source: what is trained on, what is tested on, and what the classes are called.
+
+    Attributes:
+        name: how a person calls it, e.g. "CIFAR-10 (JPEG copy)".
+        source: what `open_dataset` was given.
+        classes: class names; a label is an index into them.
+        train: the images to train on.
+        test: the images to measure on.
+        fingerprint: a hash of all images, labels and class names.
+    """
+
+    name: str
+    source: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    fingerprint: str
+
+
+def home() -> Path:
+    """Where downloads and decoded copies live: ULTIMUS_HOME, or ~/.cache/ultimus."""
+    return Path(os.environ.get("ULTIMUS_HOME") or Path.home() / ".cache" / "ultimus")
+
+
+def download_folder() -> Path:
+    """Where CIFAR-10 is downloaded to, and found later."""
+    return home() / "cifar10"
+
+
+def is_ready(source: str) -> bool:
+    """Whether `open_dataset(source)` is immediate.
+
+    Raises:
+        UserError: the source is a folder that does not exist.
+    """
+    return (_copy_of(source) / "dataset.json").is_file()
+
+
+def open_dataset(source: str, progress: sources.Progress = lambda done: None) -> Dataset:
+    """Open a source; the first time decodes it (downloads it, for "cifar10").
+
+    Args:
+        source: "shapes", "cifar10", or a folder of parquet files or class folders.
+        progress: told the fraction of the decoding that is done, 0...1.
+
+    Raises:
+        UserError: the source is missing, damaged or mislabelled, or its copy cannot be kept.
+    """
+    copy = _copy_of(source)
+    try:
+        return _map(copy, source)
+    except (OSError, ValueError, KeyError):
+        shutil.rmtree(copy, ignore_errors=True)  # absent, or damaged: made anew
+    _keep(sources.read(source, download_folder(), progress), copy)
+    return _map(copy, source)
+
+
+def _copy_of(source: str) -> Path:
+    return home() / "decoded" / sources.signature(source)
+
+
+def _map(copy: Path, source: str) -> Dataset:
+    """Open a decoded copy without reading it."""
+    about = json.loads((copy / "dataset.json").read_text())
+    # "c": pages are shared with every other process until one is written to, which none does
+    train_images, train_labels, test_images, test_labels = (
+        torch.from_numpy(np.load(copy / f"{part}.npy", mmap_mode="c")) for part in PARTS
+    )
+    return Dataset(
+        name=about["name"],
+        source=source,
+        classes=tuple(about["classes"]),
+        train=Split(train_images, train_labels),
+        test=Split(test_images, test_labels),
+        fingerprint=about["fingerprint"],
+    )
+
+
+def _keep(arrays: sources.Arrays, copy: Path) -> None:
+    """Write a decoded copy; it appears whole or not at all."""
+    about = {
+        "name": arrays.name,
+        "classes": arrays.classes,
+        "fingerprint": _fingerprint(arrays),
+    }
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=copy.parent, ignore_cleanup_errors=True) as scratch:
+            for part in PARTS:
+                np.save(Path(scratch) / f"{part}.npy", getattr(arrays, part))
+            (Path(scratch) / "dataset.json").write_text(json.dumps(about))
+            Path(scratch).chmod(0o755)
+            if not copy.exists():  # another process may have been faster
+                os.rename(scratch, copy)
+    except OSError as error:
+        raise UserError(
+            f"The decoded data cannot be kept in {home()} ({error.strerror}): free some space, or "
+            "set ULTIMUS_HOME to a folder that can be written to."
+        ) from error
+
+
+def _fingerprint(arrays: sources.Arrays) -> str:
+    digest = hashlib.blake2b(json.dumps(arrays.classes).encode(), digest_size=16)
+    for part in PARTS:
+        digest.update(np.ascontiguousarray(getattr(arrays, part)).data)
+    return digest.hexdigest()
+
+
+def preprocess(images: Tensor) -> Tensor:
+    """Images uint8 (..., 3, 32, 32) to the network's input in -1...1.
+
+    The one way in, for training, evaluation and uploads: (x / 255 - mean) / std with mean and
+    std 0.5, as the seed scales.
+    """
+    return images.float().div_(127.5).sub_(1)
+
+
+def augment(images: Tensor, flipped: Tensor, holes: Tensor) -> Tensor:
+    """Mirror and cut out, all images of a batch at once.
+
+    Args:
+        images: (N, 3, 32, 32) uint8.
+        flipped: (N,) bool, which images are mirrored.
+        holes: (N, 4) top, bottom, left, right of the grey square; an empty one cuts nothing.
+    """
+    images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
+    top, bottom, left, right = holes.T[..., None]  # each (N, 1)
+    place = torch.arange(images.shape[-1], device=images.device)
+    rows = (place >= top) & (place < bottom)  # (N, 32)
+    columns = (place >= left) & (place < right)  # (N, 32)
+    return images.masked_fill_((rows[:, :, None] & columns[:, None, :])[:, None], CUTOUT_FILL)
+
+
+class Epoch:
+    """One epoch's order and augmentation, drawn at once from the recipe's seed and its number.
+
+    No random state is carried from step to step, so a run resumes at any step by its number.
+    """
+
+    def __init__(self, recipe: Recipe, split: Split, number: int):
+        draw = np.random.default_rng((recipe.seed, number))
+        count = len(split)
+        self.split = split
+        self.recipe = recipe
+        self.order = torch.from_numpy(draw.permutation(count))
+        self.flipped = torch.from_numpy(draw.random(count) < recipe.flip)
+        self.holes = torch.from_numpy(_holes(draw, recipe, count))
+
+    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """The index-th batch: input (N, 3, 32, 32), labels (N,)."""
+        here = slice(index * self.recipe.batch, (index + 1) * self.recipe.batch)
+        chosen = self.order[here]
+        images = augment(self.split.images[chosen], self.flipped[here], self.holes[here])
+        return preprocess(images), self.split.labels[chosen]
+
+
+def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:
+    """(N, 4) squares centred on any pixel, so that some reach over the border, as the seed's do."""
+    side = recipe.cutout * (draw.random(count) < recipe.cutout_chance)  # (N,)
+    begin = draw.integers(0, 32, (2, count)) - recipe.cutout // 2
+    top, left = begin
+    return np.stack([top, top + side, left, left + side], axis=1)

@@ -1,0 +1,238 @@
+"""Where runs wait their turn and are trained: Dask, on this machine or on a cluster.
+
+Whoever starts a run only writes its folder and submits it; a worker process trains it. Pages
+follow the folder, so nothing here is needed to watch a run.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from distributed import Client, Future, SubprocessCluster, fire_and_forget
+
+from . import __version__
+from .data import download_folder
+from .errors import UserError
+from .recipe import Recipe
+from .run import LIVE, RESUMABLE, Request, Run, Status
+from .sources import CIFAR10_BYTES
+from .worker import work
+
+PACKAGE = Path(__file__).parent
+TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
+
+
+class Lab:
+    """A queue of runs and the workers that train them.
+
+    Args:
+        runs: the folder that holds all runs; the workers see it under the same path.
+        address: of a Dask scheduler, e.g. tcp://host:8786; none starts one on this machine.
+
+    Raises:
+        UserError: there is no scheduler at the address.
+    """
+
+    def __init__(self, runs: Path, address: str = ""):
+        self.runs = runs.resolve()
+        self._futures: dict[str, Future] = {}
+        self._threads = None if address else _cores() // _workers()
+        self._cluster = None if address else _local_cluster()
+        try:
+            self._client = Client(address or self._cluster, set_as_default=False, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"There is no Dask scheduler at {address}: start it, or unset ULTIMUS_SCHEDULER to "
+                "train on this machine."
+            ) from error
+
+    def close(self) -> None:
+        self._client.close()
+        if self._cluster:
+            self._cluster.close()
+
+    def start(self, recipe: Recipe, paused: bool = False, **about: str) -> Run:
+        """Put a new run into the queue.
+
+        Args:
+            recipe: what to do.
+            paused: stand still before the first step.
+            about: what else recipe.json should say.
+
+        Raises:
+            UserError: the runs folder cannot be written.
+        """
+        run = Run.create(self.runs, recipe, version=__version__, **about)
+        if paused:
+            run.ask("pause")
+        self._submit(run)
+        return run
+
+    def ask(self, run: Run, request: Request) -> None:
+        """Ask something of a run; if no worker has it, see to it that one takes it."""
+        state = self.status(run).state
+        if request == "stop" and not run.is_held():
+            self._withdraw(run)
+        elif request in ("step", "resume") and state in RESUMABLE:
+            run.take_request()  # what is left of its former life
+            if request == "step":
+                run.ask("step")
+            self._submit(run)
+        else:
+            run.ask(request)
+            self.tend(run)
+
+    def tend(self, run: Run) -> None:
+        """Give a paused run that is asked to go on a worker again, if it has lost its own."""
+        parked = run.status().state == "paused" and not run.is_held()
+        if parked and run.has_request():
+            self._submit(run)
+
+    def status(self, run: Run) -> Status:
+        """How a run stands, as its folder and its place in the queue tell together."""
+        status = run.status()
+        if problem := self._problem(run):
+            return replace(status, state="interrupted", reason=problem)
+        if status.state == "queued" and not run.is_held() and self.place(run) is None:
+            again = run.status()  # it may have begun between the two looks
+            if again.state == "queued":
+                reason = "The app was closed before this run's turn came."
+                return replace(again, state="interrupted", reason=reason)
+            return again
+        return status
+
+    def place(self, run: Run) -> int | None:
+        """How many runs wait before this one; None where it is not in the queue."""
+        # a lambda travels by its code: the scheduler need not be able to import this package
+        tasks = self._client.run_on_scheduler(
+            lambda dask_scheduler: [
+                str(key)
+                for key, task in sorted(
+                    dask_scheduler.tasks.items(), key=lambda item: item[1].priority or ()
+                )
+                if task.state not in ("memory", "erred", "released", "forgotten")
+            ]
+        )
+        unfinished = [key.removeprefix(TASK) for key in tasks if key.startswith(TASK)]
+        unfinished = [key.rsplit("/", 1)[0] for key in unfinished]
+        if run.id not in unfinished:
+            return None
+        return sum(self._waits(other) for other in unfinished[: unfinished.index(run.id)])
+
+    def _waits(self, run_id: str) -> bool:
+        try:
+            return Run(self.runs / run_id).status().state == "queued"
+        except UserError:
+            return False
+
+    def _submit(self, run: Run) -> None:
+        run.set_status(replace(run.status(), state="queued", reason=""))
+        key = f"{TASK}{run.id}/{len(self._futures)}"  # Dask would take an equal key as done
+        future = self._client.submit(_train, str(run.folder), self._threads, key=key, pure=False)
+        fire_and_forget(future)  # a cluster goes on when this app is closed
+        self._futures[run.id] = future
+
+    def _withdraw(self, run: Run) -> None:
+        if future := self._futures.get(run.id):
+            future.cancel(force=True)
+        if run.status().state in LIVE:
+            run.set_status(replace(run.status(), state="stopped"))
+
+    def _problem(self, run: Run) -> str:
+        """Why the last attempt to train this run broke down, where its folder could not say."""
+        future = self._futures.get(run.id)
+        if future is None or future.status != "error":
+            return ""
+        error = future.exception()
+        if isinstance(error, UserError):
+            return str(error)
+        return "The process that trained it ended unexpectedly."
+
+
+def _train(folder: str, threads: int | None) -> None:
+    """What a worker does with a run."""
+    run = Run(Path(folder))
+    if run.status().state != "queued":
+        return  # Dask tries again after a worker's death; whether to go on is the person's choice
+    if threads:
+        torch.set_num_threads(threads)
+    work(run)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _workers() -> int:
+    """Two cores a run: measured as the best for one run, and two runs then share nothing."""
+    return max(1, _cores() // 2)
+
+
+def _local_cluster() -> SubprocessCluster:
+    # the workers start elsewhere than in this folder, and find the package all the same
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return SubprocessCluster(
+        n_workers=_workers(),
+        threads_per_worker=1,  # one run at a time in each
+        dashboard_address=None,
+        worker_kwargs={
+            "preload": ["ultimus.worker"],  # imports torch before the first click on Start
+            "memory_limit": 0,  # memory-mapped data counts as used; do not kill workers for it
+            "local_directory": tempfile.gettempdir(),
+        },
+    )
+
+
+class Preparation:
+    """A data source being fetched and decoded, in a process of its own.
+
+    Args:
+        source: what `data.open_dataset` takes.
+    """
+
+    def __init__(self, source: str):
+        self.source = source
+        self._output = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ultimus", "data", source, "--progress"],
+            stdout=self._output,
+            stderr=self._errors,
+            cwd=PACKAGE.parent,
+        )
+
+    @property
+    def done(self) -> float:
+        """The fraction that is done; 1 when the process has ended."""
+        if self._process.poll() is not None:
+            return 1.0
+        if self.source == "cifar10":
+            return self._downloaded()
+        lines = _text(self._output).splitlines()
+        return float(lines[-1]) if lines else 0.0
+
+    @property
+    def problem(self) -> str:
+        """Why it failed, in a sentence; empty if it did not."""
+        if not self._process.poll():
+            return ""
+        lines = _text(self._errors).strip().splitlines() or ["it ended unexpectedly"]
+        return lines[-1].removeprefix("ultimus: ")
+
+    def cancel(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _downloaded(self) -> float:
+        archive = download_folder() / "cifar-10-python.tar.gz"
+        return min(archive.stat().st_size / CIFAR10_BYTES, 0.99) if archive.exists() else 0.0
+
+
+def _text(file) -> str:
+    file.seek(0)
+    return file.read()

@@ -1,0 +1,332 @@
+"""A run is a folder. Training writes it; every page reads it.
+
+    recipe.json                 what was asked, and what it ran with
+    status.json                 how it stands
+    metrics.jsonl               a line per report
+    weights/<step>.safetensors  snapshots
+    live.safetensors            the weights of this moment
+    resume.pt                   what the next step depends on
+    request                     what a page asks of the worker
+    lock                        held by the worker while it lives
+
+A reader never blocks the writer and never sees half a file.
+"""
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from .errors import UserError
+from .files import storage_problem, write_atomically
+from .recipe import Recipe
+
+State = Literal["queued", "running", "paused", "done", "stopped", "failed", "interrupted"]
+Request = Literal["pause", "step", "resume", "stop"]
+
+LIVE: tuple[State, ...] = ("queued", "running", "paused")
+RESUMABLE: tuple[State, ...] = ("stopped", "interrupted")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        state: "interrupted" where the worker died.
+        reason: why it failed or was interrupted, in a sentence.
+        step: steps made.
+        total: steps planned; 0 before it has started.
+        epoch: epochs made.
+        images_per_second: training speed of late.
+        seconds: time spent in training.
+        doing: what it does besides training, e.g. "decoding the data".
+    """
+
+    state: State
+    reason: str = ""
+    step: int = 0
+    total: int = 0
+    epoch: float = 0.0
+    images_per_second: float = 0.0
+    seconds: float = 0.0
+    doing: str = ""
+
+
+class Run:
+    """A run's folder, to read and to write.
+
+    Args:
+        folder: an existing run folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.id = folder.name
+
+    @classmethod
+    def create(cls, runs: Path, recipe: Recipe, **about: Any) -> "Run":
+        """Make a new run folder, queued.
+
+        Args:
+            runs: the folder that holds all runs.
+            recipe: what to do.
+            about: what else recipe.json should say.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        name = re.sub(r"[^a-z0-9]+", "-", recipe.preset.lower()).strip("-") or "run"
+        run = cls(runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}")
+        try:
+            (run.folder / "weights").mkdir(parents=True)
+            run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})
+            run.set_status(Status("queued"))
+        except OSError as error:
+            shutil.rmtree(run.folder, ignore_errors=True)
+            raise storage_problem(error, runs) from error
+        return run
+
+    @classmethod
+    def find(cls, run_id: str, *places: Path) -> "Run":
+        """The run of that name in one of the places.
+
+        Raises:
+            UserError: there is none.
+        """
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):  # a name, never a path
+            for place in places:
+                if (place / run_id / "recipe.json").is_file():
+                    return cls(place / run_id)
+        raise UserError(
+            f"There is no run {run_id[:80]!r} here: check the link, or choose one from the list."
+        )
+
+    @classmethod
+    def all(cls, runs: Path) -> list["Run"]:
+        """Every run in a folder, newest first."""
+        return [cls(file.parent) for file in sorted(runs.glob("*/recipe.json"), reverse=True)]
+
+    # What was asked ------------------------------------------------------------------------
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """recipe.json.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        about = self._read_json("recipe.json")
+        if "recipe" not in about:
+            raise self._damaged("recipe.json", "it holds no recipe")
+        return about
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe.parse(self.about["recipe"])
+
+    def ran_with(self, **about: Any) -> None:
+        """Add to recipe.json what the run turned out to run with."""
+        self._write_json("recipe.json", {**self.about, **about})
+
+    # How it stands -------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """How the run stands; a running one that no worker holds was interrupted.
+
+        Raises:
+            UserError: status.json is damaged.
+        """
+        values = self._read_json("status.json")
+        try:
+            status = Status(**values)
+            if status.state not in get_args(State):
+                raise ValueError(f"{status.state!r} is no state")
+        except (TypeError, ValueError) as error:
+            raise self._damaged("status.json", str(error)) from error
+        if status.state == "running" and not self.is_held():
+            again = self._read_json("status.json")  # it may have ended between the two looks
+            if again["state"] == "running":
+                reason = "The process that trained it ended unexpectedly."
+                return Status(**{**again, "state": "interrupted", "reason": reason})
+            return Status(**again)
+        return status
+
+    def set_status(self, status: Status) -> None:
+        self._write_json("status.json", asdict(status))
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the one process that trains this run; the system lets go when the process ends.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        with open(self.folder / "lock", "w") as lock:
+            if not _lock(lock, fcntl.LOCK_EX, patience=2):
+                raise UserError(f"The run {self.id} is already being trained.")
+            yield
+
+    def is_held(self) -> bool:
+        """Whether a living process trains this run."""
+        try:
+            with open(self.folder / "lock") as lock:
+                return not _lock(lock, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
+
+    # What it is asked to do ----------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the worker.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        try:
+            write_atomically(self.folder / "request", request.encode())
+        except OSError as error:
+            raise storage_problem(error, self.folder) from error
+
+    def take_request(self) -> str:
+        """The request that waits, removed; empty if there is none."""
+        taken = self.folder / "request.taken"
+        try:
+            os.replace(self.folder / "request", taken)  # at once, so that none is lost
+            return taken.read_text()
+        except FileNotFoundError:
+            return ""
+
+    def has_request(self) -> bool:
+        return (self.folder / "request").exists()
+
+    # What it has measured and kept ---------------------------------------------------------
+
+    def report(self, row: dict[str, Any]) -> None:
+        """Append a line to the metrics."""
+        line = json.dumps(row, allow_nan=False) + "\n"
+        with open(self.folder / "metrics.jsonl", "a") as file:
+            file.write(line)
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was reported after a step, which a resumed run reports again."""
+        metrics = Metrics(self)
+        metrics.read()
+        kept = [json.dumps(row) + "\n" for row in metrics.rows if row["step"] <= step]
+        write_atomically(self.folder / "metrics.jsonl", "".join(kept).encode())
+
+    def snapshot(self, step: int) -> Path:
+        """Where the weights of a step are kept."""
+        return self.folder / "weights" / f"{step}.safetensors"
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """The steps whose weights are kept, in order."""
+        names = (path.stem for path in (self.folder / "weights").glob("*.safetensors"))
+        return tuple(sorted(int(name) for name in names if name.isdecimal()))
+
+    @property
+    def live_weights(self) -> Path:
+        return self.folder / "live.safetensors"
+
+    @property
+    def resume_file(self) -> Path:
+        return self.folder / "resume.pt"
+
+    # Files ---------------------------------------------------------------------------------
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            content = json.loads((self.folder / name).read_bytes())
+        except FileNotFoundError as error:
+            raise self._damaged(name, "it is missing") from error
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, str(error)) from error
+        if not isinstance(content, dict):
+            raise self._damaged(name, "it is not an object")
+        return content
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
+
+    def _damaged(self, name: str, why: str) -> UserError:
+        return UserError(
+            f"The run {self.id} is damaged: {name} cannot be used ({why}). Restore the file, or "
+            "delete the run's folder."
+        )
+
+
+class Metrics:
+    """A run's metrics, read on from where the last read ended.
+
+    Attributes:
+        rows: the lines read so far, as dictionaries.
+        unreadable: how many lines were no valid JSON object with a step, and were left out.
+    """
+
+    def __init__(self, run: Run):
+        self._path = run.folder / "metrics.jsonl"
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.unreadable = 0
+        self._offset = 0
+        self._file = None
+
+    def read(self) -> "Metrics":
+        """Take in the whole lines that were added since."""
+        try:
+            with open(self._path, "rb") as file:
+                stat = os.fstat(file.fileno())
+                if stat.st_ino != self._file or stat.st_size < self._offset:  # it was replaced
+                    self._start_over()
+                    self._file = stat.st_ino
+                file.seek(self._offset)
+                added = file.read()
+        except FileNotFoundError:
+            return self
+        whole = added[: added.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            self._take(line)
+        return self
+
+    def _take(self, line: bytes) -> None:
+        try:
+            row = json.loads(line)
+            if not isinstance(row["step"], int):
+                raise TypeError
+            self.rows.append(row)
+        except (ValueError, TypeError, KeyError):
+            self.unreadable += 1
+
+    def column(self, name: str) -> np.ndarray:
+        """One number of every row, (rows,) float64; NaN where a row does not have it."""
+        values = (row.get(name) for row in self.rows)
+        return np.array(
+            [np.nan if not isinstance(v, int | float) else v for v in values], dtype=np.float64
+        )
+
+
+def _lock(file, kind: int, patience: float = 0) -> bool:
+    """Lock a file without waiting longer than `patience` seconds; whether it succeeded."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.01)

@@ -1,0 +1,284 @@
+"""Training: a recipe and a data set in, progress out, one step at a time.
+
+`train` is a generator. To pause is not to ask for the next step; to step by one batch is to ask
+once; to stop is to close it; to resume is to start it from a saved state.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .data import Dataset, Epoch, Split, preprocess
+from .errors import UserError
+from .model import Transformer
+from .recipe import Recipe
+
+EVALUATION_BATCH = 512  # images per forward; larger ones fall out of the processor's cache
+
+
+class DivergedError(UserError):
+    """The loss or the gradient is no longer a finite number; the weights before it are kept."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured on a split.
+
+    Attributes:
+        accuracy: share of the images whose most probable class is right, 0...1.
+        loss: mean cross-entropy, in nats.
+        group: images per attention group.
+        images: how many were measured; each counts once.
+    """
+
+    accuracy: float
+    loss: float
+    group: int
+    images: int
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """An epoch's means over the steps that trained it, and the test after it."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test: Evaluation
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step that was made (step 0: none yet).
+
+    Attributes:
+        step: how many steps have been made.
+        epoch: the same in epochs.
+        loss: mean cross-entropy of the step's batch before its update, in nats; NaN at step 0.
+        correct: how many images of the batch were classified rightly before the update.
+        lr: the learning rate of the step.
+        grad_norm: length of the gradient, before clipping.
+        epoch_result: where the step ends an epoch or the run.
+        training: the live state, with the model.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    correct: int
+    lr: float
+    grad_norm: float
+    epoch_result: EpochResult | None
+    training: "Training"
+
+
+def train(recipe: Recipe, dataset: Dataset, state: dict | None = None) -> Iterator[Progress]:
+    """Train a network, yielding before the first step and after each one.
+
+    Args:
+        recipe: what to do.
+        dataset: what to train and test on.
+        state: what `Training.state` returned, to go on from there with bit-identical results
+            (same machine, same number of threads).
+
+    Raises:
+        DivergedError: the loss or gradient is not finite; the model keeps the weights before it.
+        UserError: the data is too small for the recipe.
+    """
+    training = Training(recipe, dataset)
+    if state:
+        training.restore(state)
+    yield training.progress()
+    while not training.finished:
+        yield training.advance()
+
+
+class Training:
+    """A model in training: its weights, its optimizer and its place in the data.
+
+    Attributes:
+        model: the network.
+        step: steps made.
+        total: steps planned.
+        seconds: time spent in steps, over all resumptions.
+    """
+
+    def __init__(self, recipe: Recipe, dataset: Dataset):
+        self.recipe = recipe
+        self.dataset = dataset
+        self.per_epoch = recipe.steps_per_epoch(len(dataset.train))
+        self.total = recipe.total_steps(len(dataset.train))
+        self.model = _initial_model(recipe, len(dataset.classes))
+        self.optimizer = _optimizer(recipe, self.model)
+        self.step = 0
+        self.seconds = 0.0
+        self._epoch: Epoch | None = None
+        self._epoch_number = -1
+        self._epoch_loss = 0.0
+        self._epoch_correct = 0
+
+    @property
+    def finished(self) -> bool:
+        limit = self.recipe.max_seconds
+        return self.step >= self.total or (limit is not None and self.seconds >= limit)
+
+    def advance(self) -> Progress:
+        """Make one step."""
+        begin = time.perf_counter()
+        inputs, labels = self._next_batch()
+        lr = self._set_rates()
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self.model(inputs, self.recipe.group)
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+        grad_norm = self._clip()
+        self._check_finite(loss.item(), grad_norm, lr)
+        self.optimizer.step()
+        correct = int((logits.argmax(dim=1) == labels).sum())
+        self.step += 1
+        self._epoch_loss += loss.item()
+        self._epoch_correct += correct
+        self.seconds += time.perf_counter() - begin
+        return self.progress(loss.item(), correct, lr, grad_norm)
+
+    def progress(
+        self, loss: float = math.nan, correct: int = 0, lr: float = 0.0, grad_norm: float = 0.0
+    ) -> Progress:
+        ends_epoch = self.step > 0 and (self.step % self.per_epoch == 0 or self.finished)
+        result = self._end_epoch() if ends_epoch and not math.isnan(loss) else None
+        epoch = self.step / self.per_epoch
+        return Progress(self.step, epoch, loss, correct, lr, grad_norm, result, self)
+
+    def state(self) -> dict:
+        """Everything that the next step depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "epoch_loss": self._epoch_loss,
+            "epoch_correct": self._epoch_correct,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go back to where `state` was taken.
+
+        Raises:
+            UserError: it does not belong to this recipe and data.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["seconds"]
+            self._epoch_loss = state["epoch_loss"]
+            self._epoch_correct = state["epoch_correct"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                "The saved state does not fit this run's recipe: rewind the run instead."
+            ) from error
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        number, index = divmod(self.step, self.per_epoch)
+        if number != self._epoch_number:
+            self._epoch = Epoch(self.recipe, self.dataset.train, number)
+            self._epoch_number = number
+        return self._epoch.batch(index)
+
+    def _set_rates(self) -> float:
+        lr = self.recipe.rate(self.step, self.total)
+        momentum = self.recipe.momentum(self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+            if "betas" in group:
+                group["betas"] = (momentum, self.recipe.beta2)
+            else:
+                group["momentum"] = momentum
+        return lr
+
+    def _clip(self) -> float:
+        """Limit the gradient's length; returns what it was."""
+        weights = list(self.model.parameters())
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights])
+        if self.recipe.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(weights, self.recipe.clip, norm)
+        return norm.item()
+
+    def _check_finite(self, loss: float, grad_norm: float, lr: float) -> None:
+        if math.isfinite(loss) and math.isfinite(grad_norm):
+            return
+        what = "gradient" if math.isfinite(loss) else "loss"
+        remedy = "lower the peak learning rate"
+        if self.recipe.clip is None:
+            remedy += " or limit the gradient (clip)"
+        raise DivergedError(
+            f"At step {self.step + 1} the {what} was no longer a finite number, at the learning "
+            f"rate {lr:.3g}: the steps had become so large that training blew up. Rewind, "
+            f"{remedy} and start again; everything before this step is kept."
+        )
+
+    def _end_epoch(self) -> EpochResult:
+        steps = (self.step - 1) % self.per_epoch + 1
+        result = EpochResult(
+            epoch=math.ceil(self.step / self.per_epoch),
+            loss=self._epoch_loss / steps,
+            train_accuracy=self._epoch_correct / (steps * self.recipe.batch),
+            test=evaluate(self.model, self.dataset.test, self.recipe.group),
+        )
+        self._epoch_loss, self._epoch_correct = 0.0, 0
+        return result
+
+
+def _initial_model(recipe: Recipe, classes: int) -> Transformer:
+    """The same weights for the same seed, whatever else drew random numbers before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Transformer(classes)
+
+
+def _optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
+    shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=recipe.beta1, **shared)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    return kind(model.parameters(), betas=(recipe.beta1, recipe.beta2), **shared)
+
+
+def fixed_groups(images: int, group: int) -> np.ndarray:
+    """Which images meet in which group when a split is measured: always the same, shuffled.
+
+    Returns:
+        (G, group) indices. Where the last group is not full, images of the first fill it up.
+    """
+    order = np.random.default_rng(0).permutation(images)
+    return np.resize(order, (-(-images // group), group))
+
+
+@torch.inference_mode()
+def evaluate(model: Transformer, split: Split, group: int = 16) -> Evaluation:
+    """Measure a model on a split in fixed shuffled groups.
+
+    Args:
+        model: what to measure.
+        split: what to measure on.
+        group: images per attention group; the whole split where it is smaller.
+    """
+    group = min(group, len(split))
+    groups = torch.from_numpy(fixed_groups(len(split), group))
+    logits = [
+        model(preprocess(split.images[chosen.flatten()]), group)
+        for chosen in groups.split(max(1, EVALUATION_BATCH // group))
+    ]
+    logits = torch.cat(logits)[: len(split)]  # what filled up the last group counts once
+    labels = split.labels[groups.flatten()[: len(split)]]
+    return Evaluation(
+        accuracy=(logits.argmax(dim=1) == labels).double().mean().item(),
+        loss=F.cross_entropy(logits, labels).item(),
+        group=group,
+        images=len(split),
+    )

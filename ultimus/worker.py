@@ -1,0 +1,288 @@
+"""What trains a run: pulls the steps, writes the run folder, obeys its requests.
+
+The command line and the lab both train through `work`, so a run is the same whoever started it.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from . import checkpoint
+from .data import Dataset, open_dataset, preprocess
+from .errors import UserError
+from .files import storage_problem, write_atomically
+from .model import entropy
+from .recipe import Recipe
+from .run import Run, State, Status
+from .train import DivergedError, Progress, Training, fixed_groups, train
+
+REPORT_EVERY = 0.25  # seconds between lines of metrics
+LIVE_EVERY = 0.5  # between writes of live.safetensors
+RESUME_EVERY = 5.0  # between writes of resume.pt
+FIRST_STEPS = 20  # each of these is reported, since much happens in them
+POLL_EVERY = 0.02  # between looks for a request while paused
+PATIENCE = 120.0  # seconds paused before the worker is given to the next run in the queue
+
+
+def work(run: Run, watch: Callable[[Progress], None] = lambda progress: None) -> Status:
+    """Train a run from where it stands until it ends, is stopped or stays paused.
+
+    Args:
+        run: queued, or to be resumed.
+        watch: called after each step.
+
+    Returns:
+        How the run stands afterwards. A failure is a status, not an exception, as far as it can
+        be written into the run folder.
+
+    Raises:
+        UserError: the run is damaged, is already being trained, or cannot be written.
+    """
+    with run.hold():
+        try:
+            return _work(run, watch)
+        except UserError as error:
+            return _end(run, "failed", str(error))
+        except OSError as error:
+            problem = storage_problem(error, run.folder)
+            try:
+                return _end(run, "interrupted", str(problem))
+            except OSError:
+                raise problem from error
+        except Exception as error:
+            _end(run, "failed", f"An unexpected error: {type(error).__name__}: {error}")
+            raise
+
+
+def _end(run: Run, state: State, reason: str) -> Status:
+    status = replace(run.status(), state=state, reason=reason, doing="")
+    run.set_status(status)
+    return status
+
+
+def _work(run: Run, watch: Callable[[Progress], None]) -> Status:
+    recipe = run.recipe
+    run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
+    dataset = open_dataset(recipe.data)
+    _same_surroundings(run, dataset)
+    state = _saved_state(run)
+    run.forget_after(state["step"] if state else -1)
+    recorder = Recorder(run, recipe, dataset)
+    try:
+        for progress in train(recipe, dataset, state):
+            recorder.record(progress)
+            watch(progress)
+            if not progress.training.finished and not recorder.obey():
+                break
+    except DivergedError:
+        recorder.keep_last_good()
+        raise
+    return recorder.finish()
+
+
+def _same_surroundings(run: Run, dataset: Dataset) -> None:
+    """Note what the run runs with; when it goes on later, see that it is still the same."""
+    about = run.about
+    before = about.get("dataset", {}).get("fingerprint", dataset.fingerprint)
+    if before != dataset.fingerprint:
+        raise UserError(
+            f"The data in {dataset.source} has changed since this run began: put the former data "
+            "back, or start a new run."
+        )
+    threads = about.get("threads") or torch.get_num_threads()
+    torch.set_num_threads(threads)  # the order of additions, so the last bit, depends on it
+    run.ran_with(
+        dataset={
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "classes": dataset.classes,
+            "train": len(dataset.train),
+            "test": len(dataset.test),
+        },
+        threads=threads,
+        torch=torch.__version__,
+    )
+
+
+def _saved_state(run: Run) -> dict | None:
+    try:
+        return torch.load(run.resume_file, weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # torch.load raises many kinds for a damaged file
+        raise UserError(
+            f"The run {run.id} cannot go on: resume.pt is damaged. Rewind the run instead."
+        ) from error
+
+
+class Recorder:
+    """Writes what training yields into the run folder and obeys the folder's requests."""
+
+    def __init__(self, run: Run, recipe: Recipe, dataset: Dataset):
+        self.run = run
+        self.snapshot_steps: set[int] = set()
+        self.recipe = recipe
+        self.dataset = dataset
+        self.probe = _probe(recipe, dataset)
+        self.training: Training | None = None
+        self.steps_allowed: int | None = None  # None: as many as it takes; 0: paused
+        self.stopped = self.parked = False
+        self._reported = self._lived = self._saved = time.monotonic()
+        self._interval: list[Progress] = []
+        self._speed = 0.0
+
+    def record(self, progress: Progress) -> None:
+        """Take in a step; write what is due."""
+        if self.training is None:
+            self._begin(progress.training)
+        else:
+            self._interval.append(progress)
+        now = time.monotonic()
+        is_early = progress.step <= FIRST_STEPS
+        if self.steps_allowed is not None:
+            self.steps_allowed -= 1
+        is_single = self.steps_allowed is not None
+        is_due = now - self._reported >= REPORT_EVERY
+        if self._interval and (is_early or is_single or is_due or progress.epoch_result):
+            self._report(now)
+        if progress.step in self.snapshot_steps:
+            self._snapshot()
+        if now - self._lived >= LIVE_EVERY:
+            self._live(now)
+        if now - self._saved >= RESUME_EVERY or progress.epoch_result:
+            self._save(now)
+
+    def obey(self) -> bool:
+        """Do what the run is asked to do; whether to make another step."""
+        self._listen()
+        if self.steps_allowed == 0 and not self.stopped:
+            self._wait()
+        return not (self.stopped or self.parked)
+
+    def finish(self) -> Status:
+        """Leave the run folder complete for what happens next; returns how the run stands."""
+        self._save(time.monotonic())
+        self._live(time.monotonic())
+        if self.parked:
+            return self._set_state("paused")
+        self._snapshot()
+        return self._set_state("stopped" if self.stopped else "done")
+
+    def keep_last_good(self) -> None:
+        """The step that failed changed nothing: report and keep what stood before it."""
+        if self._interval:
+            self._report(time.monotonic())
+        self._live(time.monotonic())
+        self._snapshot()
+
+    def _begin(self, training: Training) -> None:
+        self.training = training
+        self.snapshot_steps = set(self.recipe.snapshot_steps(training.total))
+        self._set_state("running")
+        self._live(time.monotonic())
+
+    def _listen(self) -> None:
+        match self.run.take_request():
+            case "pause":
+                self.steps_allowed = 0
+            case "step":
+                self.steps_allowed = 1
+            case "resume":
+                self.steps_allowed = None
+            case "stop":
+                self.stopped = True
+
+    def _wait(self) -> None:
+        """Paused: keep everything on disk, then listen until told to go on."""
+        self._save(time.monotonic())
+        self._live(time.monotonic())
+        self._set_state("paused")
+        begin = time.monotonic()
+        while self.steps_allowed == 0 and not self.stopped:
+            if time.monotonic() - begin > PATIENCE:
+                self.parked = True
+                return
+            time.sleep(POLL_EVERY)
+            self._listen()
+        self._reported = time.monotonic()
+        if not self.stopped:
+            self._set_state("running")
+
+    def _report(self, now: float) -> None:
+        """A line of metrics: means over the steps since the last one."""
+        steps, last = self._interval, self._interval[-1]
+        images = len(steps) * self.recipe.batch
+        self._speed = images / max(now - self._reported, 1e-9)
+        row = {
+            "step": last.step,
+            "epoch": last.epoch,
+            "loss": sum(each.loss for each in steps) / len(steps),
+            "lr": last.lr,
+            "train_accuracy": sum(each.correct for each in steps) / images,
+            "grad_norm": sum(each.grad_norm for each in steps) / len(steps),
+            "attention_entropy": self._entropy(),
+            "images_per_second": self._speed,
+            "seconds": self.training.seconds,
+        }
+        if result := last.epoch_result:
+            row |= {
+                "epoch_loss": result.loss,
+                "epoch_train_accuracy": result.train_accuracy,
+                "test_accuracy": result.test.accuracy,
+                "test_loss": result.test.loss,
+                "test_group": result.test.group,
+            }
+        self.run.report(row)
+        self._interval = []
+        if self.steps_allowed != 0:
+            self._set_state("running")
+        self._reported = time.monotonic()  # an evaluation is no training time
+
+    @torch.inference_mode()
+    def _entropy(self) -> list[float]:
+        """Mean attention entropy of the probe group in each pass, in nats."""
+        passes = self.training.model.trace(self.probe).passes
+        return [entropy(each.weights).mean().item() for each in passes]
+
+    def _snapshot(self) -> None:
+        training = self.training
+        checkpoint.save(self.run.snapshot(training.step), training.model, **self._about_weights())
+
+    def _live(self, now: float) -> None:
+        checkpoint.save(self.run.live_weights, self.training.model, **self._about_weights())
+        self._lived = now
+
+    def _about_weights(self) -> dict[str, str]:
+        return {
+            "run": self.run.id,
+            "step": str(self.training.step),
+            "classes": "\n".join(self.dataset.classes),
+            "fingerprint": self.dataset.fingerprint,
+        }
+
+    def _save(self, now: float) -> None:
+        buffer = io.BytesIO()
+        torch.save(self.training.state(), buffer)
+        write_atomically(self.run.resume_file, buffer.getvalue())
+        self._saved = now
+
+    def _set_state(self, state: State) -> Status:
+        status = Status(
+            state=state,
+            step=self.training.step,
+            total=self.training.total,
+            epoch=self.training.step / self.training.per_epoch,
+            images_per_second=self._speed,
+            seconds=self.training.seconds,
+        )
+        self.run.set_status(status)
+        return status
+
+
+def _probe(recipe: Recipe, dataset: Dataset) -> torch.Tensor:
+    """The fixed group that is watched while training: the first one that testing uses."""
+    group = min(recipe.group, len(dataset.test))
+    return preprocess(dataset.test.images[fixed_groups(len(dataset.test), group)[0]])
