@@ -1,0 +1,162 @@
+// One live figure: keeps its DOM node and hands every new version to Plotly.react, so that
+// nothing flickers and the reader's zoom survives (layout.uirevision).
+
+// Once per page: pages sit one level below the app's base path, so a relative address finds it.
+function loadPlotly() {
+  window.ultimusPlotly ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = new URL("app/static/plotly.min.js", document.baseURI).href;
+    script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject());
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return window.ultimusPlotly;
+}
+
+// Streamlit's theme as a plotly template: defaults only, so whatever Python sets still wins.
+function themeTemplate(box) {
+  const style = getComputedStyle(box);
+  const color = (name) => style.getPropertyValue(`--st-${name}`).trim();
+  const [text, line, grid] = ["text-color", "border-color", "border-color-light"].map(color);
+  const [page, raised] = ["background-color", "secondary-background-color"].map(color);
+  const font = { family: color("font"), color: text };
+  const axis = {
+    gridcolor: grid, linecolor: line, tickcolor: line, zerolinecolor: line, spikecolor: text,
+  };
+  const clear = "rgba(0,0,0,0)";
+  const layout = {
+    font, xaxis: axis, yaxis: axis, paper_bgcolor: clear, plot_bgcolor: clear,
+    legend: { bgcolor: clear },
+    hoverlabel: { bgcolor: page, bordercolor: line, font },
+    modebar: { bgcolor: raised, color: text, activecolor: color("primary-color") },
+    shapedefaults: { line: { color: text } },
+    annotationdefaults: { font, arrowcolor: text },
+  };
+  const colorbar = { outlinewidth: 0, thickness: 12 };
+  return { layout: { ...layout, coloraxis: { colorbar } }, data: { heatmap: [{ colorbar }] } };
+}
+
+// A float32 prints with the fewest digits that read back as the same float32.
+function digits(value, array) {
+  if (!(array instanceof Float32Array) || !Number.isFinite(value)) return value;
+  const enough = [6, 7, 8, 9].find((n) => Math.fround(value.toPrecision(n)) === value);
+  return Number(value.toPrecision(enough));
+}
+
+function csv(plot) {
+  const quote = (v) => (/[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : v ?? "");
+  const title = (axis) => plot.layout[axis]?.title?.text;
+  const cells = plot._fullData.some((trace) => trace.z);
+  const rows = [["series", title("xaxis") ?? "x", title("yaxis") ?? "y", ...(cells ? ["z"] : [])]];
+  for (const { name, x, y, z } of plot._fullData) {
+    const at = (list, i) => (list ? digits(list[i], list) : i); // no list: plotly counts from 0
+    if (z) z.forEach((r, i) => r.forEach((_, j) => rows.push([name, at(x, j), at(y, i), at(r, j)])));
+    else for (let i = 0; i < (y ?? []).length; i++) rows.push([name, at(x, i), at(y, i)]);
+  }
+  return rows.map((row) => row.map(quote).join(",")).join("\n") + "\n";
+}
+
+function saveCsv(plot, name) {
+  const url = URL.createObjectURL(new Blob([csv(plot)], { type: "text/csv" }));
+  Object.assign(document.createElement("a"), { href: url, download: `${name}.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+// On the page's own background: a transparent picture is unreadable on the other theme's slide.
+function savePng(Plotly, plot, name) {
+  const page = getComputedStyle(plot).getPropertyValue("--st-background-color").trim();
+  const { width, height } = plot._fullLayout;
+  const layout = { ...plot.layout, paper_bgcolor: page };
+  const size = { format: "png", scale: 2, filename: name, width, height };
+  return Plotly.downloadImage({ data: plot.data, layout }, size);
+}
+
+// Made once per figure: given another object, Plotly.react would build everything anew.
+function makeConfig(Plotly, name) {
+  const button = (title, icon, click) => ({ name: title, title, icon, click });
+  const png = (plot) => savePng(Plotly, plot, name);
+  return {
+    displaylogo: false,
+    displayModeBar: "hover",
+    modeBarButtons: [[
+      button("Download as PNG", Plotly.Icons.camera, png),
+      button("Download data as CSV", Plotly.Icons.disk, (plot) => saveCsv(plot, name)),
+      "resetScale2d",
+    ]],
+  };
+}
+
+function listen(box, plot) {
+  plot.on("plotly_click", ({ points: [p] }) => {
+    const { x, y, z, customdata, curveNumber: curve, pointNumber: point } = p;
+    box.live.send("click", { x, y, z, curve, point, customdata });
+  });
+}
+
+// A legend above the plot takes a second row in a narrow window: room for what exceeds one row.
+const legendExcess = (plot) => Math.max(0, Math.ceil((plot._fullLayout.legend?._height ?? 0) - 30));
+
+// Plotly drops a zoom when the figure's own range moves, even where uirevision stays the same: so
+// a zoomed axis keeps the range it was given.
+function holdZoom(live, layout, plot) {
+  const given = live.revision === layout.uirevision ? live.given : {};
+  Object.assign(live, { revision: layout.uirevision, given: {} });
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!/^[xy]axis/.test(name) || !axis.range) continue;
+    if (given[name] && `${plot.layout[name].range}` !== `${given[name]}`) axis.range = given[name];
+    live.given[name] = [...axis.range];
+  }
+}
+
+async function draw(Plotly, box) {
+  const { live, clientWidth: width } = box;
+  const template = themeTemplate(box);
+  const look = JSON.stringify([template, width]);
+  if (!width || (live.drawn === live.text && live.look === look)) return; // hidden, or the same
+  Object.assign(live, { drawn: live.text, look });
+  const { figure, name, height } = JSON.parse(live.text);
+  const { margin, uirevision } = figure.layout;
+  const [note, plot] = box.children;
+  live.config ??= makeConfig(Plotly, name);
+  holdZoom(live, figure.layout, plot);
+  const react = () => {
+    const fixed = { template, width, height, uirevision: uirevision || name };
+    const layout = { ...structuredClone(figure.layout), ...fixed }; // plotly writes into it
+    if (margin) layout.margin = { ...margin, t: margin.t + live.excess };
+    return Plotly.react(plot, figure.data, layout, live.config);
+  };
+  await react();
+  if (live.excess !== legendExcess(plot)) {
+    live.excess = legendExcess(plot);
+    await react();
+  }
+  if (!note.hidden) listen(box, plot);
+  note.hidden = true;
+}
+
+function start(box) {
+  const failed = "This figure cannot be drawn: the app did not serve plotly.min.js. Reload the page.";
+  const redraw = () => loadPlotly().then(
+    (Plotly) => draw(Plotly, box), () => (box.children[0].textContent = failed));
+  const observer = new ResizeObserver(redraw);
+  observer.observe(box);
+  return { redraw, observer, excess: 0, given: {} };
+}
+
+// Streamlit calls this anew for every change of the data or of the theme.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector(".ultimus-figure");
+  const text = new TextDecoder().decode(data);
+  const { alt, height } = JSON.parse(text);
+  box.style.height = `${height}px`;
+  box.setAttribute("aria-label", alt);
+  box.live = Object.assign(box.live ?? start(box), { text, send: setTriggerValue });
+  box.live.redraw();
+  // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
+  return () => setTimeout(() => {
+    if (box.isConnected) return;
+    box.live.observer.disconnect();
+    window.Plotly?.purge(box.children[1]);
+  });
+}

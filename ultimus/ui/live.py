@@ -1,0 +1,287 @@
+"""A run on show: how it stands, its controls, its numbers and its curves."""
+
+import json
+import math
+from functools import cache
+
+import numpy as np
+import streamlit as st
+
+from .. import plots
+from ..errors import UserError
+from ..recipe import Recipe
+from ..run import LIVE, RESUMABLE, Metrics, Run, Status
+from . import figure, session
+
+REFRESH = 0.45  # seconds; a little under the half second that is promised
+BADGES = {
+    "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
+    "running": ("Training", "blue", ":material/play_arrow:"),
+    "paused": ("Paused", "orange", ":material/pause:"),
+    "done": ("Done", "green", ":material/check:"),
+    "stopped": ("Stopped", "gray", ":material/stop:"),
+    "failed": ("Failed", "red", ":material/error:"),
+    "interrupted": ("Interrupted", "orange", ":material/bolt:"),
+}
+SEED_NOTE = """
+The dashed grey line is the **seed run**: the log that the published notebook printed, its only one.
+
+- Its *loss* is the mean over the first 2,000 of the 3,125 steps of an epoch.
+- Its *accuracy* is on the 50,000 **training** images, so its "best accuracy of 47.7 % on the test
+  images" is a training accuracy. On the test images it reached **41 %**.
+- In epoch 7 it **collapses**: the loss jumps from 1.42 to 2.36 and never recovers.
+"""
+
+
+def show(run: Run, recipe: Recipe | None) -> None:
+    """Show a run, following it while it is live.
+
+    Args:
+        run: what to show.
+        recipe: what Start would start; None while it cannot.
+    """
+    live = _status(run).state in LIVE
+    st.fragment(_panel, run_every=REFRESH if live else None)(run, recipe, live)
+
+
+def _panel(run: Run, recipe: Recipe | None, was_live: bool) -> None:
+    status = _status(run)
+    if was_live and status.state not in LIVE:
+        st.rerun()  # the last look at a run that has ended: the timer stops with it
+    _controls(run, recipe, status)
+    _standing(run, status)
+    metrics = _metrics(run).read()
+    _numbers(metrics)
+    _curves(run, metrics)
+
+
+def _status(run: Run) -> Status:
+    if run.folder.parent == session.runs_folder():
+        lab = session.lab()
+        lab.tend(run)
+        return lab.status(run)
+    return run.status()
+
+
+def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
+    """Start, Pause or Resume, Step, Stop, Rewind: always in the same places."""
+    mine = session.is_mine(run)
+    live, waits = status.state in LIVE, status.state == "queued"
+    resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
+    start, pause, step, stop, rewind, reference = st.columns([1.2, 1, 1, 1, 1, 1.3])
+    if start.button(
+        "Start", type="primary", icon=":material/play_arrow:", disabled=recipe is None,
+        width="stretch", help="Start a new run with the data and recipe on the left.",
+    ):  # fmt: skip
+        _begin(recipe)
+    if resumable:
+        if pause.button("Resume", icon=":material/resume:", width="stretch"):
+            _ask(run, "resume")
+    elif pause.button(
+        "Pause", icon=":material/pause:", disabled=not (mine and status.state == "running"),
+        width="stretch",
+    ):  # fmt: skip
+        _ask(run, "pause")
+    if step.button(
+        "Step", icon=":material/skip_next:", width="stretch",
+        disabled=not (resumable or (mine and status.state == "running")),
+        help="Train on one batch, then stand still.",
+    ):  # fmt: skip
+        _ask(run, "step")
+    if stop.button(
+        "Stop", icon=":material/stop:", disabled=not (mine and live), width="stretch",
+        help="End the run here and keep it. It can be resumed.",
+    ):  # fmt: skip
+        _ask(run, "stop")
+    if rewind.button(
+        "Rewind", icon=":material/replay:", disabled=not mine or waits, width="stretch",
+        help="Back to the same initial weights and the same order of images. The run so far is "
+        "kept in the list.",
+    ):  # fmt: skip
+        _rewind(run, live)
+    reference.toggle("Seed run", value=True, key="seed_run", bind="query-params")
+
+
+def _begin(recipe: Recipe, paused: bool = False) -> None:
+    try:
+        run = session.lab().start(recipe, paused=paused, owner=session.owner())
+        session.choose(run.id)
+    except UserError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _ask(run: Run, request: str) -> None:
+    try:
+        session.lab().ask(run, request)
+    except UserError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _rewind(run: Run, live: bool) -> None:
+    if live:
+        session.lab().ask(run, "stop")
+    _begin(run.recipe, paused=True)
+
+
+def _standing(run: Run, status: Status) -> None:
+    """In words and a bar how far the run is."""
+    label, color, icon = BADGES[status.state]
+    line = [f":{color}-badge[{icon} {label}]", _where(run, status)]
+    st.markdown("&ensp;".join(filter(None, line)))
+    st.progress(min(status.step / status.total, 1.0) if status.total else 0.0)
+    if status.state == "failed":
+        st.error(status.reason)
+    elif status.reason:
+        st.warning(f"{status.reason} Press Resume to go on from step {status.step:,}.")
+
+
+def _where(run: Run, status: Status) -> str:
+    if status.state == "queued":
+        before = session.lab().place(run) or 0
+        return "next in line" if not before else f"{before} before this one"
+    if not status.total:
+        return status.doing
+    epochs = round(status.total * status.epoch / status.step) if status.step else 0
+    parts = [
+        f"epoch {status.epoch:.2f}" + (f" of {epochs}" if epochs else ""),
+        f"step {status.step:,} of {status.total:,}",
+    ]
+    if status.state == "running" and status.images_per_second:
+        left = (status.total - status.step) / status.step * status.seconds if status.step else 0
+        parts += [f"{status.images_per_second:,.0f} images/s", f"{_duration(left)} left"]
+    elif status.seconds:
+        parts.append(f"trained for {_duration(status.seconds)}")
+    return " · ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def _metrics(run: Run) -> Metrics:
+    """This session's reader of the run's metrics, which goes on where it ended."""
+    kept = st.session_state.get("metrics")
+    if kept is None or kept[0] != run.folder:
+        kept = st.session_state.metrics = (run.folder, Metrics(run))
+    return kept[1]
+
+
+def _numbers(metrics: Metrics) -> None:
+    loss, train, test, lr, gradient = st.columns(5)
+    group = _last(metrics.column("test_group"))
+    test_label = "Test accuracy" if math.isnan(group) else f"Test, groups of {group:.0f}"
+    loss.metric("Loss", _text(_last(plots.smooth(metrics.column("loss"), 20)), "{:.3f}"))
+    train.metric(
+        "Training accuracy",
+        _text(_last(plots.smooth(metrics.column("train_accuracy"), 20)), "{:.1%}"),
+    )
+    test.metric(test_label, _text(_last(metrics.column("test_accuracy")), "{:.2%}"))
+    lr.metric("Learning rate", _text(_last(metrics.column("lr")), "{:.3g}"))
+    gradient.metric("Gradient norm", _text(_last(metrics.column("grad_norm")), "{:.3g}"))
+    if metrics.unreadable:
+        st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
+
+
+def _last(values: np.ndarray) -> float:
+    """The last measured value, NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if len(known) else math.nan
+
+
+def _text(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else form.format(value)
+
+
+def _curves(run: Run, metrics: Metrics) -> None:
+    recipe, about = run.recipe, run.about
+    data = about.get("dataset", {})
+    epoch = metrics.column("epoch")
+    shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        loss = metrics.column("loss")
+        fig = plots.loss_curve(epoch, loss, reference=_reference("loss"), **shared)
+        figure.show(fig, "loss", f"Loss over the epochs of the run {run.id}", height=330)
+    with right:
+        fig = plots.accuracy_curve(
+            epoch,
+            metrics.column("train_accuracy"),
+            *_measured(metrics, "test_accuracy"),
+            group=recipe.group,
+            chance=1 / len(data.get("classes", range(10))),
+            reference=_reference("train_accuracy"),
+            **shared,
+        )
+        figure.show(fig, "accuracy", f"Accuracy over the epochs of the run {run.id}", height=330)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        fig = plots.rate_curve(
+            epoch,
+            metrics.column("lr"),
+            planned=_planned(recipe, data),
+            reference=_reference("lr"),
+            **shared,
+        )
+        figure.show(fig, "learning-rate", "Learning rate, so far and planned", height=270)
+    with right:
+        _about(run, recipe, data)
+
+
+def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and values of a number that only some rows have."""
+    values = metrics.column(name)
+    known = ~np.isnan(values)
+    return metrics.column("epoch")[known], values[known]
+
+
+def _epochs(recipe: Recipe, data: dict) -> float:
+    """The length that the run is planned to have."""
+    if recipe.max_steps and data:
+        return recipe.total_steps(data["train"]) / recipe.steps_per_epoch(data["train"])
+    return recipe.epochs
+
+
+def _planned(recipe: Recipe, data: dict) -> tuple[np.ndarray, np.ndarray] | None:
+    """The whole schedule: epochs and learning rates."""
+    if not data:
+        return None
+    total, per_epoch = recipe.total_steps(data["train"]), recipe.steps_per_epoch(data["train"])
+    steps = np.unique(np.linspace(0, total - 1, 300).round())
+    return steps / per_epoch, np.array([recipe.rate(step, total) for step in steps])
+
+
+def _reference(name: str) -> plots.Reference | None:
+    if not st.session_state.get("seed_run", True):
+        return None
+    label = "seed run (training)" if name == "train_accuracy" else "seed run"
+    rows = _seed_log()
+    return [row["epoch"] for row in rows], [row[name] for row in rows], label
+
+
+@cache
+def _seed_log() -> list[dict]:
+    return json.loads((session.ASSETS / "seed_log.json").read_text())["epochs"]
+
+
+def _about(run: Run, recipe: Recipe, data: dict) -> None:
+    """What was run, on what, and what the grey line is."""
+    clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
+    facts = [
+        f"**{data.get('name', recipe.data)}**",
+        f"recipe *{recipe.preset}*, seed {recipe.seed}",
+        f"{recipe.groups} × {recipe.group} images per step",
+        f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
+    ]
+    st.markdown("&ensp;·&ensp;".join(facts))
+    if st.session_state.get("seed_run", True):
+        st.markdown(SEED_NOTE)
+        if data.get("name", "").split(" (")[0] != "CIFAR-10":
+            st.caption("The seed run saw CIFAR-10, not the data of this run: compare shapes only.")

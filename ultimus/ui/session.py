@@ -1,0 +1,102 @@
+"""What all pages share: the lab, the runs to choose from, and whose browser this is."""
+
+import atexit
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+import streamlit as st
+
+from ..errors import UserError
+from ..lab import Lab
+from ..run import Run
+
+ASSETS = Path(__file__).parents[2] / "assets"
+SHIPPED = ASSETS / "runs"
+COOKIE = "ultimus_browser"
+LISTED = 50  # runs to choose from; older ones open by their link
+
+_keep_cookie = st.components.v2.component(
+    "ultimus_cookie",
+    js="""
+    export default function ({ data }) {
+      document.cookie = `${data.name}=${data.value}; path=/; max-age=31536000; SameSite=Lax`;
+    }
+    """,
+)
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: ULTIMUS_RUNS, or `runs` in the folder the app was started in."""
+    return Path(os.environ.get("ULTIMUS_RUNS") or "runs").resolve()
+
+
+def is_public() -> bool:
+    """Whether strangers use this app: they then may not name folders of this machine."""
+    return bool(os.environ.get("ULTIMUS_PUBLIC"))
+
+
+@st.cache_resource(show_spinner=False)
+def lab() -> Lab:
+    """The one lab of this app, started on first use.
+
+    Raises:
+        UserError: ULTIMUS_SCHEDULER names no scheduler.
+    """
+    started = Lab(runs_folder(), os.environ.get("ULTIMUS_SCHEDULER", ""))
+    atexit.register(started.close)
+    return started
+
+
+def owner() -> str:
+    """Who this browser is, as run folders know it: the hash of a secret that its cookie keeps."""
+    if "browser" not in st.session_state:
+        st.session_state.browser = st.context.cookies.get(COOKIE) or secrets.token_urlsafe(24)
+    return hashlib.sha256(st.session_state.browser.encode()).hexdigest()[:32]
+
+
+def remember_browser() -> None:
+    """Keep the secret in a cookie, so that a reload may still control this browser's runs."""
+    owner()
+    if st.context.cookies.get(COOKIE) != st.session_state.browser:
+        _keep_cookie(key="cookie", data={"name": COOKIE, "value": st.session_state.browser})
+
+
+def is_mine(run: Run) -> bool:
+    """Whether this browser started the run."""
+    return run.about.get("owner") == owner()
+
+
+def runs() -> list[Run]:
+    """The runs to choose from: the newest first, the shipped one last."""
+    return Run.all(runs_folder())[:LISTED] + Run.all(SHIPPED)
+
+
+def chosen_run() -> Run:
+    """The run that the URL names (`?run=<id>`), else the shipped one.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    if chosen := st.session_state.pop("chosen_run", None):
+        st.query_params["run"] = chosen
+    if name := st.query_params.get("run"):
+        return Run.find(name, runs_folder(), SHIPPED)
+    return shipped_run()
+
+
+def shipped_run() -> Run:
+    """The run that comes with the product, so that no page is ever empty."""
+    shipped = Run.all(SHIPPED)
+    if not shipped:
+        raise UserError("The shipped run is missing from assets/runs: install the product again.")
+    return shipped[0]
+
+
+def choose(run_id: str) -> None:
+    """Show a run from the next rerun on, which makes the URL name it.
+
+    Set at once, before a rerun, it could be lost: a rerun drops messages that are still to be sent.
+    """
+    st.session_state.chosen_run = run_id
