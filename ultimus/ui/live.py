@@ -13,6 +13,7 @@ from ..recipe import Recipe
 from ..run import LIVE, RESUMABLE, Metrics, Run, Status
 from . import figure, session
 
+WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
 REFRESH = 0.45  # seconds; a little under the half second that is promised
 BADGES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
@@ -29,7 +30,7 @@ The dashed grey line is the **seed run**: the log that the published notebook pr
 - Its *loss* is the mean over the first 2,000 of the 3,125 steps of an epoch.
 - Its *accuracy* is on the 50,000 **training** images, so its "best accuracy of 47.7 % on the test
   images" is a training accuracy. On the test images it reached **41 %**.
-- In epoch 7 it **collapses**: the loss jumps from 1.42 to 2.36 and never recovers.
+- In epoch 7 it **collapses**: the loss jumps from 1.42 to 2.36, and ends no lower than 1.68.
 """
 
 
@@ -68,38 +69,38 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
     mine = session.is_mine(run)
     live, waits = status.state in LIVE, status.state == "queued"
     resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
-    start, pause, step, stop, rewind, reference = st.columns([1.2, 1, 1, 1, 1, 1.3])
-    if start.button(
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    if row.button(
         "Start", type="primary", icon=":material/play_arrow:", disabled=recipe is None,
-        width="stretch", help="Start a new run with the data and recipe on the left.",
+        width=WIDE, help="Start a new run with the data and recipe on the left.",
     ):  # fmt: skip
         _begin(recipe)
     if resumable:
-        if pause.button("Resume", icon=":material/resume:", width="stretch"):
+        if row.button("Resume", icon=":material/resume:", width=WIDE):
             _ask(run, "resume")
-    elif pause.button(
+    elif row.button(
         "Pause", icon=":material/pause:", disabled=not (mine and status.state == "running"),
-        width="stretch",
+        width=WIDE,
     ):  # fmt: skip
         _ask(run, "pause")
-    if step.button(
-        "Step", icon=":material/skip_next:", width="stretch",
+    if row.button(
+        "Step", icon=":material/skip_next:", width=WIDE,
         disabled=not (resumable or (mine and status.state == "running")),
         help="Train on one batch, then stand still.",
     ):  # fmt: skip
         _ask(run, "step")
-    if stop.button(
-        "Stop", icon=":material/stop:", disabled=not (mine and live), width="stretch",
+    if row.button(
+        "Stop", icon=":material/stop:", disabled=not (mine and live), width=WIDE,
         help="End the run here and keep it. It can be resumed.",
     ):  # fmt: skip
         _ask(run, "stop")
-    if rewind.button(
-        "Rewind", icon=":material/replay:", disabled=not mine or waits, width="stretch",
+    if row.button(
+        "Rewind", icon=":material/replay:", disabled=not mine or waits, width=WIDE,
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
     ):  # fmt: skip
         _rewind(run, live)
-    reference.toggle("Seed run", value=True, key="seed_run", bind="query-params")
+    row.toggle("Seed run", value=True, key="seed_run", bind="query-params")
 
 
 def _begin(recipe: Recipe, paused: bool = False) -> None:
@@ -175,17 +176,17 @@ def _metrics(run: Run) -> Metrics:
 
 
 def _numbers(metrics: Metrics) -> None:
-    loss, train, test, lr, gradient = st.columns(5)
+    row = st.container(horizontal=True, gap="medium")
     group = _last(metrics.column("test_group"))
     test_label = "Test accuracy" if math.isnan(group) else f"Test, groups of {group:.0f}"
-    loss.metric("Loss", _text(_last(plots.smooth(metrics.column("loss"), 20)), "{:.3f}"))
-    train.metric(
-        "Training accuracy",
-        _text(_last(plots.smooth(metrics.column("train_accuracy"), 20)), "{:.1%}"),
-    )
-    test.metric(test_label, _text(_last(metrics.column("test_accuracy")), "{:.2%}"))
-    lr.metric("Learning rate", _text(_last(metrics.column("lr")), "{:.3g}"))
-    gradient.metric("Gradient norm", _text(_last(metrics.column("grad_norm")), "{:.3g}"))
+    for label, value, form in (
+        ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), "{:.3f}"),
+        ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), "{:.1%}"),
+        (test_label, _last(metrics.column("test_accuracy")), "{:.2%}"),
+        ("Learning rate", _last(metrics.column("lr")), "{:.3g}"),
+        ("Gradient norm", _last(metrics.column("grad_norm")), "{:.3g}"),
+    ):
+        row.metric(label, "–" if math.isnan(value) else form.format(value), width=148)
     if metrics.unreadable:
         st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
 
@@ -194,10 +195,6 @@ def _last(values: np.ndarray) -> float:
     """The last measured value, NaN if there is none."""
     known = values[~np.isnan(values)]
     return float(known[-1]) if len(known) else math.nan
-
-
-def _text(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else form.format(value)
 
 
 def _curves(run: Run, metrics: Metrics) -> None:

@@ -52,14 +52,19 @@ def lab() -> Lab:
 def owner() -> str:
     """Who this browser is, as run folders know it: the hash of a secret that its cookie keeps."""
     if "browser" not in st.session_state:
-        st.session_state.browser = st.context.cookies.get(COOKIE) or secrets.token_urlsafe(24)
+        st.session_state.browser = _cookie() or secrets.token_urlsafe(24)
     return hashlib.sha256(st.session_state.browser.encode()).hexdigest()[:32]
+
+
+def _cookie() -> str:
+    value = st.context.cookies.get(COOKIE)
+    return value if isinstance(value, str) else ""
 
 
 def remember_browser() -> None:
     """Keep the secret in a cookie, so that a reload may still control this browser's runs."""
     owner()
-    if st.context.cookies.get(COOKIE) != st.session_state.browser:
+    if _cookie() != st.session_state.browser:
         _keep_cookie(key="cookie", data={"name": COOKIE, "value": st.session_state.browser})
 
 

@@ -11,7 +11,7 @@ PRESET_NOTES = {
     "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
 }
 AUGMENTATIONS = {"flip": "mirror", "cutout": "grey square"}
-DEFAULTS = PRESETS["steady"]
+NO_WIDGET = {"preset", "model", "data", "flip", "cutout", "cutout_chance"}  # or one of their own
 
 
 def choose(data: str) -> Recipe:
@@ -27,25 +27,26 @@ def choose(data: str) -> Recipe:
         required=True,
         key="preset",
         bind="query-params",
-        on_change=lambda: fill_in(PRESETS[st.session_state.preset]),
+        on_change=lambda: _fill_in(PRESETS[st.session_state.preset]),
         width="stretch",
     )
     st.caption(PRESET_NOTES[preset])
+    start = PRESETS[preset]  # what the link need not say
     left, right = st.columns(2)
     with left:
         choices = {
-            "epochs": _whole("epochs", "Epochs"),
-            "group": _whole("group", "Group size"),
-            "lr": _number("lr", "Peak learning rate", step=0.001),
+            "epochs": _whole(start, "epochs", "Epochs"),
+            "group": _whole(start, "group", "Group size"),
+            "lr": _number(start, "lr", "Peak learning rate", step=0.001),
         }
     with right:
-        choices["seed"] = _whole("seed", "Seed")
-        choices["groups"] = _whole("groups", "Groups per step")
-        choices["optimizer"] = _option("optimizer", "Optimizer")
+        choices["seed"] = _whole(start, "seed", "Seed")
+        choices["groups"] = _whole(start, "groups", "Groups per step")
+        choices["optimizer"] = _option(start, "optimizer", "Optimizer")
     augmentations = st.pills(
         "Augmentation",
         list(AUGMENTATIONS),
-        default=_augmentations(DEFAULTS),
+        default=_augmentations(start),
         selection_mode="multi",
         format_func=AUGMENTATIONS.get,
         key="augment",
@@ -53,40 +54,38 @@ def choose(data: str) -> Recipe:
         help="Changes made to the training images, so that the network sees each one anew.",
     )
     with st.expander("More"):
-        choices |= _more()
+        choices |= _more(start)
     choices["flip"] = 0.5 if "flip" in augmentations else 0
     choices["cutout"] = 8 if "cutout" in augmentations else 0
     return Recipe.of(preset=preset, data=data, **choices)
 
 
-def fill_in(recipe: Recipe) -> None:
-    """Set the widgets to a recipe's choices."""
-    for name, value in recipe.model_dump().items():
-        if name not in ("data", "preset", "model", "flip", "cutout", "cutout_chance"):
-            st.session_state[name] = value
-    st.session_state.preset = recipe.preset if recipe.preset in PRESETS else "steady"
-    st.session_state.augment = _augmentations(recipe)
+def _fill_in(preset: Recipe) -> None:
+    """Set the widgets to a preset's choices."""
+    choices = preset.model_dump() | {"augment": _augmentations(preset), "clip": preset.clip or 0.0}
+    for name in choices.keys() - NO_WIDGET:
+        st.session_state[name] = choices[name]
 
 
-def _more() -> dict[str, Any]:
+def _more(start: Recipe) -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
         choices = {
-            "schedule": _option("schedule", "Schedule"),
-            "start_divisor": _number("start_divisor", "Peak / first rate"),
-            "beta1": _number("beta1", "Momentum", step=0.01),
-            "beta2": _number("beta2", "Second beta", step=0.001),
-            "clip": _number("clip", "Gradient limit", step=0.1),
-            "max_steps": _whole("max_steps", "At most … steps"),
+            "schedule": _option(start, "schedule", "Schedule"),
+            "start_divisor": _number(start, "start_divisor", "Peak / first rate"),
+            "beta1": _number(start, "beta1", "Momentum", step=0.01),
+            "beta2": _number(start, "beta2", "Second beta", step=0.001),
+            "clip": _limit(start),
+            "max_steps": _whole(start, "max_steps", "At most … steps"),
         }
     with right:
         choices |= {
-            "warmup": _number("warmup", "Warm-up share", step=0.05),
-            "end_divisor": _number("end_divisor", "First / last rate"),
-            "beta1_at_peak": _number("beta1_at_peak", "… at the peak", step=0.01),
-            "weight_decay": _number("weight_decay", "Weight decay", step=0.01),
-            "snapshots": _whole("snapshots", "Snapshots"),
-            "max_seconds": _number("max_seconds", "At most … seconds", step=10.0),
+            "warmup": _number(start, "warmup", "Warm-up share", step=0.05),
+            "end_divisor": _number(start, "end_divisor", "First / last rate"),
+            "beta1_at_peak": _number(start, "beta1_at_peak", "… at the peak", step=0.01),
+            "weight_decay": _number(start, "weight_decay", "Weight decay", step=0.01),
+            "snapshots": _whole(start, "snapshots", "Snapshots"),
+            "max_seconds": _number(start, "max_seconds", "At most … seconds", step=10.0),
         }
     return choices
 
@@ -95,24 +94,40 @@ def _augmentations(recipe: Recipe) -> list[str]:
     return [name for name in AUGMENTATIONS if getattr(recipe, name)]
 
 
-def _whole(name: str, label: str) -> int | None:
-    return st.number_input(label, step=1, **_common(name, int))
+def _whole(start: Recipe, name: str, label: str) -> int | None:
+    return st.number_input(label, step=1, **_common(start, name, int))
 
 
-def _number(name: str, label: str, step: float = 1.0) -> float | None:
-    return st.number_input(label, step=step, format="%g", **_common(name, float))
+def _number(start: Recipe, name: str, label: str, step: float = 1.0) -> float | None:
+    return st.number_input(label, step=step, format="%g", **_common(start, name, float))
 
 
-def _option(name: str, label: str) -> str:
+def _limit(start: Recipe) -> float | None:
+    return (
+        st.number_input(
+            "Gradient limit",
+            value=start.clip or 0.0,
+            min_value=0.0,
+            step=0.1,
+            format="%g",
+            key="clip",
+            bind="query-params",
+            help=f"{_help('clip')[:-1].replace('none', '0')}.",
+        )
+        or None
+    )
+
+
+def _option(start: Recipe, name: str, label: str) -> str:
     options = list(Recipe.model_fields[name].annotation.__args__)
-    default = options.index(getattr(DEFAULTS, name))
+    default = options.index(getattr(start, name))
     help_text = _help(name)
     return st.selectbox(label, options, default, key=name, bind="query-params", help=help_text)
 
 
-def _common(name: str, kind: type) -> dict[str, Any]:
+def _common(start: Recipe, name: str, kind: type) -> dict[str, Any]:
     """Default, bounds and help of a number, as the recipe's field has them."""
-    default = getattr(DEFAULTS, name)
+    default = getattr(start, name)
     limits = {}
     for rule in Recipe.model_fields[name].metadata:
         if hasattr(rule, "ge"):

@@ -12,7 +12,6 @@ from . import data, live, session, settings
 
 def page() -> None:
     """Draw the page."""
-    session.remember_browser()
     with st.sidebar:
         recipe = _recipe()
     try:
@@ -23,6 +22,7 @@ def page() -> None:
         st.error(str(error))
         if st.query_params.get("run"):
             st.button("Show the shipped run", on_click=lambda: st.query_params.pop("run"))
+    session.remember_browser()
     _warm_up()
 
 
@@ -49,7 +49,7 @@ def _recipe() -> Recipe | None:
 
 def _header(run: Run) -> None:
     """Which run is on show, and the link to it."""
-    title, choice, share = st.columns([1, 3, 0.8], vertical_alignment="bottom")
+    title, choice, share = st.columns([1, 3, 0.8], vertical_alignment="center")
     title.title("Train", anchor=False)
     known = {each.id: each for each in [*session.runs(), run]}
     key = f"shown-{run.id}"
@@ -59,6 +59,7 @@ def _header(run: Run) -> None:
         index=list(known).index(run.id),
         format_func=lambda run_id: _label(known[run_id]),
         key=key,
+        label_visibility="collapsed",
         on_change=lambda: session.choose(st.session_state[key]),
     )
     with share.popover("Share", icon=":material/link:", width="stretch"):
