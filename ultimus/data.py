@@ -4,11 +4,13 @@ Images stay uint8 (N, 3, 32, 32) until a batch is taken from them. A source is d
 copy on disk is memory-mapped, so that opening it is immediate and processes share its pages.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import torch
 from torch import Tensor
 
 from . import sources
-from .errors import UserError
+from .errors import UserError, reason
 from .recipe import Recipe
 
 CUTOUT_FILL = 127
@@ -58,7 +60,7 @@ class Dataset:
 
 def home() -> Path:
     """Where downloads and decoded copies live: ULTIMUS_HOME, or ~/.cache/ultimus."""
-    return Path(os.environ.get("ULTIMUS_HOME") or Path.home() / ".cache" / "ultimus")
+    return Path(os.path.expanduser(os.environ.get("ULTIMUS_HOME") or "~/.cache/ultimus"))
 
 
 def download_folder() -> Path:
@@ -70,9 +72,9 @@ def is_ready(source: str) -> bool:
     """Whether `open_dataset(source)` is immediate.
 
     Raises:
-        UserError: the source is a folder that does not exist.
+        UserError: the source is a folder that does not exist, or holds too many files.
     """
-    return (_copy_of(source) / "dataset.json").is_file()
+    return os.path.isfile(_copy_of(source) / "dataset.json")
 
 
 def open_dataset(source: str, progress: sources.Progress = lambda done: None) -> Dataset:
@@ -86,56 +88,104 @@ def open_dataset(source: str, progress: sources.Progress = lambda done: None) ->
         UserError: the source is missing, damaged or mislabelled, or its copy cannot be kept.
     """
     copy = _copy_of(source)
-    try:
-        return _map(copy, source)
-    except (OSError, ValueError, KeyError):
-        shutil.rmtree(copy, ignore_errors=True)  # absent, or damaged: made anew
-    _keep(sources.read(source, download_folder(), progress), copy)
-    return _map(copy, source)
+    if dataset := _found(copy, source):
+        return dataset
+    with _alone(copy):
+        return _found(copy, source) or _made(copy, source, progress)
 
 
 def _copy_of(source: str) -> Path:
     return home() / "decoded" / sources.signature(source)
 
 
+def _found(copy: Path, source: str) -> Dataset | None:
+    try:
+        return _map(copy, source)
+    except Exception:  # absent, or damaged in whatever way: it is made anew
+        return None
+
+
+def _made(copy: Path, source: str, progress: sources.Progress) -> Dataset:
+    arrays = sources.read(source, download_folder(), progress)
+    try:
+        _keep(arrays, copy)
+        return _map(copy, source)
+    except OSError as error:
+        raise _no_place(error) from error
+
+
+@contextmanager
+def _alone(copy: Path) -> Iterator[None]:
+    """Let one process at a time decode (or download) a source; the others find what it made."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(_beside(copy, ".lock"), os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise _no_place(error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go when the process ends
+        yield
+    finally:
+        os.close(lock)
+
+
+def _beside(copy: Path, suffix: str) -> Path:
+    """A path next to the copies of one source, the same for all its versions."""
+    return copy.with_name(copy.name.partition("-")[0] + suffix)
+
+
+def _no_place(error: OSError) -> UserError:
+    return UserError(
+        f"The decoded data cannot be kept in {home()} ({reason(error)}): free some space, or set "
+        "ULTIMUS_HOME to a folder that can be written to."
+    )
+
+
 def _map(copy: Path, source: str) -> Dataset:
     """Open a decoded copy without reading it."""
     about = json.loads((copy / "dataset.json").read_text())
-    # "c": pages are shared with every other process until one is written to, which none does
-    train_images, train_labels, test_images, test_labels = (
-        torch.from_numpy(np.load(copy / f"{part}.npy", mmap_mode="c")) for part in PARTS
+    train, test = (
+        Split(_mapped(copy, f"{part}_images"), _mapped(copy, f"{part}_labels"))
+        for part in ("train", "test")
     )
+    for split in (train, test):
+        if split.images.shape != (len(split), 3, 32, 32):
+            raise ValueError(f"{copy} is damaged")
     return Dataset(
         name=about["name"],
         source=source,
         classes=tuple(about["classes"]),
-        train=Split(train_images, train_labels),
-        test=Split(test_images, test_labels),
+        train=train,
+        test=test,
         fingerprint=about["fingerprint"],
     )
 
 
+def _mapped(copy: Path, part: str) -> Tensor:
+    # "c": pages are shared with every other process until one is written to, which none does
+    return torch.from_numpy(np.load(copy / f"{part}.npy", mmap_mode="c"))
+
+
 def _keep(arrays: sources.Arrays, copy: Path) -> None:
-    """Write a decoded copy; it appears whole or not at all."""
+    """Write a decoded copy, which appears whole or not at all, and drop what it supersedes."""
     about = {
         "name": arrays.name,
         "classes": arrays.classes,
         "fingerprint": _fingerprint(arrays),
     }
+    scratch = _beside(copy, ".part")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=copy.parent, ignore_cleanup_errors=True) as scratch:
-            for part in PARTS:
-                np.save(Path(scratch) / f"{part}.npy", getattr(arrays, part))
-            (Path(scratch) / "dataset.json").write_text(json.dumps(about))
-            Path(scratch).chmod(0o755)
-            if not copy.exists():  # another process may have been faster
-                os.rename(scratch, copy)
-    except OSError as error:
-        raise UserError(
-            f"The decoded data cannot be kept in {home()} ({error.strerror}): free some space, or "
-            "set ULTIMUS_HOME to a folder that can be written to."
-        ) from error
+        scratch.mkdir()
+        for part in PARTS:
+            np.save(scratch / f"{part}.npy", getattr(arrays, part))
+        (scratch / "dataset.json").write_text(json.dumps(about))
+        for old in copy.parent.glob(f"{_beside(copy, '').name}-*"):
+            shutil.rmtree(old)  # whoever has mapped its files keeps them
+        scratch.rename(copy)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
 
 
 def _fingerprint(arrays: sources.Arrays) -> str:
@@ -151,7 +201,7 @@ def preprocess(images: Tensor) -> Tensor:
     The one way in, for training, evaluation and uploads: (x / 255 - mean) / std with mean and
     std 0.5, as the seed scales.
     """
-    return images.float().div_(127.5).sub_(1)
+    return images.to(torch.float32, copy=True).div_(127.5).sub_(1)
 
 
 def augment(images: Tensor, flipped: Tensor, holes: Tensor) -> Tensor:

@@ -6,3 +6,9 @@ class UserError(ValueError):
 
     Pages show its text, the command line prints it and exits with 2; neither shows a traceback.
     """
+
+
+def reason(error: BaseException) -> str:
+    """What a library says went wrong, short enough to stand in brackets in a sentence."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).strip().splitlines()[0][:200].rstrip(".")

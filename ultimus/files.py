@@ -2,32 +2,30 @@
 
 import errno
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, reason
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file's content at once; a process killed meanwhile leaves the old one."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(scratch, "xb") as file:  # not tempfile, whose files only their owner can read
             file.write(content)
         os.replace(scratch, path)
     except BaseException:
-        os.unlink(scratch)
+        scratch.unlink(missing_ok=True)
         raise
 
 
 def storage_problem(error: OSError, folder: Path) -> UserError:
     """What a failed write means for the person, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(f"The disk that holds {folder} is full: free some space, then resume.")
+        return UserError(f"The disk that holds {folder} is full: free some space and try again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(
             f"{folder} cannot be written to: choose another folder or change its permissions."
         )
-    return UserError(
-        f"{folder} cannot be used ({error.strerror or error}): check it and try again."
-    )
+    return UserError(f"{folder} cannot be used ({reason(error)}): check it and try again.")

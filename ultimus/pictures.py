@@ -27,21 +27,25 @@ def read(file: Path | bytes, name: str = "") -> Image.Image:
     try:
         with Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as im:
             if im.width * im.height > MAX_PIXELS:
-                raise UserError(
-                    f"{name} has {im.width} x {im.height} pixels, more than {MAX_PIXELS:,}: "
-                    "use a smaller picture."
-                )
-            return _opaque(ImageOps.exif_transpose(im))
+                raise Image.DecompressionBombError
+            return _rgb(ImageOps.exif_transpose(im))
     except UnidentifiedImageError as error:
-        raise UserError(f"{name} is not a picture: use {', '.join(FORMATS)}.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, UserError):
-            raise
+        raise UserError(
+            f"{name} is not a picture in one of the formats {', '.join(FORMATS)}: convert or "
+            "remove it."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"{name} has more than {MAX_PIXELS:,} pixels: use a smaller picture."
+        ) from error
+    except Exception as error:  # decoders meet damaged bytes with exceptions of many kinds
         raise UserError(f"{name} is damaged and cannot be decoded: replace it.") from error
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
-    """RGB; what is transparent becomes white, as most viewers show it."""
+def _rgb(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits; what is transparent becomes white, as most viewers show it."""
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip at 255
+        picture = Image.fromarray((np.asarray(picture) // 257).clip(0, 255).astype(np.uint8))
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     picture = picture.convert("RGBA")
@@ -52,4 +56,4 @@ def shrink(picture: Image.Image) -> np.ndarray:
     """RGB picture to uint8 (3, 32, 32): the centre square, scaled; a 32x32 one is unchanged."""
     if picture.size != (SIDE, SIDE):
         picture = ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(picture).transpose(2, 0, 1)
+    return np.array(np.asarray(picture).transpose(2, 0, 1), order="C")

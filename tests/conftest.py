@@ -1,0 +1,48 @@
+"""What all tests share."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ultimus import UserError
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ultimus_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for the session: never the user's, and the shapes are drawn only once."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("ULTIMUS_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def real_data() -> str:
+    """The folder of CIFAR-10 as parquet files that ULTIMUS_DATA names."""
+    folder = os.environ.get("ULTIMUS_DATA")
+    if not folder:
+        pytest.skip("needs CIFAR-10 as parquet files: set ULTIMUS_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def refused() -> Refused:
+    """`with refused("row 7"):` expects one clear sentence that names each of the words."""
+
+    @contextmanager
+    def expect(*words: str) -> Iterator[None]:
+        with pytest.raises(UserError) as caught:
+            yield
+        sentence = str(caught.value)
+        assert re.fullmatch(r"[^\n]+[:;,.] .+\.", sentence), sentence  # what, and what to do
+        assert not sentence.endswith(".."), sentence
+        for word in words:
+            assert word in sentence
+
+    return expect

@@ -1,0 +1,66 @@
+"""Files are replaced whole or not at all, and a failed write is explained."""
+
+import errno
+import os
+
+import pytest
+
+from ultimus.files import storage_problem, write_atomically
+
+
+def test_content_is_replaced(tmp_path):
+    path = tmp_path / "status.json"
+    for content in (b"first", b"second, and longer", b""):
+        write_atomically(path, content)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_an_interrupted_write_leaves_the_old_content(tmp_path, monkeypatch, interruption):
+    path = tmp_path / "status.json"
+    write_atomically(path, b"old")
+
+    def interrupted(*_):
+        raise interruption
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(type(interruption)):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_cannot_begin_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "missing" / "status.json", b"new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_others_may_read_it(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "status.json", b"content")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "status.json").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "full: free some space"),
+        (errno.EDQUOT, "full: free some space"),
+        (errno.EACCES, "cannot be written to: choose another folder"),
+        (errno.EROFS, "cannot be written to: choose another folder"),
+        (errno.ENOTDIR, "cannot be used (Not a directory): check it"),
+    ],
+)
+def test_a_problem_becomes_a_sentence(tmp_path, refused, number, words):
+    with refused(words, str(tmp_path)):
+        raise storage_problem(OSError(number, os.strerror(number)), tmp_path)
+
+
+def test_a_problem_without_a_number_too(tmp_path, refused):
+    with refused("(63 requested and 0 written)"):
+        raise storage_problem(OSError("63 requested and 0 written\n"), tmp_path)
