@@ -1,0 +1,90 @@
+"""A real server and a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+START_WITHIN = 60_000  # milliseconds; machines that run tests are slow
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as `streamlit run app.py` starts it, without any data or run."""
+    port = _free_port()
+    surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
+    surroundings |= {"ULTIMUS_RUNS": str(runs)}
+    surroundings |= {"ULTIMUS_HOME": str(tmp_path_factory.mktemp("home"))}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    process = subprocess.Popen(
+        [*command, f"--server.port={port}"], cwd=ROOT, env=surroundings, start_new_session=True
+    )
+    address = f"http://localhost:{port}"
+    _wait_until_healthy(address, process)
+    yield address
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("the browser tests need chromium: install Debian's package of that name")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """Makes persons: each is a page in a browser of their own, whose console shows no error."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def arrive() -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the server ended at once"
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health")
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server did not start within 30 s")

@@ -1,0 +1,167 @@
+"""The Train page as a class uses it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+SLOW = 90_000  # milliseconds
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
+
+
+def figure(page: Page, title: str) -> Locator:
+    return page.get_by_role("img", name=re.compile(f"^{title}"))
+
+
+def points(page: Page, title: str, trace: str) -> int:
+    """How many points of a trace the browser has drawn."""
+    return figure(page, title).evaluate(
+        """(box, name) => {
+            const traces = box.querySelector(".ultimus-plot")._fullData ?? [];
+            return Math.max(0, ...traces.filter((t) => t.name === name).map((t) => t.x.length));
+        }""",
+        trace,
+    )
+
+
+def wait_for_points(page: Page, title: str, trace: str, more_than: int) -> int:
+    for _ in range(300):
+        if (count := points(page, title, trace)) > more_than:
+            return count
+        page.wait_for_timeout(200)
+    raise AssertionError(f"{title}: {trace} did not grow beyond {more_than} points")
+
+
+def zoom(page: Page, title: str) -> None:
+    """Drag over the middle of a figure, as a reader who wants to see more."""
+    area = figure(page, title).locator(".nsewdrag").first.bounding_box()
+    left, top = area["x"] + area["width"] * 0.2, area["y"] + area["height"] * 0.2
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + area["width"] * 0.5, top + area["height"] * 0.6, steps=5)
+    page.mouse.up()
+
+
+def range_of(page: Page, title: str) -> list[float]:
+    return figure(page, title).evaluate(
+        '(box) => [...box.querySelector(".ultimus-plot")._fullLayout.xaxis.range]'
+    )
+
+
+def step_of(page: Page) -> int:
+    text = page.get_by_text(re.compile(r"step [\d,]+ of")).inner_text()
+    return int(re.search(r"step ([\d,]+) of", text)[1].replace(",", ""))
+
+
+def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(server)
+    expect(page.get_by_text("You look at the run that comes with Ultimus")).to_be_visible()
+    expect(page.get_by_text("Done")).to_be_visible()
+    wait_for_points(page, "Loss", "training", more_than=100)
+    assert points(page, "Accuracy", "test, groups of 16") == 24
+    assert points(page, "Loss", "seed run") == 24
+    for name in ("Pause", "Step", "Stop", "Rewind"):
+        expect(button(page, name)).to_be_disabled()
+
+
+def test_a_lesson(server: str, person: Callable[[], Page]):
+    """Start, watch the curve grow, pause, step, resume, stop, reload, rewind; others only watch."""
+    teacher = person()
+    teacher.goto(f"{server}/?epochs=3&groups=2")
+    expect(button(teacher, "Start")).to_be_enabled(timeout=SLOW)
+    button(teacher, "Start").click()
+    expect(teacher).to_have_url(re.compile("run=.*-steady-"))
+    expect(teacher.get_by_text("images/s")).to_be_visible()
+    first = wait_for_points(teacher, "Loss", "training", more_than=0)
+
+    zoom(teacher, "Loss")
+    zoomed = range_of(teacher, "Loss")
+    wait_for_points(teacher, "Loss", "training", more_than=first + 5)
+    assert range_of(teacher, "Loss") == zoomed
+
+    student = person()
+    student.goto(teacher.url)
+    expect(student.get_by_text("You look at a run that others started")).to_be_visible()
+    wait_for_points(student, "Loss", "training", more_than=first)
+    expect(button(student, "Stop")).to_be_disabled()
+
+    button(teacher, "Pause").click()
+    expect(teacher.get_by_text("Paused")).to_be_visible()
+    before = step_of(teacher)
+    button(teacher, "Step").click()
+    expect(teacher.get_by_text(re.compile(f"step {before + 1:,} of"))).to_be_visible()
+    expect(student.get_by_text(re.compile(f"step {before + 1:,} of"))).to_be_visible()
+
+    button(teacher, "Resume").click()
+    expect(teacher.get_by_text("images/s")).to_be_visible()
+    button(teacher, "Stop").click()
+    expect(teacher.get_by_text("Stopped")).to_be_visible()
+    stopped = step_of(teacher)
+    assert stopped >= before + 1
+
+    teacher.reload()
+    expect(teacher.get_by_text("Stopped")).to_be_visible()
+    assert step_of(teacher) == stopped
+    expect(button(teacher, "Resume")).to_be_enabled()
+
+    former = teacher.url
+    button(teacher, "Rewind").click()
+    expect(teacher.get_by_text(re.compile("step 0 of"))).to_be_visible(timeout=SLOW)
+    assert teacher.url != former
+    button(teacher, "Stop").click()
+    expect(teacher.get_by_text("Stopped")).to_be_visible()
+
+
+def test_settings_are_in_the_link(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(f"{server}/?preset=seed&epochs=5")
+    expect(page.get_by_label("Groups per step", exact=True)).to_have_value("1")
+    expect(page.get_by_label("Peak learning rate", exact=True)).to_have_value("0.01")
+    page.get_by_label("Groups per step", exact=True).fill("8")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("groups=8"))
+    page.reload()
+    expect(page.get_by_label("Groups per step", exact=True)).to_have_value("8")
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("5")
+
+
+def test_an_unknown_run_gets_a_sentence_and_a_way_back(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(f"{server}/?run=../../etc")
+    expect(page.get_by_text("There is no run")).to_be_visible()
+    button(page, "Show the shipped run").click()
+    expect(page.get_by_text("Done")).to_be_visible()
+
+
+def test_a_damaged_run_gets_a_sentence(server: str, runs: Path, person: Callable[[], Page]):
+    damaged = runs / "20260101-000000-damaged-0000"
+    damaged.mkdir()
+    (damaged / "recipe.json").write_text('{"recipe": ')
+    page = person()
+    page.goto(f"{server}/?run={damaged.name}")
+    expect(page.get_by_text("is damaged").first).to_be_visible()
+    expect(button(page, "Show the shipped run")).to_be_visible()
+
+
+def test_a_diverging_recipe_is_explained(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(f"{server}/?optimizer=sgd&lr=10&clip=0&schedule=constant&groups=1&max_steps=300")
+    expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
+    button(page, "Start").click()
+    expect(page.get_by_text("was no longer a finite number")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Failed")).to_be_visible()
+    expect(button(page, "Rewind")).to_be_enabled()
+
+
+def test_nothing_is_fetched_from_elsewhere(server: str, person: Callable[[], Page]):
+    page = person()
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.goto(server)
+    wait_for_points(page, "Loss", "training", more_than=100)
+    assert hosts - {""} == {server.split("/")[2]}
