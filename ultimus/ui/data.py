@@ -15,7 +15,7 @@ from ..lab import Preparation
 from . import session
 
 SAMPLES = 7  # pictures of each class
-SOURCES = {"shapes": "Shapes, drawn here", "cifar10": "CIFAR-10", "folder": "A folder"}
+SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder"}  # labels stand in links
 
 
 def choose() -> Dataset | None:

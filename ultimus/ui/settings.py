@@ -10,7 +10,7 @@ PRESET_NOTES = {
     "steady": "Stable: small batches of groups, gradients limited, the rate rises gently.",
     "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
 }
-AUGMENTATIONS = {"flip": "mirror", "cutout": "grey square"}
+AUGMENTATIONS = {"flip": "mirror", "cutout": "cutout"}
 NO_WIDGET = {"preset", "model", "data", "flip", "cutout", "cutout_chance"}  # or one of their own
 
 
@@ -51,7 +51,7 @@ def choose(data: str) -> Recipe:
         format_func=AUGMENTATIONS.get,
         key="augment",
         bind="query-params",
-        help="Changes made to the training images, so that the network sees each one anew.",
+        help="Changes made to the training images by chance: mirrored, or a grey square put on them.",
     )
     with st.expander("More"):
         choices |= _more(start)

@@ -1,0 +1,152 @@
+"""The Train page through Streamlit's AppTest: controls, choices and sentences."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import ultimus
+from ultimus.data import open_dataset
+from ultimus.recipe import PRESETS, Recipe
+from ultimus.run import Run, Status
+
+APP = Path(__file__).parents[1] / "app.py"
+BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
+    open_dataset("shapes")  # a page would prepare it in the background
+    return tmp_path
+
+
+def visit(**link: str) -> AppTest:
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params.update(link)
+    return checked(page.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def buttons(page: AppTest) -> dict[str, bool]:
+    """Which of the controls can be pressed."""
+    return {each.label: not each.disabled for each in page.main.button}
+
+
+def choices(page: AppTest) -> dict[str, float]:
+    return {each.key: each.value for each in page.sidebar.number_input}
+
+
+def figures(page: AppTest) -> dict[str, dict]:
+    """The figures by their names, as they are sent to the browser."""
+    sent = [json.loads(each.proto.bytes) for each in page.get("bidi_component") if each.proto.bytes]
+    return {each["name"]: each["figure"] for each in sent}
+
+
+def written(page: AppTest) -> str:
+    return "\n".join(each.value for each in page.main.markdown)
+
+
+def test_a_first_visit_shows_the_shipped_run(runs: Path):
+    page = visit()
+    assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
+    assert "step 9,360 of 9,360" in written(page)
+    values = {each.label: each.value for each in page.metric}
+    assert values["Test, groups of 16"] == "62.24%"
+    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"}
+
+
+def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
+    shipped = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10"
+    rows = [json.loads(line) for line in (shipped / "metrics.jsonl").read_text().splitlines()]
+    tests = [row["test_accuracy"] for row in rows if "test_accuracy" in row]
+    trace = next(t for t in figures(visit())["accuracy"]["data"] if t["name"].startswith("test"))
+    assert len(tests) == 24
+    assert decoded(trace["y"]) == pytest.approx(tests, rel=1e-7)
+
+
+def decoded(values: list | dict) -> list[float]:
+    """A trace's numbers, which plotly may send as bytes."""
+    if isinstance(values, list):
+        return values
+    import base64
+
+    import numpy as np
+
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+
+
+def test_the_widgets_begin_with_the_steady_preset(runs: Path):
+    found = choices(visit())
+    for name, value in PRESETS["steady"].model_dump().items():
+        if name in found:
+            assert found[name] == value
+
+
+def test_choosing_a_preset_sets_every_choice(runs: Path):
+    page = visit()
+    checked(page.sidebar.button_group(key="preset").set_value("seed").run())
+    found = choices(page)
+    assert found["lr"] == 0.01
+    assert found["groups"] == 1
+    assert found["clip"] == 0  # none
+    assert found["beta1_at_peak"] == 0.85
+    assert page.sidebar.selectbox(key="optimizer").value == "adam"
+    assert page.sidebar.button_group(key="augment").value == ["flip", "cutout"]
+
+
+def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
+    found = choices(visit(preset="seed", epochs="5"))
+    assert (found["epochs"], found["groups"], found["lr"]) == (5, 1, 0.01)
+
+
+def test_values_out_of_bounds_in_a_link_are_not_taken(runs: Path):
+    assert choices(visit(epochs="-3"))["epochs"] == PRESETS["steady"].epochs
+
+
+def test_a_recipe_too_large_for_the_data_gets_a_sentence(runs: Path):
+    page = visit(group="1024", groups="1024")
+    assert re.search("1048576 images per step, more than 4096", page.error[0].value)
+    assert not buttons(page)["Start"]
+
+
+def test_an_unknown_run_gets_a_sentence_and_a_way_back(runs: Path):
+    page = visit(run="20260101-000000-nothing")
+    assert "There is no run" in page.error[0].value
+    checked(page.main.button[0].click().run())
+    assert "step 9,360 of 9,360" in written(page)
+
+
+def test_a_damaged_run_gets_a_sentence(runs: Path):
+    run = Run.create(runs, Recipe())
+    (run.folder / "status.json").write_text("[]")
+    assert "is damaged" in visit(run=run.id).error[0].value
+
+
+def test_a_run_of_others_is_read_only(runs: Path):
+    run = Run.create(runs, Recipe(), owner="somebody else")
+    run.set_status(Status("stopped", step=3, total=11))
+    page = visit(run=run.id)
+    assert not any(on for name, on in buttons(page).items() if name != "Start")
+    assert "a run that others started" in page.main.caption[0].value
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "~nobody-at-all/x"])
+def test_a_folder_that_is_none_gets_a_sentence(runs: Path, source: str):
+    page = visit(data="Folder", folder=source)
+    assert page.error
+    assert not buttons(page)["Start"]
+
+
+def test_strangers_cannot_name_folders(runs: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ULTIMUS_PUBLIC", "1")
+    page = visit(data="Folder", folder="/etc")
+    assert page.sidebar.selectbox(key="data").options == ["Shapes", "CIFAR-10"]
+    assert not page.sidebar.text_input
