@@ -2,6 +2,7 @@
 
 import base64
 import os
+from html import escape
 from io import BytesIO
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from ..data import Dataset, is_ready, open_dataset
 from ..errors import UserError
 from ..lab import Preparation
+from ..sources import signature
 from . import session
 
 SAMPLES = 7  # pictures of each class
@@ -25,7 +27,7 @@ def choose() -> Dataset | None:
         return None
     try:
         if is_ready(source):
-            dataset = _open(source)
+            dataset = opened(source)
             _gallery(dataset)
             return dataset
         _prepare(source)
@@ -59,6 +61,11 @@ def _source() -> str:
         help="Parquet files as Hugging Face lays them out, or a folder of pictures for each of "
         "2 to 10 classes.",
     )
+
+
+def known_sources() -> list[str]:
+    """Where data may lie that is ready to use."""
+    return [*filter(None, [os.environ.get("ULTIMUS_DATA")]), "cifar10", "shapes"]
 
 
 def _default(options: list[str], given: str) -> str:
@@ -112,9 +119,8 @@ def _open_cached(source: str, version: str) -> Dataset:
     return open_dataset(source)
 
 
-def _open(source: str) -> Dataset:
-    from ..sources import signature
-
+def opened(source: str) -> Dataset:
+    """A data set that is ready, opened once for all sessions."""
     return _open_cached(source, signature(source))
 
 
@@ -135,8 +141,6 @@ def _gallery(dataset: Dataset) -> None:
 @st.cache_data(show_spinner=False, max_entries=8)
 def _strips(fingerprint: str, _dataset: Dataset) -> list[tuple[str, str]]:
     """For each class its name, escaped, and the first pictures of it side by side."""
-    from html import escape
-
     labels = _dataset.train.labels[:5000]
     strips = []
     for label, name in enumerate(_dataset.classes):

@@ -51,7 +51,7 @@ def choose(data: str) -> Recipe:
         format_func=AUGMENTATIONS.get,
         key="augment",
         bind="query-params",
-        help="Changes made to the training images by chance: mirrored, or a grey square put on them.",
+        help="Chance changes to the training images: mirrored, or a grey square put on them.",
     )
     with st.expander("More"):
         choices |= _more(start)

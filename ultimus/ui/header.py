@@ -1,0 +1,57 @@
+"""The top of every page: its title, the run on show, and the link to share."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ..errors import UserError
+from ..run import Run
+from . import session
+
+
+def show(title: str, run: Run) -> None:
+    """Draw it; choosing another run makes the link name it."""
+    heading, choice, share = st.columns([1, 3, 0.8], vertical_alignment="center")
+    heading.title(title, anchor=False)
+    known = {each.id: each for each in [*session.runs(), run]}
+    key = f"shown-{run.id}"
+    choice.selectbox(
+        "Run on show",
+        list(known),
+        index=list(known).index(run.id),
+        format_func=lambda run_id: _label(known[run_id]),
+        key=key,
+        label_visibility="collapsed",
+        on_change=lambda: session.choose(st.session_state[key]),
+    )
+    with share.popover("Share", icon=":material/link:", width="stretch"):
+        st.markdown("Whoever opens this link follows the run; only your browser controls it.")
+        st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+
+
+def chosen_run() -> Run:
+    """The run that the link names; where that cannot be, a sentence and the shipped run.
+
+    Raises:
+        UserError: not even the shipped run is there.
+    """
+    try:
+        run = session.chosen_run()
+        run.recipe, run.status()  # both can be read
+        return run
+    except UserError as error:
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        return session.shipped_run()
+
+
+def _label(run: Run) -> str:
+    """A run's line in the list; it must not change with the run, or the choice is lost."""
+    try:
+        recipe = run.recipe
+    except UserError:
+        return f"{run.id} (damaged)"
+    what = f"{recipe.preset} · {Path(recipe.data).name}, {recipe.epochs} epochs, seed {recipe.seed}"
+    if run.folder.parent == session.SHIPPED:
+        return f"shipped with Ultimus · {what}"
+    when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+    return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"
