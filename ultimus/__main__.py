@@ -2,34 +2,48 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
-from . import checkpoint
+from . import __version__, checkpoint
 from .data import open_dataset
 from .errors import UserError
 from .model import Transformer
 from .recipe import PRESETS, Recipe
 from .run import Run
 from .train import Progress, evaluate
-from .worker import work
+from .worker import located, work
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 with one sentence for bad input."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except UserError as error:
         print(f"ultimus: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("ultimus: interrupted.", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the flags in one sentence, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}: see {self.prog} --help.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ultimus", description=__doc__)
+    parser = _Parser(prog="python -m ultimus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a network without a browser"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
@@ -44,11 +58,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a stopped or interrupted run")
     recipe = parser.add_argument_group("recipe", "what is not given is taken from the preset")
-    recipe.add_argument("--preset", default="steady", help=" or ".join(sorted(PRESETS)))
     for name, field in Recipe.model_fields.items():
-        if name != "preset":
-            flag = f"--{name.replace('_', '-')}"
-            recipe.add_argument(flag, default=argparse.SUPPRESS, help=field.description)
+        flag = f"--{name.replace('_', '-')}"
+        text = " or ".join(sorted(PRESETS)) if name == "preset" else field.description
+        recipe.add_argument(flag, default=argparse.SUPPRESS, help=text)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -69,23 +82,46 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    run = _resumed(options) if options.resume else Run.create(options.runs, _recipe(options))
-    for stop in (signal.SIGINT, signal.SIGTERM):  # ends after the step, with everything kept
-        signal.signal(stop, lambda *_: run.ask("stop"))
-    _open(run.recipe.data)
-    print(f"run {run.folder}")
-    with _Bar() as bar:
+    run = _resumed(options) if options.resume else _created(options)
+    print(f"run {run.folder}", flush=True)
+    with _stopping(run), _Bar() as bar:
         status = work(run, bar.watch)
     if status.state in ("failed", "interrupted"):
         raise UserError(status.reason)
-    if status.state == "stopped":
-        print(f"stopped at step {status.step:,}; go on with --resume {run.id}")
+    if status.state != "done":
+        go_on = f"python -m ultimus train --runs {options.runs} --resume {run.id}"
+        print(f"{status.state} at step {status.step:,}; go on with {go_on}")
     return 0
 
 
+def _created(options: argparse.Namespace) -> Run:
+    recipe = _recipe(options)
+    dataset = _open(recipe.data)  # before there is a run, so that bad data leaves none behind
+    recipe.steps_per_epoch(len(dataset.train))
+    recipe = recipe.model_copy(update={"data": located(recipe.data)})
+    return Run.create(options.runs, recipe, version=__version__)
+
+
+@contextmanager
+def _stopping(run: Run) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the run after its step, with everything kept."""
+    former = {}
+    try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            former[stop] = signal.signal(stop, lambda *_: run.ask("stop"))
+        yield
+    finally:
+        for stop, handler in former.items():
+            signal.signal(stop, handler)
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
-    given = {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
-    return Recipe.of(**{name: _value(text) for name, text in given.items()})
+    return Recipe.of(**{name: _value(text) for name, text in _given(options).items()})
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """The choices that were made on the command line."""
+    return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
 
 
 def _value(text: str) -> str | None:
@@ -93,16 +129,22 @@ def _value(text: str) -> str | None:
 
 
 def _resumed(options: argparse.Namespace) -> Run:
+    if given := _given(options):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(f"A resumed run keeps its recipe: leave out {flags}.")
     run = _find(options.resume, options.runs)
     if run.status().state == "done":
         raise UserError(f"The run {run.id} is done: there is nothing left to train.")
+    _open(run.recipe.data)
+    if not run.is_held():
+        run.take_request()  # what is left of its former life
     return run
 
 
 def _find(name: str, runs: Path) -> Run:
     """A run by its id, or by the path of its folder."""
-    folder = Path(name)
-    return Run.find(folder.name, folder.parent) if folder.is_dir() else Run.find(name, runs)
+    folder = Path(name).absolute()
+    return Run(folder) if os.path.isfile(folder / "recipe.json") else Run.find(name, runs)
 
 
 class _Bar:
@@ -119,11 +161,13 @@ class _Bar:
         self._bar.total = progress.training.total
         self._bar.update(progress.step - self._bar.n)
         if result := progress.epoch_result:
-            self._bar.write(
+            self._bar.clear()
+            print(
                 f"epoch {result.epoch:>3}  loss {result.loss:.3f}  "
                 f"accuracy {result.train_accuracy:.2%} (train)  "
                 f"{result.test.accuracy:.2%} (test, groups of {result.test.group})  "
-                f"lr {progress.lr:.6g}"
+                f"lr {progress.lr:.6g}",
+                flush=True,  # at once, also into a file or a pipe
             )
 
 
@@ -160,7 +204,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
-    if Path(options.what).is_file():
+    if os.path.isfile(options.what):
         return checkpoint.load(Path(options.what)), options.data or "shapes"
     run = _find(options.what, options.runs)
     if not run.snapshots:

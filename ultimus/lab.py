@@ -5,11 +5,16 @@ follow the folder, so nothing here is needed to watch a run.
 """
 
 import os
+import re
+import secrets
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from distributed import Client, Future, SubprocessCluster, fire_and_forget
@@ -17,10 +22,11 @@ from distributed import Client, Future, SubprocessCluster, fire_and_forget
 from . import __version__
 from .data import download_folder
 from .errors import UserError
+from .files import storage_problem
 from .recipe import Recipe
 from .run import LIVE, RESUMABLE, Request, Run, Status
 from .sources import CIFAR10_BYTES
-from .worker import work
+from .worker import PATIENCE, located, work
 
 PACKAGE = Path(__file__).parent
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
@@ -32,18 +38,21 @@ class Lab:
     Args:
         runs: the folder that holds all runs; the workers see it under the same path.
         address: of a Dask scheduler, e.g. tcp://host:8786; none starts one on this machine.
+        patience: seconds a run stands paused before its worker takes another.
 
     Raises:
         UserError: there is no scheduler at the address.
     """
 
-    def __init__(self, runs: Path, address: str = ""):
+    def __init__(self, runs: Path, address: str = "", patience: float = PATIENCE):
         self.runs = runs.resolve()
+        self._patience = patience
+        self._lock = threading.RLock()  # many pages share a lab; a run is submitted once
         self._futures: dict[str, Future] = {}
         self._threads = None if address else _cores() // _workers()
         self._cluster = None if address else _local_cluster()
         try:
-            self._client = Client(address or self._cluster, set_as_default=False, timeout="10s")
+            self._client = Client(address or self._cluster, set_as_default=False, timeout="5s")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"There is no Dask scheduler at {address}: start it, or unset ULTIMUS_SCHEDULER to "
@@ -66,6 +75,7 @@ class Lab:
         Raises:
             UserError: the runs folder cannot be written.
         """
+        recipe = recipe.model_copy(update={"data": located(recipe.data)})
         run = Run.create(self.runs, recipe, version=__version__, **about)
         if paused:
             run.ask("pause")
@@ -74,30 +84,34 @@ class Lab:
 
     def ask(self, run: Run, request: Request) -> None:
         """Ask something of a run; if no worker has it, see to it that one takes it."""
-        state = self.status(run).state
-        if request == "stop" and not run.is_held():
-            self._withdraw(run)
-        elif request in ("step", "resume") and state in RESUMABLE:
-            run.take_request()  # what is left of its former life
-            if request == "step":
-                run.ask("step")
-            self._submit(run)
-        else:
-            run.ask(request)
-            self.tend(run)
+        with self._lock:
+            state = self.status(run).state
+            if request in ("step", "resume") and state in RESUMABLE:
+                run.take_request()  # what is left of its former life
+                if request == "step":
+                    run.ask("step")
+                self._submit(run)
+            elif state in LIVE:
+                run.ask(request)
+                if request == "stop" and not run.is_held():
+                    self._withdraw(run)
+                self.tend(run)
 
     def tend(self, run: Run) -> None:
         """Give a paused run that is asked to go on a worker again, if it has lost its own."""
-        parked = run.status().state == "paused" and not run.is_held()
-        if parked and run.has_request():
-            self._submit(run)
+        with self._lock:
+            parked = run.status().state == "paused" and not run.is_held()
+            if parked and run.has_request():
+                self._submit(run)
 
     def status(self, run: Run) -> Status:
         """How a run stands, as its folder and its place in the queue tell together."""
         status = run.status()
+        if status.state not in ("queued", "interrupted") or run.is_held():
+            return status
         if problem := self._problem(run):
             return replace(status, state="interrupted", reason=problem)
-        if status.state == "queued" and not run.is_held() and self.place(run) is None:
+        if status.state == "queued" and not self._is_pending(run) and self.place(run) is None:
             again = run.status()  # it may have begun between the two looks
             if again.state == "queued":
                 reason = "The app was closed before this run's turn came."
@@ -107,7 +121,6 @@ class Lab:
 
     def place(self, run: Run) -> int | None:
         """How many runs wait before this one; None where it is not in the queue."""
-        # a lambda travels by its code: the scheduler need not be able to import this package
         tasks = self._client.run_on_scheduler(
             lambda dask_scheduler: [
                 str(key)
@@ -129,18 +142,33 @@ class Lab:
         except UserError:
             return False
 
+    def _is_pending(self, run: Run) -> bool:
+        """Whether this app has submitted the run, although the scheduler may not know it yet."""
+        future = self._futures.get(run.id)
+        return future is not None and future.status == "pending"
+
     def _submit(self, run: Run) -> None:
-        run.set_status(replace(run.status(), state="queued", reason=""))
-        key = f"{TASK}{run.id}/{len(self._futures)}"  # Dask would take an equal key as done
-        future = self._client.submit(_train, str(run.folder), self._threads, key=key, pure=False)
+        self._note(run, replace(run.status(), state="queued", reason=""))
+        key = f"{TASK}{run.id}/{secrets.token_hex(4)}"  # Dask would take an equal key as done
+        # a lambda travels by its code: else the scheduler would import this package, and torch
+        task = lambda *given: import_module(__name__).train(*given)  # noqa: E731
+        given = (str(run.folder), self._threads, self._patience)
+        future = self._client.submit(task, *given, key=key, pure=False)
         fire_and_forget(future)  # a cluster goes on when this app is closed
         self._futures[run.id] = future
 
     def _withdraw(self, run: Run) -> None:
+        """Take a run off the queue; should it begin just now, its request stops it."""
         if future := self._futures.get(run.id):
             future.cancel(force=True)
-        if run.status().state in LIVE:
-            run.set_status(replace(run.status(), state="stopped"))
+        if run.status().state in LIVE and not run.is_held():
+            self._note(run, replace(run.status(), state="stopped"))
+
+    def _note(self, run: Run, status: Status) -> None:
+        try:
+            run.set_status(status)
+        except OSError as error:
+            raise storage_problem(error, run.folder) from error
 
     def _problem(self, run: Run) -> str:
         """Why the last attempt to train this run broke down, where its folder could not say."""
@@ -153,14 +181,14 @@ class Lab:
         return "The process that trained it ended unexpectedly."
 
 
-def _train(folder: str, threads: int | None) -> None:
+def train(folder: str, threads: int | None, patience: float) -> None:
     """What a worker does with a run."""
     run = Run(Path(folder))
     if run.status().state != "queued":
         return  # Dask tries again after a worker's death; whether to go on is the person's choice
     if threads:
         torch.set_num_threads(threads)
-    work(run)
+    work(run, patience=patience)
 
 
 def _cores() -> int:
@@ -176,6 +204,8 @@ def _local_cluster() -> SubprocessCluster:
     # the workers start elsewhere than in this folder, and find the package all the same
     paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    # the scheduler logs into a pipe that nobody reads, and would stand still once it is full
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     return SubprocessCluster(
         n_workers=_workers(),
         threads_per_worker=1,  # one run at a time in each
@@ -197,10 +227,10 @@ class Preparation:
 
     def __init__(self, source: str):
         self.source = source
-        self._output = tempfile.TemporaryFile("w+")
-        self._errors = tempfile.TemporaryFile("w+")
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (both live as long as the object)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ultimus", "data", source, "--progress"],
+            [sys.executable, "-m", "ultimus", "data", located(source), "--progress"],
             stdout=self._output,
             stderr=self._errors,
             cwd=PACKAGE.parent,
@@ -213,8 +243,8 @@ class Preparation:
             return 1.0
         if self.source == "cifar10":
             return self._downloaded()
-        lines = _text(self._output).splitlines()
-        return float(lines[-1]) if lines else 0.0
+        fractions = re.findall(r"^\d\.\d+$", _text(self._output), re.MULTILINE)
+        return min(float(fractions[-1]), 0.99) if fractions else 0.0
 
     @property
     def problem(self) -> str:
@@ -233,6 +263,7 @@ class Preparation:
         return min(archive.stat().st_size / CIFAR10_BYTES, 0.99) if archive.exists() else 0.0
 
 
-def _text(file) -> str:
-    file.seek(0)
-    return file.read()
+def _text(file: BinaryIO) -> str:
+    """All that the process has written so far, without moving to where it writes next."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")

@@ -9,11 +9,13 @@ import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from .errors import UserError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+MAX_PROBLEMS = 5  # named in one sentence
 
 
 class Recipe(BaseModel):
@@ -55,7 +57,7 @@ class Recipe(BaseModel):
     cutout_chance: Fraction = Field(0.5, description="chance that an image gets the square")
     seed: int = Field(0, ge=0, lt=2**31, description="of initial weights, order, augmentation")
     epochs: int = Field(24, ge=1, le=1000, description="passes over the training images")
-    max_steps: int | None = Field(None, ge=1, description="stop after this many steps")
+    max_steps: int | None = Field(None, ge=1, le=10**9, description="stop after this many steps")
     max_seconds: float | None = Field(None, gt=0, description="stop after this training time")
     snapshots: int = Field(40, ge=2, le=500, description="about how many snapshots to keep")
 
@@ -89,9 +91,10 @@ class Recipe(BaseModel):
             UserError: the text is not a valid recipe.
         """
         try:
-            return cls.parse(json.loads(text))
-        except (json.JSONDecodeError, RecursionError) as error:
+            choices = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise UserError(f"The recipe is not readable as JSON: {error}.") from error
+        return cls.parse(choices)
 
     @classmethod
     def parse(cls, choices: Any) -> "Recipe":
@@ -154,7 +157,8 @@ class Recipe(BaseModel):
         top = self.warmup * total - 1  # the step of the peak
         if step <= top:
             return self._anneal(start, peak, step / top if top else 1)
-        return self._anneal(peak, end, (step - top) / max(total - 1 - top, 1))
+        fall = total - 1 - top  # steps from the peak to the last one
+        return self._anneal(peak, end, (step - top) / fall if fall > 0 else 1)
 
     def _anneal(self, start: float, end: float, progress: float) -> float:
         if self.schedule == "linear":
@@ -194,14 +198,28 @@ PRESETS = {
 
 def explain(error: ValidationError) -> str:
     """A validation error in one sentence: each field, what it was and what it should be."""
-    problems = []
-    for each in error.errors(include_url=False):
-        field = ".".join(str(part) for part in each["loc"])
-        reason = each["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        if each["type"] == "extra_forbidden":
-            problems.append(f"{field!r} is not a choice of a recipe")
-        elif field and each["type"] != "value_error":
-            problems.append(f"{field} should be {reason}, not {str(each['input'])[:40]!r}")
-        else:
-            problems.append(reason)
+    problems = [_problem(each) for each in error.errors(include_url=False)]
+    if len(problems) > MAX_PROBLEMS:
+        problems[MAX_PROBLEMS:] = [f"and {len(problems) - MAX_PROBLEMS} more"]
     return f"The recipe is out of bounds: {'; '.join(problems)}."
+
+
+def _problem(each: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in each["loc"])
+    reason = each["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if each["type"] == "value_error":
+        return reason
+    if each["type"] in ("extra_forbidden", "invalid_key"):
+        return f"{_shown(field)} is not a choice of a recipe"
+    if not field:
+        return f"it should be an object of choices, not {_shown(each['input'])}"
+    return f"{field} should be {reason}, not {_shown(each['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a value, on one line, whatever it is."""
+    try:
+        text = repr(str(value)[:40])
+    except (ValueError, RecursionError):  # a number or a nesting too long to write out
+        text = f"what was given ({type(value).__name__})"
+    return text

@@ -14,20 +14,22 @@ A reader never blocks the writer and never sees half a file.
 
 import fcntl
 import json
+import math
 import os
 import re
+import reprlib
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .errors import UserError
+from .errors import UserError, reason
 from .files import storage_problem, write_atomically
 from .recipe import Recipe
 
@@ -90,8 +92,8 @@ class Run:
         run = cls(runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}")
         try:
             (run.folder / "weights").mkdir(parents=True)
-            run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})
             run.set_status(Status("queued"))
+            run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})  # now listed
         except OSError as error:
             shutil.rmtree(run.folder, ignore_errors=True)
             raise storage_problem(error, runs) from error
@@ -104,7 +106,7 @@ class Run:
         Raises:
             UserError: there is none.
         """
-        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):  # a name, never a path
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", run_id):  # a name, never a path
             for place in places:
                 if (place / run_id / "recipe.json").is_file():
                     return cls(place / run_id)
@@ -127,13 +129,23 @@ class Run:
             UserError: it is damaged.
         """
         about = self._read_json("recipe.json")
-        if "recipe" not in about:
+        if not isinstance(about.get("recipe"), dict):
             raise self._damaged("recipe.json", "it holds no recipe")
         return about
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe.parse(self.about["recipe"])
+        """What was asked.
+
+        Raises:
+            UserError: recipe.json is damaged.
+        """
+        try:
+            return Recipe.parse(self.about["recipe"])
+        except UserError as error:
+            if self.id in str(error):  # it says already which file is meant
+                raise
+            raise self._damaged("recipe.json", str(error).rstrip(".")) from error
 
     def ran_with(self, **about: Any) -> None:
         """Add to recipe.json what the run turned out to run with."""
@@ -147,20 +159,32 @@ class Run:
         Raises:
             UserError: status.json is damaged.
         """
-        values = self._read_json("status.json")
-        try:
-            status = Status(**values)
-            if status.state not in get_args(State):
-                raise ValueError(f"{status.state!r} is no state")
-        except (TypeError, ValueError) as error:
-            raise self._damaged("status.json", str(error)) from error
+        status = self._written_status()
         if status.state == "running" and not self.is_held():
-            again = self._read_json("status.json")  # it may have ended between the two looks
-            if again["state"] == "running":
-                reason = "The process that trained it ended unexpectedly."
-                return Status(**{**again, "state": "interrupted", "reason": reason})
-            return Status(**again)
+            status = self._written_status()  # it may have ended between the two looks
+            if status.state == "running":
+                why = "The process that trained it ended unexpectedly."
+                return replace(status, state="interrupted", reason=why)
         return status
+
+    def _written_status(self) -> Status:
+        content = self._read_json("status.json")
+        values = {field.name: content.get(field.name, field.default) for field in fields(Status)}
+        for field in fields(Status):
+            value = values[field.name]
+            if not _fits(value, field.type):
+                raise self._damaged("status.json", f"its {field.name} is {reprlib.repr(value)}")
+        return Status(**values)
+
+    def others_wait(self) -> bool:
+        """Whether another run of the same folder waits for a worker."""
+        for other in Run.all(self.folder.parent):
+            try:
+                if other._read_json("status.json").get("state") == "queued":
+                    return True
+            except UserError:
+                continue  # damaged: nobody trains it
+        return False
 
     def set_status(self, status: Status) -> None:
         self._write_json("status.json", asdict(status))
@@ -170,12 +194,25 @@ class Run:
         """Be the one process that trains this run; the system lets go when the process ends.
 
         Raises:
-            UserError: another process holds it.
+            UserError: another process holds it, or the folder cannot be written.
         """
-        with open(self.folder / "lock", "w") as lock:
+        try:
+            lock = open(self.folder / "lock", "w")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            raise storage_problem(error, self.folder) from error
+        with lock:
             if not _lock(lock, fcntl.LOCK_EX, patience=2):
-                raise UserError(f"The run {self.id} is already being trained.")
+                raise UserError(
+                    f"The run {self.id} is already being trained: wait for it, or stop it first."
+                )
+            self._sweep()
             yield
+
+    def _sweep(self) -> None:
+        """Remove what a killed worker left half written."""
+        for name in (".live.*", ".resume.*", ".metrics.*", "weights/.*"):
+            for scratch in self.folder.glob(name):
+                scratch.unlink(missing_ok=True)
 
     def is_held(self) -> bool:
         """Whether a living process trains this run."""
@@ -203,7 +240,7 @@ class Run:
         taken = self.folder / "request.taken"
         try:
             os.replace(self.folder / "request", taken)  # at once, so that none is lost
-            return taken.read_text()
+            return taken.read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
@@ -213,8 +250,8 @@ class Run:
     # What it has measured and kept ---------------------------------------------------------
 
     def report(self, row: dict[str, Any]) -> None:
-        """Append a line to the metrics."""
-        line = json.dumps(row, allow_nan=False) + "\n"
+        """Append a line to the metrics; a number that is not finite becomes null."""
+        line = json.dumps(_finite(row), allow_nan=False) + "\n"
         with open(self.folder / "metrics.jsonl", "a") as file:
             file.write(line)
 
@@ -250,8 +287,8 @@ class Run:
             content = json.loads((self.folder / name).read_bytes())
         except FileNotFoundError as error:
             raise self._damaged(name, "it is missing") from error
-        except (OSError, ValueError) as error:
-            raise self._damaged(name, str(error)) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._damaged(name, reason(error)) from error
         if not isinstance(content, dict):
             raise self._damaged(name, "it is not an object")
         return content
@@ -261,8 +298,8 @@ class Run:
 
     def _damaged(self, name: str, why: str) -> UserError:
         return UserError(
-            f"The run {self.id} is damaged: {name} cannot be used ({why}). Restore the file, or "
-            "delete the run's folder."
+            f"The run {self.id} is damaged, since {name} cannot be used ({why}): restore the "
+            "file, or delete the run's folder."
         )
 
 
@@ -305,18 +342,40 @@ class Metrics:
     def _take(self, line: bytes) -> None:
         try:
             row = json.loads(line)
-            if not isinstance(row["step"], int):
+            if not _is_number(row["step"], int):
                 raise TypeError
             self.rows.append(row)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             self.unreadable += 1
 
     def column(self, name: str) -> np.ndarray:
         """One number of every row, (rows,) float64; NaN where a row does not have it."""
         values = (row.get(name) for row in self.rows)
         return np.array(
-            [np.nan if not isinstance(v, int | float) else v for v in values], dtype=np.float64
+            [value if _is_number(value, float) else np.nan for value in values], dtype=np.float64
         )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value read from status.json can stand in a field of that type."""
+    if kind is State:
+        return value in get_args(State)
+    return isinstance(value, str) if kind is str else _is_number(value, kind)
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Whether something read from a file is a number of that kind, and one that fits."""
+    kinds = int if kind is int else int | float
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _finite(value: Any) -> Any:
+    """The same with null, which JSON has, for the numbers that it has not."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lock(file, kind: int, patience: float = 0) -> bool:

@@ -1,5 +1,6 @@
 """The network as a table, in the rows and shapes of the seed's summary."""
 
+import torch
 import torchinfo
 
 from .model import Transformer
@@ -26,8 +27,10 @@ def summary(model: Transformer) -> str:
 def _rows(model: Transformer) -> list[tuple[str, list[int], int]]:
     """(name, output shape, parameters of its own) of every layer; -1 stands for the batch."""
     # a copy in the plain form, in which conv3 and the average run as layers of their own
-    plain = Transformer(model.classes, folded=False)
-    layers = torchinfo.summary(plain, (1, 3, 32, 32), verbose=0, device="cpu").summary_list[1:]
+    with torch.random.fork_rng(devices=[]):  # what is drawn for it changes nothing else
+        plain = Transformer(model.classes, folded=False)
+        table = torchinfo.summary(plain, (1, 3, 32, 32), verbose=0, device="cpu")
+    layers = table.summary_list[1:]
     ordered, block = [], None
     for layer in layers:  # a block comes before its parts here, and after them in the seed's table
         if layer.depth == 1 and block is not None:

@@ -4,6 +4,7 @@
 once; to stop is to close it; to resume is to start it from a saved state.
 """
 
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -156,8 +157,8 @@ class Training:
         return Progress(self.step, epoch, loss, correct, lr, grad_norm, result, self)
 
     def state(self) -> dict:
-        """Everything that the next step depends on."""
-        return {
+        """Everything that the next step depends on, in a copy that later steps leave alone."""
+        state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
@@ -165,6 +166,7 @@ class Training:
             "epoch_loss": self._epoch_loss,
             "epoch_correct": self._epoch_correct,
         }
+        return copy.deepcopy(state)
 
     def restore(self, state: dict) -> None:
         """Go back to where `state` was taken.
@@ -175,10 +177,10 @@ class Training:
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.seconds = state["step"], state["seconds"]
-            self._epoch_loss = state["epoch_loss"]
-            self._epoch_correct = state["epoch_correct"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self._epoch_loss = float(state["epoch_loss"])
+            self._epoch_correct = int(state["epoch_correct"])
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(
                 "The saved state does not fit this run's recipe: rewind the run instead."
             ) from error

@@ -5,8 +5,10 @@ The command line and the lab both train through `work`, so a run is the same who
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -19,20 +21,27 @@ from .recipe import Recipe
 from .run import Run, State, Status
 from .train import DivergedError, Progress, Training, fixed_groups, train
 
+BUILT_IN = ("shapes", "cifar10")  # sources that are no folders
 REPORT_EVERY = 0.25  # seconds between lines of metrics
 LIVE_EVERY = 0.5  # between writes of live.safetensors
 RESUME_EVERY = 5.0  # between writes of resume.pt
 FIRST_STEPS = 20  # each of these is reported, since much happens in them
 POLL_EVERY = 0.02  # between looks for a request while paused
-PATIENCE = 120.0  # seconds paused before the worker is given to the next run in the queue
+LOOK_EVERY = 1.0  # between looks for other runs that wait for a worker
+PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
 
 
-def work(run: Run, watch: Callable[[Progress], None] = lambda progress: None) -> Status:
+def work(
+    run: Run,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    patience: float = PATIENCE,
+) -> Status:
     """Train a run from where it stands until it ends, is stopped or stays paused.
 
     Args:
         run: queued, or to be resumed.
         watch: called after each step.
+        patience: seconds to stand paused before the worker is given to another run.
 
     Returns:
         How the run stands afterwards. A failure is a status, not an exception, as far as it can
@@ -41,9 +50,9 @@ def work(run: Run, watch: Callable[[Progress], None] = lambda progress: None) ->
     Raises:
         UserError: the run is damaged, is already being trained, or cannot be written.
     """
-    with run.hold():
+    with run.hold(), _own_threads():
         try:
-            return _work(run, watch)
+            return _work(run, watch, patience)
         except UserError as error:
             return _end(run, "failed", str(error))
         except OSError as error:
@@ -57,20 +66,35 @@ def work(run: Run, watch: Callable[[Progress], None] = lambda progress: None) ->
             raise
 
 
+def located(source: str) -> str:
+    """A data source as every process finds it later: a relative folder is meant from here."""
+    return source if source in BUILT_IN else str(Path(source).expanduser().absolute())
+
+
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Whatever a run sets, the next one in this process finds the number of threads as it was."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _end(run: Run, state: State, reason: str) -> Status:
     status = replace(run.status(), state=state, reason=reason, doing="")
     run.set_status(status)
     return status
 
 
-def _work(run: Run, watch: Callable[[Progress], None]) -> Status:
+def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Status:
     recipe = run.recipe
     run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
     dataset = open_dataset(recipe.data)
     _same_surroundings(run, dataset)
     state = _saved_state(run)
     run.forget_after(state["step"] if state else -1)
-    recorder = Recorder(run, recipe, dataset)
+    recorder = Recorder(run, recipe, dataset, patience)
     try:
         for progress in train(recipe, dataset, state):
             recorder.record(progress)
@@ -85,14 +109,13 @@ def _work(run: Run, watch: Callable[[Progress], None]) -> Status:
 
 def _same_surroundings(run: Run, dataset: Dataset) -> None:
     """Note what the run runs with; when it goes on later, see that it is still the same."""
-    about = run.about
-    before = about.get("dataset", {}).get("fingerprint", dataset.fingerprint)
-    if before != dataset.fingerprint:
+    before, threads = _former_surroundings(run)
+    if before not in (None, dataset.fingerprint):
         raise UserError(
             f"The data in {dataset.source} has changed since this run began: put the former data "
             "back, or start a new run."
         )
-    threads = about.get("threads") or torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     torch.set_num_threads(threads)  # the order of additions, so the last bit, depends on it
     run.ran_with(
         dataset={
@@ -107,22 +130,41 @@ def _same_surroundings(run: Run, dataset: Dataset) -> None:
     )
 
 
+def _former_surroundings(run: Run) -> tuple[str | None, int | None]:
+    """The fingerprint of the data and the number of threads, where the run has begun before."""
+    about = run.about
+    try:
+        threads = about.get("threads")
+        if threads is not None and not 1 <= threads <= 1024:
+            raise ValueError(f"{threads} threads")
+        return about.get("dataset", {}).get("fingerprint"), threads
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"The run {run.id} cannot go on, since what recipe.json says of its data or threads "
+            "is damaged: start a new run."
+        ) from error
+
+
 def _saved_state(run: Run) -> dict | None:
     try:
-        return torch.load(run.resume_file, weights_only=True)
+        state = torch.load(run.resume_file, weights_only=True)
+        if state["step"] < 0:
+            raise ValueError(f"step {state['step']}")
+        return state
     except FileNotFoundError:
         return None
     except Exception as error:  # torch.load raises many kinds for a damaged file
         raise UserError(
-            f"The run {run.id} cannot go on: resume.pt is damaged. Rewind the run instead."
+            f"The run {run.id} cannot go on, since resume.pt is damaged: rewind the run instead."
         ) from error
 
 
 class Recorder:
     """Writes what training yields into the run folder and obeys the folder's requests."""
 
-    def __init__(self, run: Run, recipe: Recipe, dataset: Dataset):
+    def __init__(self, run: Run, recipe: Recipe, dataset: Dataset, patience: float = PATIENCE):
         self.run = run
+        self.patience = patience
         self.snapshot_steps: set[int] = set()
         self.recipe = recipe
         self.dataset = dataset
@@ -132,7 +174,7 @@ class Recorder:
         self.stopped = self.parked = False
         self._reported = self._lived = self._saved = time.monotonic()
         self._interval: list[Progress] = []
-        self._speed = 0.0
+        self._speed = self._trained = 0.0
 
     def record(self, progress: Progress) -> None:
         """Take in a step; write what is due."""
@@ -146,13 +188,14 @@ class Recorder:
             self.steps_allowed -= 1
         is_single = self.steps_allowed is not None
         is_due = now - self._reported >= REPORT_EVERY
-        if self._interval and (is_early or is_single or is_due or progress.epoch_result):
+        saves = now - self._saved >= RESUME_EVERY or progress.epoch_result
+        if is_early or is_single or is_due or saves:
             self._report(now)
         if progress.step in self.snapshot_steps:
             self._snapshot()
         if now - self._lived >= LIVE_EVERY:
             self._live(now)
-        if now - self._saved >= RESUME_EVERY or progress.epoch_result:
+        if saves:  # last: all that comes before it is then on disk
             self._save(now)
 
     def obey(self) -> bool:
@@ -164,6 +207,7 @@ class Recorder:
 
     def finish(self) -> Status:
         """Leave the run folder complete for what happens next; returns how the run stands."""
+        self._report(time.monotonic())
         self._save(time.monotonic())
         self._live(time.monotonic())
         if self.parked:
@@ -173,13 +217,13 @@ class Recorder:
 
     def keep_last_good(self) -> None:
         """The step that failed changed nothing: report and keep what stood before it."""
-        if self._interval:
-            self._report(time.monotonic())
+        self._report(time.monotonic())
         self._live(time.monotonic())
         self._snapshot()
 
     def _begin(self, training: Training) -> None:
         self.training = training
+        self._trained = training.seconds
         self.snapshot_steps = set(self.recipe.snapshot_steps(training.total))
         self._set_state("running")
         self._live(time.monotonic())
@@ -197,13 +241,17 @@ class Recorder:
 
     def _wait(self) -> None:
         """Paused: keep everything on disk, then listen until told to go on."""
+        self._report(time.monotonic())
         self._save(time.monotonic())
         self._live(time.monotonic())
         self._set_state("paused")
-        begin = time.monotonic()
+        begin = looked = time.monotonic()
         while self.steps_allowed == 0 and not self.stopped:
-            if time.monotonic() - begin > PATIENCE:
-                self.parked = True
+            now = time.monotonic()
+            if now - looked > LOOK_EVERY:
+                looked = now
+                self.parked = now - begin > self.patience or self.run.others_wait()
+            if self.parked:
                 return
             time.sleep(POLL_EVERY)
             self._listen()
@@ -212,10 +260,13 @@ class Recorder:
             self._set_state("running")
 
     def _report(self, now: float) -> None:
-        """A line of metrics: means over the steps since the last one."""
+        """A line of metrics: means over the steps since the last one, if there were any."""
+        if not self._interval:
+            return
         steps, last = self._interval, self._interval[-1]
         images = len(steps) * self.recipe.batch
-        self._speed = images / max(now - self._reported, 1e-9)
+        self._speed = images / (self.training.seconds - self._trained)  # without evaluations
+        self._trained = self.training.seconds
         row = {
             "step": last.step,
             "epoch": last.epoch,
