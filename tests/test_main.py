@@ -216,6 +216,7 @@ def _bad(trained: Run, data: str, tmp_path: Path) -> dict[str, tuple[list[str], 
         "evaluate no group": (["evaluate", str(trained.folder), "--group", "0"], "1 to 31"),
         "evaluate word": (["evaluate", str(trained.folder), "--group", "all"], "all"),
         "classes": (["evaluate", str(tmp_path / "five.safetensors"), "--data", data], "5 classes"),
+        "no data": (["evaluate", str(tmp_path / "five.safetensors")], "give --data"),
         "cut": (["evaluate", str(tmp_path / "cut.safetensors"), "--data", data], "cut.safetensors"),
         "data": (["data", str(tmp_path / "nowhere")], "no data folder"),
     }  # fmt: skip
@@ -225,7 +226,7 @@ CASES = [
     "preset", "bound", "number", "nan", "together", "flag", "command", "nothing", "folder",
     "group", "unknown", "path", "long", "done", "choices", "damaged", "unwritable",
     "evaluate damaged", "evaluate unknown", "evaluate group", "evaluate no group",
-    "evaluate word", "classes", "cut", "data",
+    "evaluate word", "classes", "no data", "cut", "data",
 ]  # fmt: skip
 
 

@@ -205,7 +205,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
     if os.path.isfile(options.what):
-        return checkpoint.load(Path(options.what)), options.data or "shapes"
+        if not options.data:
+            raise UserError(f"{options.what} does not say what it was trained on: give --data.")
+        return checkpoint.load(Path(options.what)), options.data
     run = _find(options.what, options.runs)
     if not run.snapshots:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
