@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ultimus.ui import figure, train
+from ultimus.ui import attention, figure, train
 
 HERE = Path(__file__).parent
 
@@ -12,4 +12,11 @@ st.set_page_config(page_title="Ultimus", page_icon=str(HERE / "assets" / "icon.s
 st.logo(str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"))
 st.html(HERE / "assets" / "page.css")
 figure.install_plotly(HERE / "static")
-st.navigation([st.Page(train.page, title="Train", url_path="train", default=True)]).run()
+pages = {
+    "Train": st.Page(train.page, title="Train", icon=":material/model_training:", default=True),
+    "Attention": st.Page(
+        attention.page, title="Attention", url_path="attention", icon=":material/grid_on:"
+    ),
+}
+st.session_state.pages = pages  # for links between them
+st.navigation(list(pages.values()), position="top").run()

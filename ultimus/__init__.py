@@ -11,7 +11,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 
+from .ablation import ablate, accuracy, features_of
 from .checkpoint import load, save
+from .company import influence, redraw
 from .data import Dataset, augment, open_dataset, preprocess
 from .errors import UserError
 from .model import Trace, Transformer, Ultimus, attention, entropy
@@ -29,13 +31,18 @@ __all__ = [
     "Transformer",
     "Ultimus",
     "UserError",
+    "ablate",
+    "accuracy",
     "attention",
     "augment",
     "entropy",
     "evaluate",
+    "features_of",
+    "influence",
     "load",
     "open_dataset",
     "preprocess",
+    "redraw",
     "save",
     "summary",
     "train",

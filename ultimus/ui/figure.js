@@ -37,6 +37,14 @@ function themeTemplate(box) {
   return { layout: { ...layout, coloraxis: { colorbar } }, data: { heatmap: [{ colorbar }] } };
 }
 
+// Colour scales start from the page's own colour, so a figure may bring a second one for dark pages.
+function darkScale(layout, template) {
+  const paint = document.createElement("canvas").getContext("2d");
+  paint.fillStyle = template.layout.font.color; // any CSS colour reads back as #rrggbb
+  const lightText = parseInt(paint.fillStyle.slice(3, 5), 16) > 127;
+  if (lightText && layout.meta?.dark) layout.coloraxis.colorscale = layout.meta.dark;
+}
+
 // A float32 prints with the fewest digits that read back as the same float32.
 function digits(value, array) {
   if (!(array instanceof Float32Array) || !Number.isFinite(value)) return value;
@@ -120,6 +128,7 @@ async function draw(Plotly, box) {
   const [note, plot] = box.children;
   live.config ??= makeConfig(Plotly, name);
   holdZoom(live, figure.layout, plot);
+  darkScale(figure.layout, template);
   const react = () => {
     const fixed = { template, width, height, uirevision: uirevision || name };
     const layout = { ...structuredClone(figure.layout), ...fixed }; // plotly writes into it

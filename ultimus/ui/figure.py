@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,13 @@ def install_plotly(static: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def show(fig: go.Figure, key: str, alt: str, height: int = 300) -> dict[str, Any] | None:
+def show(
+    fig: go.Figure,
+    key: str,
+    alt: str,
+    height: int = 300,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any] | None:
     """Show a figure, or update the one already shown under this key.
 
     Args:
@@ -63,6 +70,7 @@ def show(fig: go.Figure, key: str, alt: str, height: int = 300) -> dict[str, Any
         key: Unique on the page; also the name of downloaded files.
         alt: What the figure shows, in words, for those who cannot see it.
         height: Height in pixels, kept while the figure loads.
+        on_click: Told of a click before the page is drawn anew, so that all of it can answer.
 
     Returns:
         The click that caused this run, once: `x`, `y`, `curve` (the trace's index), `point` (the
@@ -73,9 +81,12 @@ def show(fig: go.Figure, key: str, alt: str, height: int = 300) -> dict[str, Any
     spec["layout"].pop("template", None)
     message = to_json_plotly({"figure": spec, "alt": alt, "name": key, "height": height})
     # As bytes: Streamlit then neither parses nor escapes it, and the browser can compare it whole.
-    result = _mount(key=key, data=message.encode(), height=height, on_click_change=_no_callback)
-    return result.click
 
+    place = f"figure-{key}"  # apart from the keys of widgets
 
-def _no_callback() -> None:
-    """Declares the trigger `click`; the value itself is returned by `show`."""
+    def answer() -> None:
+        click = st.session_state[place].get("click")
+        if on_click and click:
+            on_click(click)
+
+    return _mount(key=place, data=message.encode(), height=height, on_click_change=answer).click

@@ -5,7 +5,7 @@ import streamlit as st
 from ..errors import UserError
 from ..recipe import Recipe
 from ..run import Run
-from . import data, header, live, session, settings
+from . import data, header, live, probe, session, settings
 
 
 def page() -> None:
@@ -17,6 +17,7 @@ def page() -> None:
         header.show("Train", run)
         _whose(run)
         live.show(run, recipe)
+        probe.show(run)
     except UserError as error:
         st.error(str(error))
         if st.query_params.get("run"):

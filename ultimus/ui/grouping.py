@@ -1,0 +1,122 @@
+"""The choice of a group: drawn by a seed or class, picked by hand, or of one's own pictures."""
+
+import streamlit as st
+
+from .. import group, pictures
+from ..errors import UserError
+from .pool import Pool
+
+BEGIN = 16  # images, as in training
+MOST_UPLOADS = 16
+
+
+def own_pictures() -> list:
+    """Let the person add pictures of their own; returns them as (3, 32, 32) uint8.
+
+    A file that is no picture gets its sentence and is left out.
+    """
+    files = st.file_uploader(
+        "Your own pictures", type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
+        accept_multiple_files=True, help="Each is cut to its centre square and scaled to 32 × 32.",
+    )  # fmt: skip
+    added = []
+    for file in files[:MOST_UPLOADS]:
+        try:
+            added.append(pictures.shrink(pictures.read(file.getvalue(), file.name)))
+        except UserError as error:
+            st.error(str(error))
+    if len(files) > MOST_UPLOADS:
+        st.error(f"Only the first {MOST_UPLOADS} pictures are used: remove some.")
+    return added
+
+
+def choose(pool: Pool) -> group.Group:
+    """Let the person choose a group from a pool; the link keeps it.
+
+    Raises:
+        UserError: the choices make no group.
+    """
+    size = st.slider(
+        "Images in the group", group.SMALLEST, min(group.LARGEST, len(pool)),
+        min(BEGIN, len(pool)), key="size", bind="query-params", on_change=_forget_picked,
+    )  # fmt: skip
+    classes = st.multiselect(
+        "Only these classes", pool.classes, key="classes", bind="query-params",
+        placeholder="all", on_change=_forget_picked,
+    )  # fmt: skip
+    seed = st.number_input(
+        "Seed of the draw", 0, 2**31 - 1, 0, key="draw", bind="query-params",
+        on_change=_forget_picked, help="The same seed draws the same images.",
+    )  # fmt: skip
+    members = _picked(pool) or _drawn(pool, size, seed, classes)
+    _arrange(pool, members)
+    st.text_input(
+        "Picked by hand", key="images", bind="query-params", placeholder="numbers: 3, 8, 21",
+        help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
+    )  # fmt: skip
+    return members
+
+
+def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> group.Group:
+    """One's own pictures first, then a draw."""
+    wanted = {pool.classes.index(name) for name in classes} or set(range(len(pool.classes)))
+    present = {label for label in wanted if (pool.labels == label).any()}
+    if not present:
+        raise UserError(
+            f"There is no {' or '.join(classes)} among the {pool.name}: choose other classes."
+        )
+    own = pool.own[:size]
+    rest = size - len(own)
+    available = sum(int((pool.labels == label).sum()) for label in present)
+    rest = min(rest, available)
+    if rest < group.SMALLEST:
+        return own + group.draw(pool.labels, group.SMALLEST, seed, present)[:rest]
+    return own + group.draw(pool.labels, rest, seed, present)
+
+
+def _picked(pool: Pool) -> group.Group:
+    text = st.session_state.get("images", st.query_params.get("images", ""))
+    if not text.strip():
+        return ()
+    try:
+        numbers = [int(part) for part in text.replace(";", ",").split(",") if part.strip()]
+    except ValueError as error:
+        raise UserError(
+            f"{text[:40]!r} is no list of image numbers: write numbers with commas between."
+        ) from error
+    return group.pick(numbers, len(pool))
+
+
+def _arrange(pool: Pool, members: group.Group) -> None:
+    """Shuffle, sort, another draw: what is arranged counts as picked by hand."""
+    row = st.container(horizontal=True, gap="small")
+    row.button("Another draw", icon=":material/casino:", on_click=_another)
+    row.button("Shuffle", icon=":material/shuffle:", on_click=_shuffle, args=(members,))
+    row.button(
+        "Sort by class", icon=":material/sort:", on_click=_pick,
+        args=(group.sort_by_class(members, pool.labels),),
+    )  # fmt: skip
+
+
+def swap(pool: Pool, members: group.Group, place: int) -> None:
+    """Replace one image of the group by another."""
+    seed = st.session_state.swaps = st.session_state.get("swaps", 0) + 1
+    _pick(group.swap(members, place, pool.labels, seed))
+
+
+def _another() -> None:
+    _forget_picked()
+    st.session_state.draw = st.session_state.get("draw", 0) + 1
+
+
+def _shuffle(members: group.Group) -> None:
+    seed = st.session_state.shuffles = st.session_state.get("shuffles", 0) + 1
+    _pick(group.shuffle(members, seed))
+
+
+def _pick(members: group.Group) -> None:
+    st.session_state.images = ", ".join(map(str, members))
+
+
+def _forget_picked() -> None:
+    st.session_state.images = ""

@@ -1,0 +1,91 @@
+"""The probe group of a run: its attention and answers, by the weights of the moment."""
+
+import streamlit as st
+
+from .. import attention_plots as ap
+from ..attention_plots import Faces
+from ..errors import UserError
+from ..group import Group
+from ..model import PASSES
+from ..run import LIVE, Run
+from ..train import fixed_groups
+from . import figure, moment, pool
+from .moment import Moment
+from .pool import Pool
+from .view import View, trace
+
+REFRESH = 0.8  # seconds, for an update each second
+RIGHT, WRONG = "#009E73", "#D55E00"
+
+
+def show(run: Run) -> None:
+    """Draw it, following the run while it is live."""
+    st.subheader("Attention of the probe group", anchor=False)
+    live = run.status().state in LIVE
+    st.fragment(_panel, run_every=REFRESH if live else None)(run)
+
+
+def _panel(run: Run) -> None:
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    number = row.segmented_control(
+        "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="probe_pass"
+    )
+    try:
+        pictures, note = pool.of(run)
+        chosen = moment.newest(run)
+    except UserError as error:
+        st.caption(str(error))
+        return
+    if row.button("Look closer", icon=":material/search:", help="Open the Attention page."):
+        _open(run, chosen, number)
+    row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
+    members = _members(run, pictures)
+    view = View(chosen, pictures, members, trace(chosen, pictures, members), number, (0, 0))
+    left, right = st.columns([1.2, 1], gap="medium")
+    with left:
+        fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
+        figure.show(fig, "probe-attention", ap.alt(fig), height=ap.HEIGHT)
+    with right:
+        _answers(view)
+    parts = {"query": view.now.q, "key": view.now.k, "value": view.now.v}
+    top = max(float(each.abs().max()) for each in parts.values())
+    for column, (role, matrix) in zip(st.columns(3, gap="medium"), parts.items(), strict=True):
+        with column:
+            fig = ap.vectors_map(matrix.numpy(), role, view.faces, zmax=top, uirevision=role)
+            figure.show(fig, f"probe-{role}", ap.alt(fig), height=360)
+
+
+def _members(run: Run, pictures: Pool) -> Group:
+    """The group that training watches: the first one of every measurement."""
+    return tuple(fixed_groups(len(pictures), min(run.recipe.group, 64, len(pictures)))[0].tolist())
+
+
+def _open(run: Run, chosen: Moment, number: int) -> None:
+    link = {"run": run.id, "pass": str(number), "step": str(chosen.step)}
+    st.switch_page(st.session_state.pages["Attention"], query_params=link)
+
+
+def _answers(view: View) -> None:
+    """What the network takes each picture for."""
+    answers = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
+    sure, tops = (each.tolist() for each in answers.max(dim=-1))
+    labels = view.labels.tolist()
+    right = sum(top == label for top, label in zip(tops, labels, strict=True))
+    st.markdown(f"**{right} of {len(tops)}** pictures of this group are named rightly.")
+    classes = view.pool.classes
+    cells = [
+        _cell(view.faces, place, classes[top], chance, top == labels[place])
+        for place, (top, chance) in enumerate(zip(tops, sure, strict=True))
+    ]
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{"".join(cells)}</div>')
+
+
+def _cell(faces: Faces, place: int, answer: str, chance: float, is_right: bool) -> str:
+    color, sign = (RIGHT, "✓") if is_right else (WRONG, "✗")
+    truth = faces.names[place]
+    return (
+        f'<figure style="margin:0;width:5rem;font-size:.75rem;line-height:1.15;text-align:center">'
+        f'<img src="{faces.pictures[place]}" alt="{truth}" title="{truth}" width="48" height="48" '
+        f'style="image-rendering:pixelated;border:3px solid {color};border-radius:4px">'
+        f"<figcaption>{sign} {answer}<br>{chance:.0%}</figcaption></figure>"
+    )
