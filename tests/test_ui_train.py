@@ -37,7 +37,7 @@ def checked(page: AppTest) -> AppTest:
 
 def buttons(page: AppTest) -> dict[str, bool]:
     """Which of the controls can be pressed."""
-    return {each.label: not each.disabled for each in page.main.button}
+    return {each.label: not each.disabled for each in page.main.button if each.label in BUTTONS}
 
 
 def choices(page: AppTest) -> dict[str, float]:
@@ -60,7 +60,8 @@ def test_a_first_visit_shows_the_shipped_run(runs: Path):
     assert "step 9,360 of 9,360" in written(page)
     values = {each.label: each.value for each in page.metric}
     assert values["Test, groups of 16"] == "62.24%"
-    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"}
+    probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
+    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
 
 
 def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):

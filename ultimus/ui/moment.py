@@ -168,9 +168,8 @@ def _leave_live() -> None:
 
 def _snapshot(run: Run, step: int) -> Moment:
     path = run.snapshot(step)
-    return Moment(
-        _load(str(path), path.stat().st_mtime_ns), step, _epoch(run, step), (run.id, step)
-    )
+    model = _load(str(path), path.stat().st_mtime_ns)
+    return Moment(model, step, _epoch(run, step), (run.id, step), _fingerprint(run))
 
 
 def _live(run: Run) -> Moment | None:
