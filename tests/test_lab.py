@@ -291,3 +291,19 @@ def test_a_preparation_can_be_cancelled():
     preparation = Preparation("shapes")
     preparation.cancel()
     assert preparation.done == 1
+
+
+def test_an_app_that_is_killed_leaves_no_process_behind(tmp_path):
+    program = "from pathlib import Path; from ultimus.lab import Lab; import sys, time; "
+    program += "lab = Lab(Path(sys.argv[1])); print('up', flush=True); time.sleep(60)"
+    app = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert app.stdout.readline() == "up\n"
+    _until(lambda: len(psutil.Process(app.pid).children(recursive=True)) >= 3)
+    time.sleep(2)  # the processes are up when they know their parent
+    started = psutil.Process(app.pid).children(recursive=True)
+    app.kill()
+    app.wait()
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive

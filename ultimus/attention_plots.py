@@ -465,7 +465,7 @@ def figure(
     }  # fmt: skip
     meta = {"alt": words, **({"dark": dark} if dark else {})}
     shared = {
-        "template": "none", "title": heading, "font": {"size": 13}, "showlegend": False,
+        "template": {}, "title": heading, "font": {"size": 13}, "showlegend": False,
         "hovermode": "closest", "uirevision": uirevision, "meta": meta,
     }  # fmt: skip
     return go.Figure({"data": data, "layout": shared | layout}, _validate=False)

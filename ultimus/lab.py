@@ -210,8 +210,10 @@ def _local_cluster() -> SubprocessCluster:
         n_workers=_workers(),
         threads_per_worker=1,  # one run at a time in each
         dashboard_address=None,
+        scheduler_kwargs={"preload": [str(PACKAGE / "leash.py")]},
         worker_kwargs={
             "preload": ["ultimus.worker"],  # imports torch before the first click on Start
+            "preload_nanny": [str(PACKAGE / "leash.py")],
             "memory_limit": 0,  # memory-mapped data counts as used; do not kill workers for it
             "local_directory": tempfile.gettempdir(),
         },

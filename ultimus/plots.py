@@ -229,7 +229,7 @@ def _figure(
         upright = {"x0": marker, "x1": marker, "y0": 0, "y1": 1, "yref": "paper"}
         shapes += ({"type": "line", "line": {"width": 1}, "opacity": 0.7, **upright},)
     layout = {
-        "template": "none",
+        "template": {},
         "title": {
             "text": title, "font": {"size": 16, "weight": 600}, "pad": {"t": 4, "l": 4},
             "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top",
