@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..errors import UserError
 from ..run import Run
-from . import session
+from . import link, session
 
 
 def show(title: str, run: Run) -> None:
@@ -22,7 +22,7 @@ def show(title: str, run: Run) -> None:
         format_func=lambda run_id: _label(known[run_id]),
         key=key,
         label_visibility="collapsed",
-        on_change=lambda: session.choose(st.session_state[key]),
+        on_change=lambda: link.write("run", st.session_state[key]),
     )
     with share.popover("Share", icon=":material/link:", width="stretch"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")

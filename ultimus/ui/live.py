@@ -11,7 +11,7 @@ from .. import plots
 from ..errors import UserError
 from ..recipe import Recipe
 from ..run import LIVE, RESUMABLE, Metrics, Run, Status
-from . import figure, session
+from . import figure, link, session
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
 REFRESH = 0.45  # seconds; a little under the half second that is promised
@@ -106,7 +106,7 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
 def _begin(recipe: Recipe, paused: bool = False) -> None:
     try:
         run = session.lab().start(recipe, paused=paused, owner=session.owner())
-        session.choose(run.id)
+        link.write("run", run.id)
     except UserError as error:
         st.error(str(error))
     else:

@@ -11,6 +11,7 @@ import streamlit as st
 from ..errors import UserError
 from ..lab import Lab
 from ..run import Run
+from . import link
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SHIPPED = ASSETS / "runs"
@@ -84,9 +85,7 @@ def chosen_run() -> Run:
     Raises:
         UserError: there is no such run.
     """
-    if chosen := st.session_state.pop("chosen_run", None):
-        st.query_params["run"] = chosen
-    if name := st.query_params.get("run"):
+    if name := link.read("run"):
         return Run.find(name, runs_folder(), SHIPPED)
     return shipped_run()
 
@@ -97,11 +96,3 @@ def shipped_run() -> Run:
     if not shipped:
         raise UserError("The shipped run is missing from assets/runs: install the product again.")
     return shipped[0]
-
-
-def choose(run_id: str) -> None:
-    """Show a run from the next rerun on, which makes the URL name it.
-
-    Set at once, before a rerun, it could be lost: a rerun drops messages that are still to be sent.
-    """
-    st.session_state.chosen_run = run_id

@@ -5,7 +5,7 @@ import streamlit as st
 from ..errors import UserError
 from ..recipe import Recipe
 from ..run import Run
-from . import data, header, live, probe, session, settings
+from . import data, header, link, live, probe, session, settings
 
 
 def page() -> None:
@@ -20,8 +20,8 @@ def page() -> None:
         probe.show(run)
     except UserError as error:
         st.error(str(error))
-        if st.query_params.get("run"):
-            st.button("Show the shipped run", on_click=lambda: st.query_params.pop("run"))
+        if link.read("run"):
+            st.button("Show the shipped run", on_click=lambda: link.write("run", ""))
     session.remember_browser()
     _warm_up()
 
