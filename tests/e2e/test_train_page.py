@@ -13,6 +13,13 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
 
 
+def press(page: Page, name: str) -> None:
+    """Press a control once the page has come to rest, as a person would."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    button(page, name).click()
+
+
 def figure(page: Page, title: str) -> Locator:
     return page.get_by_role("img", name=re.compile(f"^{title}"))
 
@@ -74,7 +81,7 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     teacher = person()
     teacher.goto(f"{server}/?epochs=3&groups=2")
     expect(button(teacher, "Start")).to_be_enabled(timeout=SLOW)
-    button(teacher, "Start").click()
+    press(teacher, "Start")
     expect(teacher).to_have_url(re.compile("run=.*-steady-"))
     expect(teacher.get_by_text("images/s")).to_be_visible()
     first = wait_for_points(teacher, "Loss", "training", more_than=0)
@@ -90,16 +97,16 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     wait_for_points(student, "Loss", "training", more_than=first)
     expect(button(student, "Stop")).to_be_disabled()
 
-    button(teacher, "Pause").click()
+    press(teacher, "Pause")
     expect(teacher.get_by_text("Paused")).to_be_visible()
     before = step_of(teacher)
-    button(teacher, "Step").click()
+    press(teacher, "Step")
     expect(teacher.get_by_text(re.compile(f"step {before + 1:,} of"))).to_be_visible()
     expect(student.get_by_text(re.compile(f"step {before + 1:,} of"))).to_be_visible()
 
-    button(teacher, "Resume").click()
+    press(teacher, "Resume")
     expect(teacher.get_by_text("images/s")).to_be_visible()
-    button(teacher, "Stop").click()
+    press(teacher, "Stop")
     expect(teacher.get_by_text("Stopped")).to_be_visible()
     stopped = step_of(teacher)
     assert stopped >= before + 1
@@ -110,10 +117,10 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(button(teacher, "Resume")).to_be_enabled()
 
     former = teacher.url
-    button(teacher, "Rewind").click()
+    press(teacher, "Rewind")
     expect(teacher.get_by_text(re.compile("step 0 of"))).to_be_visible(timeout=SLOW)
     assert teacher.url != former
-    button(teacher, "Stop").click()
+    press(teacher, "Stop")
     expect(teacher.get_by_text("Stopped")).to_be_visible()
 
 
@@ -134,7 +141,7 @@ def test_an_unknown_run_gets_a_sentence_and_a_way_back(server: str, person: Call
     page = person()
     page.goto(f"{server}/?run=../../etc")
     expect(page.get_by_text("There is no run")).to_be_visible()
-    button(page, "Show the shipped run").click()
+    press(page, "Show the shipped run")
     expect(page.get_by_text("Done")).to_be_visible()
 
 
@@ -152,7 +159,7 @@ def test_a_diverging_recipe_is_explained(server: str, person: Callable[[], Page]
     page = person()
     page.goto(f"{server}/?optimizer=sgd&lr=10&clip=0&schedule=constant&groups=1&max_steps=300")
     expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
-    button(page, "Start").click()
+    press(page, "Start")
     expect(page.get_by_text("was no longer a finite number")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Failed")).to_be_visible()
     expect(button(page, "Rewind")).to_be_enabled()

@@ -14,15 +14,14 @@ def show(title: str, run: Run) -> None:
     heading, choice, share = st.columns([1, 3, 0.8], vertical_alignment="center")
     heading.title(title, anchor=False)
     known = {each.id: each for each in [*session.runs(), run]}
-    key = f"shown-{run.id}"
+    st.session_state.shown = run.id
     choice.selectbox(
         "Run on show",
         list(known),
-        index=list(known).index(run.id),
         format_func=lambda run_id: _label(known[run_id]),
-        key=key,
+        key="shown",
         label_visibility="collapsed",
-        on_change=lambda: link.write("run", st.session_state[key]),
+        on_change=lambda: link.write("run", st.session_state.shown),
     )
     with share.popover("Share", icon=":material/link:", width="stretch"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")

@@ -10,7 +10,7 @@ import streamlit as st
 from .. import plots
 from ..errors import UserError
 from ..recipe import Recipe
-from ..run import LIVE, RESUMABLE, Metrics, Run, Status
+from ..run import LIVE, RESUMABLE, Metrics, Run, State, Status
 from . import figure, link, session
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
@@ -41,15 +41,18 @@ def show(run: Run, recipe: Recipe | None) -> None:
         run: what to show.
         recipe: what Start would start; None while it cannot.
     """
-    live = _status(run).state in LIVE
-    st.fragment(_panel, run_every=REFRESH if live else None)(run, recipe, live)
-
-
-def _panel(run: Run, recipe: Recipe | None, was_live: bool) -> None:
+    if problem := st.session_state.pop("problem", ""):
+        st.error(problem)
     status = _status(run)
-    if was_live and status.state not in LIVE:
-        st.rerun()  # the last look at a run that has ended: the timer stops with it
     _controls(run, recipe, status)
+    live = status.state in LIVE
+    st.fragment(_panel, run_every=REFRESH if live else None)(run, status.state)
+
+
+def _panel(run: Run, state: State) -> None:
+    status = _status(run)
+    if status.state != state:
+        st.rerun()  # the controls, and whether there is a timer, depend on the state
     _standing(run, status)
     metrics = _metrics(run).read()
     _numbers(metrics)
@@ -67,40 +70,38 @@ def _status(run: Run) -> Status:
 def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
     """Start, Pause or Resume, Step, Stop, Rewind: always in the same places."""
     mine = session.is_mine(run)
-    live, waits = status.state in LIVE, status.state == "queued"
+    live, runs = mine and status.state in LIVE, mine and status.state == "running"
     resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    if row.button(
+    row.button(
         "Start", type="primary", icon=":material/play_arrow:", disabled=recipe is None,
-        width=WIDE, help="Start a new run with the data and recipe on the left.",
-    ):  # fmt: skip
-        _begin(recipe)
-    if resumable:
-        if row.button("Resume", icon=":material/resume:", width=WIDE):
-            _ask(run, "resume")
-    elif row.button(
-        "Pause", icon=":material/pause:", disabled=not (mine and status.state == "running"),
-        width=WIDE,
-    ):  # fmt: skip
-        _ask(run, "pause")
-    if row.button(
-        "Step", icon=":material/skip_next:", width=WIDE,
-        disabled=not (resumable or (mine and status.state == "running")),
-        help="Train on one batch, then stand still.",
-    ):  # fmt: skip
-        _ask(run, "step")
-    if row.button(
-        "Stop", icon=":material/stop:", disabled=not (mine and live), width=WIDE,
-        help="End the run here and keep it. It can be resumed.",
-    ):  # fmt: skip
-        _ask(run, "stop")
-    if row.button(
-        "Rewind", icon=":material/replay:", disabled=not mine or waits, width=WIDE,
+        width=WIDE, on_click=_begin, args=(recipe,),
+        help="Start a new run with the data and recipe on the left.",
+    )  # fmt: skip
+    name, icon = ("Resume", ":material/resume:") if resumable else ("Pause", ":material/pause:")
+    row.button(
+        name, icon=icon, disabled=not (resumable or runs), width=WIDE,
+        on_click=_ask, args=(run, name.lower()),
+    )  # fmt: skip
+    row.button(
+        "Step", icon=":material/skip_next:", disabled=not (resumable or runs), width=WIDE,
+        on_click=_ask, args=(run, "step"), help="Train on one batch, then stand still.",
+    )  # fmt: skip
+    row.button(
+        "Stop", icon=":material/stop:", disabled=not live, width=WIDE,
+        on_click=_ask, args=(run, "stop"), help="End the run here and keep it for a Resume.",
+    )  # fmt: skip
+    row.button(
+        "Rewind", icon=":material/replay:", disabled=not mine or status.state == "queued",
+        width=WIDE, on_click=_rewind, args=(run, live),
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
-    ):  # fmt: skip
-        _rewind(run, live)
+    )  # fmt: skip
     row.toggle("Seed run", value=True, key="seed_run", bind="query-params")
+
+
+# What a click does, before the page is drawn anew. The controls are outside of what the timer
+# draws: a click is then never lost between two of its updates.
 
 
 def _begin(recipe: Recipe, paused: bool = False) -> None:
@@ -108,23 +109,19 @@ def _begin(recipe: Recipe, paused: bool = False) -> None:
         run = session.lab().start(recipe, paused=paused, owner=session.owner())
         link.write("run", run.id)
     except UserError as error:
-        st.error(str(error))
-    else:
-        st.rerun()
+        st.session_state.problem = str(error)
 
 
 def _ask(run: Run, request: str) -> None:
     try:
         session.lab().ask(run, request)
     except UserError as error:
-        st.error(str(error))
-    else:
-        st.rerun()
+        st.session_state.problem = str(error)
 
 
 def _rewind(run: Run, live: bool) -> None:
     if live:
-        session.lab().ask(run, "stop")
+        _ask(run, "stop")
     _begin(run.recipe, paused=True)
 
 
