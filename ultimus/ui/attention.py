@@ -1,5 +1,6 @@
 """The Attention page: Q, K, V, the attention across a group, and what it does to each answer."""
 
+import html
 import math
 
 import streamlit as st
@@ -15,6 +16,7 @@ from . import (
     figure,
     grouping,
     header,
+    link,
     moment,
     passes_tab,
     pool,
@@ -23,7 +25,7 @@ from . import (
 )
 from .moment import Moment
 from .pool import Pool
-from .view import View, trace
+from .view import View, faces, trace
 
 MATRICES = {"q · k": "products", "÷ √8": "scores", "softmax": "weights"}
 VECTORS = 360  # pixels, for which their figures are made
@@ -51,34 +53,40 @@ def page() -> None:
     run = header.chosen_run()
     header.show("Attention", run)
     with st.sidebar:
-        pictures = _pool(run)
-        members = _members(pictures)
-    st.fragment(_view, run_every=moment.refresh(run))(run, pictures, members)
+        run, pictures = _pool(run)
+        members = grouping.choose(pictures)
+    every = moment.refresh(run)
+    st.fragment(_view, run_every=every)(run, pictures, members, every)
     session.remember_browser()
 
 
-def _pool(run: Run) -> Pool:
+def _pool(run: Run) -> tuple[Run, Pool]:
+    """The run and its pictures; the shipped run and the examples where these cannot be had."""
     try:
         pictures, note = pool.of(run)
     except UserError as error:
-        st.error(f"{error} What follows uses the example pictures.")
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        run = session.shipped_run()
         pictures, note = pool.examples(), ""
     st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
-    return pictures.with_own(grouping.own_pictures())
+    return run, pictures.with_own(grouping.own_pictures())
 
 
-def _members(pictures: Pool) -> Group:
+def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None:
+    """All that changes with the snapshot, the pass or the cell; looks again as often as told."""
+    if moment.refresh(run) != every:
+        st.rerun()  # only a run of the whole page starts, changes or ends the timer
     try:
-        return grouping.choose(pictures)
+        chosen = moment.choose(run)
+        _check_classes(run, chosen, pictures)
     except UserError as error:
-        st.error(f"{error} What follows is the group of the first images.")
-        return tuple(range(min(grouping.BEGIN, len(pictures))))
-
-
-def _view(run: Run, pictures: Pool, members: Group) -> None:
-    """All that changes with the snapshot, the pass or the cell."""
-    chosen, run = _moment(run, pictures)
-    moment.curves(run, chosen)
+        st.error(f"{error} What follows are the weights that come with Ultimus.")
+        run = session.shipped_run()
+        chosen = moment.last(run)
+        if pictures.classes != pool.CIFAR10:
+            pictures = pool.examples()
+            members = grouping.first(pictures)
+    above = st.container()
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         row = st.container(horizontal=True, gap="medium")
@@ -91,31 +99,28 @@ def _view(run: Run, pictures: Pool, members: Group) -> None:
             bind="query-params", help="The three steps from queries and keys to attention.",
         )  # fmt: skip
         computed = trace(chosen, pictures, members)
-        view = View(chosen, pictures, members, computed, number, _cell(computed))
+        who = faces(pictures, members)
+        view = View(chosen, pictures, members, computed, number, _cell(computed), who)
         _matrix(view, MATRICES[kind])
     with right:
         _selection(view)
     _vectors(view)
     _tabs(view)
+    with above:  # drawn last, as the attention is what is waited for
+        moment.curves(run, chosen)
 
 
-def _moment(run: Run, pictures: Pool) -> tuple[Moment, Run]:
-    """The chosen moment of the run; of the shipped run where that cannot be had."""
-    try:
-        chosen = moment.choose(run)
-        if chosen.model.classes == len(pictures.classes):
-            return chosen, run
-        raise UserError(f"The network of {run.id} has other classes than the pictures.")
-    except UserError as error:
-        st.error(f"{error} What follows are the weights that come with Ultimus.")
-        shipped = session.shipped_run()
-        return moment.last(shipped), shipped
+def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
+    """Refuse a network that names other classes than the pictures have."""
+    known, needed = chosen.model.classes, len(pictures.classes)
+    if known != needed:
+        raise UserError(f"The network of {run.id} knows {known} classes, the pictures {needed}.")
 
 
 def _cell(computed: Trace) -> tuple[int, int]:
     """The selected cell, which the link keeps; at first whom the first picture looks at most."""
     size = len(computed.features)
-    text = st.query_params.get("cell", "")
+    text = link.read("cell")
     try:
         i, j = (min(max(int(part), 0), size - 1) for part in text.split("-"))
     except ValueError:
@@ -123,11 +128,12 @@ def _cell(computed: Trace) -> tuple[int, int]:
         others[0] = -1  # itself
         i, j = 0, int(others.argmax())
     _select_cell(i, j)
+    link.read("cell")
     return i, j
 
 
 def _select_cell(i: int, j: int) -> None:
-    st.query_params["cell"] = f"{i}-{j}"
+    link.write("cell", f"{i}-{j}")
 
 
 def _select(click: dict) -> None:
@@ -136,7 +142,7 @@ def _select(click: dict) -> None:
 
 def _select_row(click: dict) -> None:
     """A picture's row in the queries, keys or values: as the one that looks."""
-    _select_cell(click["point"][0], st.query_params["cell"].split("-")[1])
+    _select_cell(click["point"][0], link.read("cell").split("-")[1])
 
 
 def _matrix(view: View, kind: str) -> None:
@@ -189,10 +195,15 @@ def _pair(view: View, i: int, j: int) -> str:
         "</figure>"
     )
     pictures = [
-        face.format(uri=view.pool.uri(view.members[place]), name=view.call(place), **rest)
-        for place, rest in (
-            (i, {"color": ap.BLUE, "role": "looks: its query"}),
-            (j, {"color": ap.VERMILION, "role": "is looked at: its key"}),
+        face.format(
+            uri=view.pool.uri(view.members[place]),
+            name=html.escape(view.call(place)),
+            color=color,
+            role=role,
+        )
+        for place, color, role in (
+            (i, ap.BLUE, "looks: its query"),
+            (j, ap.VERMILION, "is looked at: its key"),
         )
     ]
     arrow = '<span style="font-size:1.6rem;padding:0 .8rem;opacity:.6">→</span>'
@@ -209,18 +220,16 @@ def _place_pickers(view: View) -> None:
         row.selectbox(
             label, places, format_func=view.call, key=key, width=150, on_change=_pick_cell
         )  # fmt: skip
-    row.button(
-        "Swap it", icon=":material/swap_horiz:", on_click=_swap, args=(view, i),
+    if row.button(
+        "Swap it", icon=":material/swap_horiz:", on_click=grouping.swap,
+        args=(view.pool, view.members, i), disabled=len(view.members) == len(view.pool),
         help="Put another picture in the place of the one that looks.",
-    )  # fmt: skip
+    ):  # fmt: skip
+        st.rerun()  # the group is chosen outside of this fragment
 
 
 def _pick_cell() -> None:
     _select_cell(st.session_state.looks, st.session_state.looked)
-
-
-def _swap(view: View, place: int) -> None:
-    grouping.swap(view.pool, view.members, place)
 
 
 def _vectors(view: View) -> None:

@@ -1,9 +1,11 @@
 """Change the company, change the answer: one picture among other companions."""
 
 import streamlit as st
+from torch import Tensor
 
 from .. import attention_plots as ap
 from .. import vector_plots as vp
+from ..ablation import features_of
 from ..company import influence, redraw
 from ..errors import UserError
 from ..model import Transformer
@@ -65,7 +67,7 @@ def _influence(view: View, i: int) -> None:
     )
 
 
-def _features(view: View) -> tuple[int, "object"]:
+def _features(view: View) -> tuple[int, Tensor]:
     """The picture's place in the features of the pool, and these."""
     index = view.members[view.cell[0]]
     pool = view.pool
@@ -76,8 +78,8 @@ def _features(view: View) -> tuple[int, "object"]:
 
 
 @st.cache_resource(show_spinner="The companions pass through the convolutions …", max_entries=16)
-def _pool_features(key, _model: Transformer, fingerprint: str, _pool: Pool, extra: tuple):
-    from ..ablation import features_of
-
+def _pool_features(
+    key: tuple, _model: Transformer, fingerprint: str, _pool: Pool, extra: tuple[int, ...]
+) -> Tensor:
     chosen = [*range(min(POOL, len(_pool))), *extra]
     return features_of(_model, _pool.images[chosen])

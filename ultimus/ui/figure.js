@@ -117,13 +117,19 @@ function holdZoom(live, layout, plot) {
   }
 }
 
+// Draws the newest version, unless it is drawn already or out of sight: a page with a dozen figures
+// answers at once, since only those on the screen are drawn anew.
 async function draw(Plotly, box) {
   const { live, clientWidth: width } = box;
   const template = themeTemplate(box);
   const look = JSON.stringify([template, width]);
-  if (!width || (live.drawn === live.text && live.look === look)) return; // hidden, or the same
+  if (!width || (live.drawn === live.text && live.look === look)) return;
+  if (live.drawn && !live.near) return;
   Object.assign(live, { drawn: live.text, look });
   const { figure, name, height } = JSON.parse(live.text);
+  const numbers = JSON.stringify(figure.data);
+  const data = live.numbers === numbers ? live.data : figure.data; // the same object: not computed anew
+  Object.assign(live, { numbers, data });
   const { margin, uirevision } = figure.layout;
   const [note, plot] = box.children;
   live.config ??= makeConfig(Plotly, name);
@@ -133,7 +139,7 @@ async function draw(Plotly, box) {
     const fixed = { template, width, height, uirevision: uirevision || name };
     const layout = { ...structuredClone(figure.layout), ...fixed }; // plotly writes into it
     if (margin) layout.margin = { ...margin, t: margin.t + live.excess };
-    return Plotly.react(plot, figure.data, layout, live.config);
+    return Plotly.react(plot, data, layout, live.config);
   };
   await react();
   if (live.excess !== legendExcess(plot)) {
@@ -148,9 +154,14 @@ function start(box) {
   const failed = "This figure cannot be drawn: the app did not serve plotly.min.js. Reload the page.";
   const redraw = () => loadPlotly().then(
     (Plotly) => draw(Plotly, box), () => (box.children[0].textContent = failed));
-  const observer = new ResizeObserver(redraw);
-  observer.observe(box);
-  return { redraw, observer, excess: 0, given: {} };
+  const resized = new ResizeObserver(redraw);
+  resized.observe(box);
+  const seen = new IntersectionObserver((entries) => {
+    box.live.near = entries.at(-1).isIntersecting;
+    redraw();
+  }, { rootMargin: "150px" }); // a little before it comes into sight
+  seen.observe(box);
+  return { redraw, observers: [resized, seen], near: false, excess: 0, given: {} };
 }
 
 // Streamlit calls this anew for every change of the data or of the theme.
@@ -165,7 +176,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
   return () => setTimeout(() => {
     if (box.isConnected) return;
-    box.live.observer.disconnect();
+    box.live.observers.forEach((observer) => observer.disconnect());
     window.Plotly?.purge(box.children[1]);
   });
 }

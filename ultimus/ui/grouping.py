@@ -8,6 +8,7 @@ from .pool import Pool
 
 BEGIN = 16  # images, as in training
 MOST_UPLOADS = 16
+LAST_SEED = 2**31 - 1
 
 
 def own_pictures() -> list:
@@ -17,7 +18,8 @@ def own_pictures() -> list:
     """
     files = st.file_uploader(
         "Your own pictures", type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
-        accept_multiple_files=True, help="Each is cut to its centre square and scaled to 32 × 32.",
+        accept_multiple_files=True, on_change=_forget_picked,
+        help="Each is cut to its centre square and scaled to 32 × 32.",
     )  # fmt: skip
     added = []
     for file in files[:MOST_UPLOADS]:
@@ -33,8 +35,7 @@ def own_pictures() -> list:
 def choose(pool: Pool) -> group.Group:
     """Let the person choose a group from a pool; the link keeps it.
 
-    Raises:
-        UserError: the choices make no group.
+    Where the choices make no group, a sentence says so and the first images are taken.
     """
     size = st.slider(
         "Images in the group", group.SMALLEST, min(group.LARGEST, len(pool)),
@@ -45,16 +46,25 @@ def choose(pool: Pool) -> group.Group:
         placeholder="all", on_change=_forget_picked,
     )  # fmt: skip
     seed = st.number_input(
-        "Seed of the draw", 0, 2**31 - 1, 0, key="draw", bind="query-params",
+        "Seed of the draw", 0, LAST_SEED, 0, key="draw", bind="query-params",
         on_change=_forget_picked, help="The same seed draws the same images.",
     )  # fmt: skip
-    members = _picked(pool) or _drawn(pool, size, seed, classes)
-    _arrange(pool, members)
-    st.text_input(
+    text = st.text_input(
         "Picked by hand", key="images", bind="query-params", placeholder="numbers: 3, 8, 21",
         help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
     )  # fmt: skip
+    try:
+        members = _picked(text, pool) or _drawn(pool, size, seed, classes)
+    except UserError as error:
+        st.error(f"{error} What follows is the group of the first images.")
+        members = first(pool)
+    _arrange(pool, members)
     return members
+
+
+def first(pool: Pool) -> group.Group:
+    """The first images of a pool."""
+    return tuple(range(min(BEGIN, len(pool))))
 
 
 def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> group.Group:
@@ -66,25 +76,23 @@ def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> group.Group:
             f"There is no {' or '.join(classes)} among the {pool.name}: choose other classes."
         )
     own = pool.own[:size]
-    rest = size - len(own)
     available = sum(int((pool.labels == label).sum()) for label in present)
-    rest = min(rest, available)
-    if rest < group.SMALLEST:
-        return own + group.draw(pool.labels, group.SMALLEST, seed, present)[:rest]
-    return own + group.draw(pool.labels, rest, seed, present)
+    rest = min(size - len(own), available)
+    if len(own) + rest < size:
+        st.caption(f"There are only {available} images of these classes.")
+    if not rest:
+        return own
+    return own + group.draw(pool.labels, max(rest, group.SMALLEST), seed, present)[:rest]
 
 
-def _picked(pool: Pool) -> group.Group:
-    text = st.session_state.get("images", st.query_params.get("images", ""))
-    if not text.strip():
-        return ()
+def _picked(text: str, pool: Pool) -> group.Group:
     try:
         numbers = [int(part) for part in text.replace(";", ",").split(",") if part.strip()]
     except ValueError as error:
         raise UserError(
             f"{text[:40]!r} is no list of image numbers: write numbers with commas between."
         ) from error
-    return group.pick(numbers, len(pool))
+    return group.pick(numbers, len(pool)) if numbers else ()
 
 
 def _arrange(pool: Pool, members: group.Group) -> None:
@@ -106,7 +114,7 @@ def swap(pool: Pool, members: group.Group, place: int) -> None:
 
 def _another() -> None:
     _forget_picked()
-    st.session_state.draw = st.session_state.get("draw", 0) + 1
+    st.session_state.draw = (st.session_state.get("draw", 0) + 1) % (LAST_SEED + 1)
 
 
 def _shuffle(members: group.Group) -> None:

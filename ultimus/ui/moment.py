@@ -10,11 +10,10 @@ from .. import checkpoint, plots
 from ..errors import UserError
 from ..model import Transformer
 from ..run import LIVE, Metrics, Run
-from . import figure
+from . import figure, link
 
 FRAME = 0.8  # seconds a snapshot stays while playing
 FOLLOW = 0.8  # seconds between looks at a live run's weights
-NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,29 @@ def choose(run: Run) -> Moment:
         raise UserError(f"The run {run.id} has kept no weights yet: let it make its first step.")
     _restore(steps)
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    follows = live and st.session_state.get("follow", True)
+    follows = live and st.session_state.get(_follow(run), True)
     if st.session_state.get("playing"):
         _advance(steps)
     if follows:
         st.session_state.step = steps[-1]
-    _buttons(row, steps)
+    _buttons(row, run, steps)
     row.select_slider(
-        "Training step", steps, key="step", on_change=_leave_live, width="stretch",
+        "Training step", steps, key="step", on_change=_leave_live, args=(run,), width="stretch",
         help="Every number on this page is computed from the weights of this step.",
     )  # fmt: skip
     if live:
-        row.toggle("Follow", value=True, key="follow", help="Show the weights of this moment.")
-    st.query_params["step"] = str(st.session_state.step)
+        row.toggle("Follow", value=True, key=_follow(run), help="Show the weights of this moment.")
+    link.write("step", str(st.session_state.step))
+    link.read("step")
     moment = _live(run) if follows and run.live_weights.exists() else None
+    if moment:
+        st.caption(f"These are the weights of this moment, at step {moment.step:,}.")
     return moment or _snapshot(run, st.session_state.step)
+
+
+def _follow(run: Run) -> str:
+    """Where the session keeps whether a live run is followed."""
+    return f"follow-{run.id}"
 
 
 def last(run: Run) -> Moment:
@@ -113,7 +120,7 @@ def curves(run: Run, moment: Moment) -> None:
 
 def _restore(steps: tuple[int, ...]) -> None:
     """Begin with the link's step, else the last; keep to steps that there are."""
-    wanted = st.session_state.get("step", st.query_params.get("step", ""))
+    wanted = st.session_state.get("step", link.read("step"))
     try:
         nearest = min(steps, key=lambda step: abs(step - int(wanted)))
     except ValueError:
@@ -121,35 +128,35 @@ def _restore(steps: tuple[int, ...]) -> None:
     st.session_state.step = nearest
 
 
-def _buttons(row, steps: tuple[int, ...]) -> None:
+def _buttons(row, run: Run, steps: tuple[int, ...]) -> None:
     place = steps.index(st.session_state.step)
     row.button(
         "Back", icon=":material/chevron_left:", shortcut="Left", disabled=place == 0,
-        on_click=_go, args=(steps, -1),
+        on_click=_go, args=(run, steps, -1),
     )  # fmt: skip
     playing = st.session_state.get("playing", False)
     row.button(
-        "Pause" if playing else "Play", shortcut="Space", on_click=_toggle, args=(steps,),
+        "Pause" if playing else "Play", shortcut="P", on_click=_toggle, args=(run, steps),
         icon=":material/pause:" if playing else ":material/play_arrow:",
     )  # fmt: skip
     row.button(
         "On", icon=":material/chevron_right:", shortcut="Right",
-        disabled=place == len(steps) - 1, on_click=_go, args=(steps, 1),
+        disabled=place == len(steps) - 1, on_click=_go, args=(run, steps, 1),
     )  # fmt: skip
 
 
-def _go(steps: tuple[int, ...], by: int) -> None:
+def _go(run: Run, steps: tuple[int, ...], by: int) -> None:
     place = steps.index(st.session_state.step) + by
     st.session_state.step = steps[min(max(place, 0), len(steps) - 1)]
-    _leave_live()
+    _leave_live(run)
 
 
-def _toggle(steps: tuple[int, ...]) -> None:
+def _toggle(run: Run, steps: tuple[int, ...]) -> None:
     playing = st.session_state.playing = not st.session_state.get("playing", False)
     st.session_state.played = False  # the first frame is the present one
     if playing and st.session_state.step == steps[-1]:
         st.session_state.step = steps[0]
-    _leave_live()
+    _leave_live(run)
 
 
 def _advance(steps: tuple[int, ...]) -> None:
@@ -162,8 +169,8 @@ def _advance(steps: tuple[int, ...]) -> None:
         st.session_state.playing = False
 
 
-def _leave_live() -> None:
-    st.session_state.follow = False
+def _leave_live(run: Run) -> None:
+    st.session_state[_follow(run)] = False
 
 
 def _snapshot(run: Run, step: int) -> Moment:

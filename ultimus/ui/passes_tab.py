@@ -1,7 +1,6 @@
 """The answer, pass by pass: the class probabilities of the selected picture."""
 
 import streamlit as st
-import torch
 
 from .. import attention_plots as ap
 from .. import vector_plots as vp
@@ -39,7 +38,7 @@ def show(view: View) -> None:
     with right:
         fig = vp.class_bars(
             probabilities[passes].numpy(), classes, colors,
-            truth=label if label >= 0 else None, title=f"After {passes} passes", height=320,
+            truth=label if label >= 0 else None, title=f"After {_passes(passes)}", height=320,
         )  # fmt: skip
         figure.show(fig, "answer", ap.alt(fig), height=320)
     if passes != PASSES:
@@ -54,11 +53,10 @@ def show(view: View) -> None:
         st.markdown(ABOUT)
 
 
+def _passes(count: int) -> str:
+    return "1 pass" if count == 1 else f"{count} passes"
+
+
 def _choose(click: dict) -> None:
     point = click["point"]
     st.session_state.passes = int(point if isinstance(point, int) else point[0])
-
-
-def probabilities_now(view: View) -> torch.Tensor:
-    """(B, C), the network's answers for the group."""
-    return view.trace.logits[-1].softmax(dim=-1)

@@ -1,5 +1,7 @@
 """The probe group of a run: its attention and answers, by the weights of the moment."""
 
+import html
+
 import streamlit as st
 
 from .. import attention_plots as ap
@@ -9,10 +11,10 @@ from ..group import Group
 from ..model import PASSES
 from ..run import LIVE, Run
 from ..train import fixed_groups
-from . import figure, moment, pool
+from . import figure, link, moment, pool
 from .moment import Moment
 from .pool import Pool
-from .view import View, trace
+from .view import View, faces, trace
 
 REFRESH = 0.8  # seconds, for an update each second
 RIGHT, WRONG = "#009E73", "#D55E00"
@@ -37,10 +39,11 @@ def _panel(run: Run) -> None:
         st.caption(str(error))
         return
     if row.button("Look closer", icon=":material/search:", help="Open the Attention page."):
-        _open(run, chosen, number)
+        _open(run, chosen, number, _members(run, pictures))
     row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
     members = _members(run, pictures)
-    view = View(chosen, pictures, members, trace(chosen, pictures, members), number, (0, 0))
+    computed, who = trace(chosen, pictures, members), faces(pictures, members)
+    view = View(chosen, pictures, members, computed, number, (0, 0), who)
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
@@ -60,9 +63,13 @@ def _members(run: Run, pictures: Pool) -> Group:
     return tuple(fixed_groups(len(pictures), min(run.recipe.group, 64, len(pictures)))[0].tolist())
 
 
-def _open(run: Run, chosen: Moment, number: int) -> None:
-    link = {"run": run.id, "pass": str(number), "step": str(chosen.step)}
-    st.switch_page(st.session_state.pages["Attention"], query_params=link)
+def _open(run: Run, chosen: Moment, number: int, members: Group) -> None:
+    """Go to the Attention page, with the same run, step, pass and images."""
+    link.write("run", run.id)
+    link.write("step", str(chosen.step))
+    widgets = {"pass": str(number), "images": ", ".join(map(str, members))}
+    rest = {"run": run.id, "step": str(chosen.step)}
+    st.switch_page(st.session_state.pages["Attention"], query_params=widgets | rest)
 
 
 def _answers(view: View) -> None:
@@ -82,7 +89,7 @@ def _answers(view: View) -> None:
 
 def _cell(faces: Faces, place: int, answer: str, chance: float, is_right: bool) -> str:
     color, sign = (RIGHT, "✓") if is_right else (WRONG, "✗")
-    truth = faces.names[place]
+    truth, answer = html.escape(faces.names[place]), html.escape(answer)
     return (
         f'<figure style="margin:0;width:5rem;font-size:.75rem;line-height:1.15;text-align:center">'
         f'<img src="{faces.pictures[place]}" alt="{truth}" title="{truth}" width="48" height="48" '

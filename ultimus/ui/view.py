@@ -23,6 +23,7 @@ class View(NamedTuple):
         trace: of the group.
         number: the pass looked at, 1...P.
         cell: (i, j), who looks and who is looked at, places in the group.
+        faces: how the group's images appear in figures.
     """
 
     moment: Moment
@@ -31,6 +32,7 @@ class View(NamedTuple):
     trace: Trace
     number: int
     cell: tuple[int, int]
+    faces: Faces
 
     @property
     def now(self) -> Pass:
@@ -41,10 +43,6 @@ class View(NamedTuple):
     def labels(self) -> torch.Tensor:
         """(B,), the classes of the group's images; negative for a person's own."""
         return self.pool.labels[list(self.members)]
-
-    @property
-    def faces(self) -> Faces:
-        return _faces(self.pool.fingerprint, self.pool, self.members)
 
     def call(self, place: int) -> str:
         """How texts call an image of the group."""
@@ -60,6 +58,11 @@ def trace(moment: Moment, pool: Pool, members: Group) -> Trace:
 def _trace(key: tuple, _moment: Moment, fingerprint: str, _pool: Pool, members: Group) -> Trace:
     with torch.inference_mode():
         return _moment.model.trace(preprocess(_pool.images[list(members)]))
+
+
+def faces(pool: Pool, members: Group) -> Faces:
+    """How the images of a group appear in figures."""
+    return _faces(pool.fingerprint, pool, members)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
