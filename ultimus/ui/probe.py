@@ -38,10 +38,9 @@ def _panel(run: Run) -> None:
     except UserError as error:
         st.caption(str(error))
         return
-    if row.button("Look closer", icon=":material/search:", help="Open the Attention page."):
-        _open(run, chosen, number, _members(run, pictures))
-    row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
     members = _members(run, pictures)
+    _way_in(row, run, chosen, number, members)
+    row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
     computed, who = trace(chosen, pictures, members), faces(pictures, members)
     view = View(chosen, pictures, members, computed, number, (0, 0), who)
     left, right = st.columns([1.2, 1], gap="medium")
@@ -63,13 +62,16 @@ def _members(run: Run, pictures: Pool) -> Group:
     return tuple(fixed_groups(len(pictures), min(run.recipe.group, 64, len(pictures)))[0].tolist())
 
 
-def _open(run: Run, chosen: Moment, number: int, members: Group) -> None:
-    """Go to the Attention page, with the same run, step, pass and images."""
-    link.write("run", run.id)
+def _way_in(row, run: Run, chosen: Moment, number: int, members: Group) -> None:
+    """A link to the Attention page, with the same run, step, pass and images."""
     link.write("step", str(chosen.step))
-    widgets = {"pass": str(number), "images": ", ".join(map(str, members))}
-    rest = {"run": run.id, "step": str(chosen.step)}
-    st.switch_page(st.session_state.pages["Attention"], query_params=widgets | rest)
+    images = ", ".join(map(str, members))
+    row.page_link(
+        st.session_state.pages["Attention"], label="Look closer", icon=":material/search:",
+        query_params={
+            "run": run.id, "step": str(chosen.step), "pass": str(number), "images": images,
+        },
+    )  # fmt: skip
 
 
 def _answers(view: View) -> None:
