@@ -1,5 +1,6 @@
 """The Attention page in a real browser: clicks, keys, playing, its link, how fast it answers."""
 
+import os
 import re
 import statistics
 from collections.abc import Callable
@@ -195,7 +196,8 @@ def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[],
     assert np.array_equal(shown_map(page), before)
 
 
-@pytest.mark.parametrize("size", [16])
+@pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+@pytest.mark.parametrize("size", [16, 64])
 def test_how_fast_it_answers_while_a_run_trains(
     server: str, person: Callable[[], Page], size: int, capsys: pytest.CaptureFixture
 ):
