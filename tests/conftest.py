@@ -22,6 +22,17 @@ def ultimus_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """The tests of a module compute with one thread, as others may need the cores."""
+    import torch  # not before ultimus, which sets how threads wait
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> str:
     """The folder of CIFAR-10 as parquet files that ULTIMUS_DATA names."""

@@ -34,12 +34,7 @@ FUNCTIONS = {"learned": attention, "uniform": uniform, "identity": identity,
              "unscaled": unscaled, "none": none}  # fmt: skip
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

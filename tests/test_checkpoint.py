@@ -9,52 +9,12 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
+from seed_notebook import SeedTransformer
 
 from ultimus import checkpoint
 from ultimus.model import Transformer
-
-
-class SeedUltimus(nn.Module):
-    """The block as the seed notebook writes it."""
-
-    def __init__(self):
-        super().__init__()
-        self.k = nn.Linear(48, 8)
-        self.q = nn.Linear(48, 8)
-        self.v = nn.Linear(48, 8)
-        self.out = nn.Linear(8, 48)
-
-    def forward(self, x):
-        k = self.k(x)
-        q = self.q(x)
-        v = self.v(x)
-        score = F.softmax(torch.matmul(q, k.T) / torch.sqrt(torch.tensor(k.shape[1])), dim=1)
-        attention = torch.matmul(score, v)
-        return self.out(attention)
-
-
-class SeedTransformer(nn.Module):
-    """The network as the seed notebook writes it."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1)
-        self.conv2 = nn.Conv2d(16, 32, 3, 1, 1)
-        self.conv3 = nn.Conv2d(32, 48, 3, 1, 1)
-        self.gap = nn.AdaptiveAvgPool2d((1, 1))
-        self.ultimusBlock = SeedUltimus()
-        self.cap = nn.Linear(48, 10)
-
-    def forward(self, x):
-        x = self.conv3(F.relu(self.conv2(F.relu(self.conv1(x)))))
-        x = torch.flatten(self.gap(x), 1)
-        for _ in range(4):
-            x = x + self.ultimusBlock(x)
-        return self.cap(x)
 
 
 @pytest.fixture

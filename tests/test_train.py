@@ -16,12 +16,7 @@ from ultimus.train import DivergedError, Training, evaluate, fixed_groups, train
 TRAIN, TEST, CLASSES = 101, 43, 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _split(count: int, seed: int, hard: bool = False) -> Split:

@@ -21,6 +21,7 @@ from . import (
     passes_tab,
     pool,
     session,
+    vectors,
     walk_tab,
 )
 from .moment import Moment
@@ -28,7 +29,6 @@ from .pool import Pool
 from .view import View, faces, trace
 
 MATRICES = {"q · k": "products", "÷ √8": "scores", "softmax": "weights"}
-VECTORS = 360  # pixels, for which their figures are made
 TABS = {
     "One cell, step by step": walk_tab.show,
     "The answer, pass by pass": passes_tab.show,
@@ -237,18 +237,11 @@ def _vectors(view: View) -> None:
     i, j = view.cell
     before = view.trace.features if view.number == 1 else view.trace.passes[view.number - 2].state
     marks = {j: ap.VERMILION, i: ap.BLUE}
-    parts = {"query": view.now.q, "key": view.now.k, "value": view.now.v}
-    top = max(float(each.abs().max()) for each in parts.values())
-    for column, (role, matrix) in zip(st.columns(3, gap="medium"), parts.items(), strict=True):
-        with column:
-            fig = ap.vectors_map(
-                matrix.numpy(), role, view.faces, selected_rows=marks, zmax=top, uirevision=role
-            )
-            figure.show(fig, role, ap.alt(fig), height=VECTORS, on_click=_select_row)
+    vectors.show(view, marks=marks, on_click=_select_row)
     _explain("What are queries, keys and values?", ABOUT_VECTORS)
     with st.expander("The 48 features they come from"):
         fig = ap.vectors_map(before.numpy(), "features", view.faces, selected_rows=marks)
-        figure.show(fig, "features", ap.alt(fig), height=VECTORS, on_click=_select_row)
+        figure.show(fig, "features", ap.alt(fig), height=vectors.HEIGHT, on_click=_select_row)
 
 
 def _explain(question: str, text: str) -> None:

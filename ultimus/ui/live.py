@@ -54,7 +54,7 @@ def _panel(run: Run, state: State) -> None:
     if status.state != state:
         st.rerun()  # the controls, and whether there is a timer, depend on the state
     _standing(run, status)
-    metrics = _metrics(run).read()
+    metrics = session.metrics(run)
     _numbers(metrics)
     _curves(run, metrics)
 
@@ -162,14 +162,6 @@ def _duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
-
-
-def _metrics(run: Run) -> Metrics:
-    """This session's reader of the run's metrics, which goes on where it ended."""
-    kept = st.session_state.get("metrics")
-    if kept is None or kept[0] != run.folder:
-        kept = st.session_state.metrics = (run.folder, Metrics(run))
-    return kept[1]
 
 
 def _numbers(metrics: Metrics) -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 from .. import checkpoint, plots
 from ..errors import UserError
 from ..model import Transformer
-from ..run import LIVE, Metrics, Run
-from . import figure, link
+from ..run import LIVE, Run
+from . import figure, link, session
 
 FRAME = 0.8  # seconds a snapshot stays while playing
 FOLLOW = 0.8  # seconds between looks at a live run's weights
@@ -101,11 +101,7 @@ def newest(run: Run) -> Moment:
 
 def curves(run: Run, moment: Moment) -> None:
     """Loss and learning rate of the run, with a line at the moment looked at."""
-    metrics = st.session_state.setdefault("moment_metrics", {})
-    if run.folder not in metrics:
-        metrics.clear()
-        metrics[run.folder] = Metrics(run)
-    rows = metrics[run.folder].read()
+    rows = session.metrics(run)
     epoch = rows.column("epoch")
     marker = float(np.nan_to_num(moment.epoch))
     shared = {"marker": marker, "uirevision": run.id}

@@ -11,7 +11,7 @@ from ..group import Group
 from ..model import PASSES
 from ..run import LIVE, Run
 from ..train import fixed_groups
-from . import figure, link, moment, pool
+from . import figure, link, moment, pool, vectors
 from .moment import Moment
 from .pool import Pool
 from .view import View, faces, trace
@@ -49,12 +49,7 @@ def _panel(run: Run) -> None:
         figure.show(fig, "probe-attention", ap.alt(fig), height=ap.HEIGHT)
     with right:
         _answers(view)
-    parts = {"query": view.now.q, "key": view.now.k, "value": view.now.v}
-    top = max(float(each.abs().max()) for each in parts.values())
-    for column, (role, matrix) in zip(st.columns(3, gap="medium"), parts.items(), strict=True):
-        with column:
-            fig = ap.vectors_map(matrix.numpy(), role, view.faces, zmax=top, uirevision=role)
-            figure.show(fig, f"probe-{role}", ap.alt(fig), height=360)
+    vectors.show(view, prefix="probe-")
 
 
 def _members(run: Run, pictures: Pool) -> Group:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ..errors import UserError
 from ..lab import Lab
-from ..run import Run
+from ..run import Metrics, Run
 from . import link
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -96,3 +96,11 @@ def shipped_run() -> Run:
     if not shipped:
         raise UserError("The shipped run is missing from assets/runs: install the product again.")
     return shipped[0]
+
+
+def metrics(run: Run) -> Metrics:
+    """The run's metrics up to now; this session's reader goes on where it ended."""
+    kept = st.session_state.get("metrics")
+    if kept is None or kept[0] != run.folder:
+        kept = st.session_state.metrics = (run.folder, Metrics(run))
+    return kept[1].read()
