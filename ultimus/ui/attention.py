@@ -213,12 +213,12 @@ def _pair(view: View, i: int, j: int) -> str:
 def _place_pickers(view: View) -> None:
     """The cell by keyboard, and the picture by another."""
     i, j = view.cell
-    places = range(len(view.members))
     row = st.container(horizontal=True, gap="small", vertical_alignment="bottom")
-    for label, place, key in (("Looks", i, "looks"), ("Is looked at", j, "looked")):
-        st.session_state[key] = place
-        row.selectbox(
-            label, places, format_func=view.call, key=key, width=150, on_change=_pick_cell
+    for does, place, key in (("looks", i, "looks"), ("is looked at", j, "looked")):
+        # A menu and not a select box, which could send back its former value: see header.py.
+        row.menu_button(
+            f"{view.call(place)} {does}", range(len(view.members)), format_func=view.call,
+            key=key, on_click=_pick_cell, args=(i, j),
         )  # fmt: skip
     if row.button(
         "Swap it", icon=":material/swap_horiz:", on_click=grouping.swap,
@@ -228,8 +228,10 @@ def _place_pickers(view: View) -> None:
         st.rerun()  # the group is chosen outside of this fragment
 
 
-def _pick_cell() -> None:
-    _select_cell(st.session_state.looks, st.session_state.looked)
+def _pick_cell(i: int, j: int) -> None:
+    """The place that a menu has just named stands for the former one."""
+    looks, looked = st.session_state.looks, st.session_state.looked
+    _select_cell(i if looks is None else looks, j if looked is None else looked)
 
 
 def _vectors(view: View) -> None:

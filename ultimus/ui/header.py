@@ -14,18 +14,19 @@ def show(title: str, run: Run) -> None:
     heading, choice, share = st.columns([1, 3, 0.8], vertical_alignment="center")
     heading.title(title, anchor=False)
     known = {each.id: each for each in [*session.runs(), run]}
-    st.session_state.shown = run.id
-    choice.selectbox(
-        "Run on show",
-        list(known),
-        format_func=lambda run_id: _label(known[run_id]),
-        key="shown",
-        label_visibility="collapsed",
-        on_change=lambda: link.write("run", st.session_state.shown),
-    )
+    # A menu and not a select box: a browser that is behind would send a select box's former value
+    # with its next message, and so take back a run that has just been started.
+    choice.menu_button(
+        _label(run), list(known), format_func=lambda run_id: _label(known[run_id]),
+        key="shown", on_click=_choose, width="stretch", help="Choose another run.",
+    )  # fmt: skip
     with share.popover("Share", icon=":material/link:", width="stretch"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+
+
+def _choose() -> None:
+    link.write("run", st.session_state.shown)
 
 
 def chosen_run() -> Run:
@@ -44,7 +45,7 @@ def chosen_run() -> Run:
 
 
 def _label(run: Run) -> str:
-    """A run's line in the list; it must not change with the run, or the choice is lost."""
+    """A run's line in the list."""
     try:
         recipe = run.recipe
     except UserError:
