@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ from .worker import PATIENCE, located, work
 
 PACKAGE = Path(__file__).parent
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
+NICENESS = 10  # of a local worker: about a tenth of a core that a page wants too
 
 
 class Lab:
@@ -187,8 +189,22 @@ def train(folder: str, threads: int | None, patience: float) -> None:
     if run.status().state != "queued":
         return  # Dask tries again after a worker's death; whether to go on is the person's choice
     if threads:
+        _let_pages_go_first()
         torch.set_num_threads(threads)
     work(run, patience=patience)
+
+
+def _let_pages_go_first() -> None:
+    """Take the processor time that the app and its browser leave, where they share a machine.
+
+    Linux shares the time among sessions first (its "autogroups"), so the worker gets one of its
+    own; elsewhere its own niceness is what counts.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # new threads inherit it
+    with suppress(OSError):  # no Linux, no autogroups, or the session is its own already
+        os.setsid()
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _cores() -> int:
