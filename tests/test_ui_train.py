@@ -41,7 +41,7 @@ def buttons(page: AppTest) -> dict[str, bool]:
 
 
 def choices(page: AppTest) -> dict[str, float]:
-    return {each.key: each.value for each in page.sidebar.number_input}
+    return {each.key.split(" ")[0]: each.value for each in page.sidebar.number_input}
 
 
 def figures(page: AppTest) -> dict[str, dict]:
@@ -99,8 +99,23 @@ def test_choosing_a_preset_sets_every_choice(runs: Path):
     assert found["groups"] == 1
     assert found["clip"] == 0  # none
     assert found["beta1_at_peak"] == 0.85
-    assert page.sidebar.selectbox(key="optimizer").value == "adam"
-    assert page.sidebar.button_group(key="augment").value == ["flip", "cutout"]
+    options = {each.label: each.value for each in page.sidebar.selectbox}
+    assert options["Optimizer"] == "adam"
+    assert page.sidebar.button_group[1].value == ["flip", "cutout"]
+    checked(page.sidebar.button_group(key="preset").set_value("steady").run())
+    assert choices(page)["lr"] == PRESETS["steady"].lr
+
+
+def test_a_changed_choice_is_in_the_link_and_comes_back(runs: Path):
+    page = visit()
+    checked(page.sidebar.number_input(key="lr").set_value(0.5).run())
+    checked(page.sidebar.button_group(key="augment").set_value([]).run())
+    assert (page.query_params["lr"], page.query_params["augment"]) == ("0.5", "none")
+    again = visit(lr="0.5", augment="none")
+    assert choices(again)["lr"] == 0.5
+    assert again.sidebar.button_group(key="augment").value == []
+    checked(again.sidebar.number_input(key="lr").set_value(PRESETS["steady"].lr).run())
+    assert "lr" not in again.query_params
 
 
 def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
@@ -109,7 +124,9 @@ def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
 
 
 def test_values_out_of_bounds_in_a_link_are_not_taken(runs: Path):
-    assert choices(visit(epochs="-3"))["epochs"] == PRESETS["steady"].epochs
+    found = choices(visit(epochs="-3", lr="nan", beta1="x", seed="1e9", max_seconds="inf"))
+    for name in ("epochs", "lr", "beta1", "seed", "max_seconds"):
+        assert found[name] == getattr(PRESETS["steady"], name)
 
 
 def test_a_recipe_too_large_for_the_data_gets_a_sentence(runs: Path):

@@ -73,7 +73,7 @@ def _pool(run: Run) -> tuple[Run, Pool]:
 
 
 def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None:
-    """All that changes with the snapshot, the pass or the cell; looks again as often as told."""
+    """All that changes with the snapshot; looks again as often as told."""
     if moment.refresh(run) != every:
         st.rerun()  # only a run of the whole page starts, changes or ends the timer
     try:
@@ -87,6 +87,13 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
             pictures = pool.examples()
             members = grouping.first(pictures)
     above = st.container()
+    st.fragment(_inside)(chosen, pictures, members)
+    with above:  # drawn last, as the attention is what is waited for
+        moment.curves(run, chosen)
+
+
+def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
+    """All that changes with the pass or the cell."""
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         row = st.container(horizontal=True, gap="medium")
@@ -105,9 +112,7 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
     with right:
         _selection(view)
     _vectors(view)
-    _tabs(view)
-    with above:  # drawn last, as the attention is what is waited for
-        moment.curves(run, chosen)
+    st.fragment(_tabs)(view)
 
 
 def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from .. import group, pictures
 from ..errors import UserError
+from . import link
 from .pool import Pool
 
 BEGIN = 16  # images, as in training
@@ -46,11 +47,12 @@ def choose(pool: Pool) -> group.Group:
         placeholder="all", on_change=_forget_picked,
     )  # fmt: skip
     seed = st.number_input(
-        "Seed of the draw", 0, LAST_SEED, 0, key="draw", bind="query-params",
-        on_change=_forget_picked, help="The same seed draws the same images.",
+        "Seed of the draw", 0, LAST_SEED, _seed(), key=link.key("draw"), on_change=_take_seed,
+        help="The same seed draws the same images.",
     )  # fmt: skip
     text = st.text_input(
-        "Picked by hand", key="images", bind="query-params", placeholder="numbers: 3, 8, 21",
+        "Picked by hand", link.read("images"), key=link.key("images"), on_change=link.take,
+        args=("images",), placeholder="numbers: 3, 8, 21",
         help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
     )  # fmt: skip
     try:
@@ -114,7 +116,17 @@ def swap(pool: Pool, members: group.Group, place: int) -> None:
 
 def _another() -> None:
     _forget_picked()
-    st.session_state.draw = (st.session_state.get("draw", 0) + 1) % (LAST_SEED + 1)
+    link.write("draw", str((_seed() + 1) % (LAST_SEED + 1)))
+
+
+def _seed() -> int:
+    """The seed of the draw, as the link has it."""
+    return link.whole("draw", 0, 0, LAST_SEED)
+
+
+def _take_seed() -> None:
+    link.take("draw")
+    _forget_picked()
 
 
 def _shuffle(members: group.Group) -> None:
@@ -123,8 +135,8 @@ def _shuffle(members: group.Group) -> None:
 
 
 def _pick(members: group.Group) -> None:
-    st.session_state.images = ", ".join(map(str, members))
+    link.write("images", ", ".join(map(str, members)))
 
 
 def _forget_picked() -> None:
-    st.session_state.images = ""
+    link.write("images", "")

@@ -36,49 +36,49 @@ class Moment:
 
 
 def refresh(run: Run) -> float | None:
-    """How often the page has to look again: while playing, or while the run is live."""
+    """How often the page has to look again: while playing, or while a live run is followed."""
     if st.session_state.get("playing"):
         return FRAME
-    return FOLLOW if run.status().state in LIVE else None
+    return FOLLOW if _follows(run) else None
 
 
 def choose(run: Run) -> Moment:
     """Let the person choose a snapshot with a slider, arrow keys or by playing.
 
-    A live run is followed, by its newest weights, until the person moves the slider.
+    A live run is followed, by its newest weights, until the person chooses a step.
 
     Raises:
         UserError: the run has kept no weights, or they cannot be used.
     """
     steps = run.snapshots
-    live = run.status().state in LIVE
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it make its first step.")
-    _restore(steps)
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    follows = live and st.session_state.get(_follow(run), True)
+    live, follows = run.status().state in LIVE, _follows(run)
     if st.session_state.get("playing"):
         _advance(steps)
-    if follows:
-        st.session_state.step = steps[-1]
-    _buttons(row, run, steps)
+    step = steps[-1] if follows else _nearest(steps)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    _buttons(row, steps, step)
+    key = f"newest {step}" if follows else link.key("step")
     row.select_slider(
-        "Training step", steps, key="step", on_change=_leave_live, args=(run,), width="stretch",
+        "Training step", steps, step, key=key, on_change=_take, args=(key,), width="stretch",
         help="Every number on this page is computed from the weights of this step.",
     )  # fmt: skip
     if live:
-        row.toggle("Follow", value=True, key=_follow(run), help="Show the weights of this moment.")
-    link.write("step", str(st.session_state.step))
-    link.read("step")
-    moment = _live(run) if follows and run.live_weights.exists() else None
+        row.button(
+            "Follow", icon=":material/sensors:", type="primary" if follows else "secondary",
+            on_click=link.write, args=("step", str(step) if follows else ""),
+            help="Show the weights of this moment, as training goes on.",
+        )  # fmt: skip
+    moment = _live(run) if follows else None
     if moment:
         st.caption(f"These are the weights of this moment, at step {moment.step:,}.")
-    return moment or _snapshot(run, st.session_state.step)
+    return moment or _snapshot(run, step)
 
 
-def _follow(run: Run) -> str:
-    """Where the session keeps whether a live run is followed."""
-    return f"follow-{run.id}"
+def _follows(run: Run) -> bool:
+    """A live run is followed as long as no step is chosen."""
+    return not link.read("step") and run.status().state in LIVE and run.live_weights.exists()
 
 
 def last(run: Run) -> Moment:
@@ -114,59 +114,60 @@ def curves(run: Run, moment: Moment) -> None:
         figure.show(fig, "moment-rate", f"Learning rate, marked at step {moment.step}", height=190)
 
 
-def _restore(steps: tuple[int, ...]) -> None:
-    """Begin with the link's step, else the last; keep to steps that there are."""
-    wanted = st.session_state.get("step", link.read("step"))
-    try:
-        nearest = min(steps, key=lambda step: abs(step - int(wanted)))
-    except ValueError:
-        nearest = steps[-1]
-    st.session_state.step = nearest
+def _nearest(steps: tuple[int, ...]) -> int:
+    """The snapshot nearest to the link's step, which then names it; the last if it has none."""
+    wanted = link.whole("step", steps[-1], steps[0], steps[-1])
+    step = min(steps, key=lambda each: abs(each - wanted))
+    link.write("step", str(step))
+    link.read("step")
+    return step
 
 
-def _buttons(row, run: Run, steps: tuple[int, ...]) -> None:
-    place = steps.index(st.session_state.step)
+def _buttons(row, steps: tuple[int, ...], step: int) -> None:
+    place = steps.index(step)
     row.button(
         "Back", icon=":material/chevron_left:", shortcut="Left", disabled=place == 0,
-        on_click=_go, args=(run, steps, -1),
+        on_click=_go, args=(steps, place - 1),
     )  # fmt: skip
     playing = st.session_state.get("playing", False)
     row.button(
-        "Pause" if playing else "Play", shortcut="P", on_click=_toggle, args=(run, steps),
+        "Pause" if playing else "Play", shortcut="P", on_click=_toggle, args=(steps, step),
         icon=":material/pause:" if playing else ":material/play_arrow:",
     )  # fmt: skip
     row.button(
         "On", icon=":material/chevron_right:", shortcut="Right",
-        disabled=place == len(steps) - 1, on_click=_go, args=(run, steps, 1),
+        disabled=place == len(steps) - 1, on_click=_go, args=(steps, place + 1),
     )  # fmt: skip
 
 
-def _go(run: Run, steps: tuple[int, ...], by: int) -> None:
-    place = steps.index(st.session_state.step) + by
-    st.session_state.step = steps[min(max(place, 0), len(steps) - 1)]
-    _leave_live(run)
+def _go(steps: tuple[int, ...], place: int) -> None:
+    link.write("step", str(steps[place]))
 
 
-def _toggle(run: Run, steps: tuple[int, ...]) -> None:
+def _take(key: str) -> None:
+    """What the slider does on a change; moved by the person, it stays the same widget."""
+    if key == link.key("step"):
+        link.take("step")
+    else:
+        link.write("step", str(st.session_state[key]))
+
+
+def _toggle(steps: tuple[int, ...], step: int) -> None:
     playing = st.session_state.playing = not st.session_state.get("playing", False)
     st.session_state.played = False  # the first frame is the present one
-    if playing and st.session_state.step == steps[-1]:
-        st.session_state.step = steps[0]
-    _leave_live(run)
+    at_end = playing and step == steps[-1]
+    link.write("step", str(steps[0] if at_end else step))
 
 
 def _advance(steps: tuple[int, ...]) -> None:
     """The next frame; at the last one playing ends."""
+    place = steps.index(_nearest(steps))
     if st.session_state.get("played"):
-        place = min(steps.index(st.session_state.step) + 1, len(steps) - 1)
-        st.session_state.step = steps[place]
+        place = min(place + 1, len(steps) - 1)
+        link.write("step", str(steps[place]))
     st.session_state.played = True
-    if st.session_state.step == steps[-1]:
+    if place == len(steps) - 1:
         st.session_state.playing = False
-
-
-def _leave_live(run: Run) -> None:
-    st.session_state[_follow(run)] = False
 
 
 def _snapshot(run: Run, step: int) -> Moment:

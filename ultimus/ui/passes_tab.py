@@ -6,7 +6,7 @@ from .. import attention_plots as ap
 from .. import vector_plots as vp
 from ..ablation import MOST_PASSES, logits_after
 from ..model import PASSES
-from . import figure
+from . import figure, link
 from .view import View
 
 ABOUT = """
@@ -22,9 +22,10 @@ def show(view: View) -> None:
     label = int(view.labels[i])
     truth = f", which is of the class {view.pool.classes[label]}" if label >= 0 else ""
     st.markdown(f"The answer for **{view.call(i)}**{truth}, in this company.")
+    linked = link.whole("passes", PASSES, 0, MOST_PASSES)
     passes = st.slider(
-        "Passes", 0, MOST_PASSES, PASSES, key="passes", bind="query-params",
-        help="How often the block is applied. The network was trained with four.",
+        "Passes", 0, MOST_PASSES, linked, key=link.key("passes"), on_change=link.take,
+        args=("passes",), help="How often the block is applied. The network was trained with four.",
     )  # fmt: skip
     answers = logits_after(view.moment.model, view.trace.features, passes=MOST_PASSES)
     probabilities = answers[:, i].softmax(dim=-1)  # (P + 1, C)
@@ -59,4 +60,4 @@ def _passes(count: int) -> str:
 
 def _choose(click: dict) -> None:
     point = click["point"]
-    st.session_state.passes = int(point if isinstance(point, int) else point[0])
+    link.write("passes", str(point if isinstance(point, int) else point[0]))

@@ -1,17 +1,22 @@
 """The choice of a recipe: a preset, what matters for a lesson, and the rest under "More"."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from ..recipe import PRESETS, Recipe
+from . import link
 
 PRESET_NOTES = {
     "steady": "Stable: small batches of groups, gradients limited, the rate rises gently.",
     "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
 }
+NONE = "none"  # how links call an empty choice
 AUGMENTATIONS = {"flip": "mirror", "cutout": "cutout"}
-NO_WIDGET = {"preset", "model", "data", "flip", "cutout", "cutout_chance"}  # or one of their own
+OTHER = {"preset", "model", "data", "flip", "cutout", "cutout_chance"}
+CHOICES = (Recipe.model_fields.keys() - OTHER) | {"augment"}  # as links call them
 
 
 def choose(data: str) -> Recipe:
@@ -27,7 +32,7 @@ def choose(data: str) -> Recipe:
         required=True,
         key="preset",
         bind="query-params",
-        on_change=lambda: _fill_in(PRESETS[st.session_state.preset]),
+        on_change=_forget_changes,
         width="stretch",
     )
     st.caption(PRESET_NOTES[preset])
@@ -46,11 +51,10 @@ def choose(data: str) -> Recipe:
     augmentations = st.pills(
         "Augmentation",
         list(AUGMENTATIONS),
-        default=_augmentations(start),
+        default=_linked("augment", _augmentations(start), _listed),
         selection_mode="multi",
         format_func=AUGMENTATIONS.get,
-        key="augment",
-        bind="query-params",
+        **_kept("augment", _augmentations(start), lambda names: ",".join(names) or NONE),
         help="Chance changes to the training images: mirrored, or a grey square put on them.",
     )
     with st.expander("More"):
@@ -60,11 +64,10 @@ def choose(data: str) -> Recipe:
     return Recipe.of(preset=preset, data=data, **choices)
 
 
-def _fill_in(preset: Recipe) -> None:
-    """Set the widgets to a preset's choices."""
-    choices = preset.model_dump() | {"augment": _augmentations(preset), "clip": preset.clip or 0.0}
-    for name in choices.keys() - NO_WIDGET:
-        st.session_state[name] = choices[name]
+def _forget_changes() -> None:
+    """A preset starts with its own choices."""
+    for name in CHOICES:
+        link.reset(name)
 
 
 def _more(start: Recipe) -> dict[str, Any]:
@@ -94,25 +97,34 @@ def _augmentations(recipe: Recipe) -> list[str]:
     return [name for name in AUGMENTATIONS if getattr(recipe, name)]
 
 
+def _listed(text: str) -> list[str]:
+    names = [] if text == NONE else text.split(",")
+    if not set(names) <= AUGMENTATIONS.keys():
+        raise ValueError(text)
+    return names
+
+
 def _whole(start: Recipe, name: str, label: str) -> int | None:
-    return st.number_input(label, step=1, **_common(start, name, int))
+    return st.number_input(label, step=1, placeholder="none", **_number_of(start, name, int))
 
 
 def _number(start: Recipe, name: str, label: str, step: float = 1.0) -> float | None:
-    return st.number_input(label, step=step, format="%g", **_common(start, name, float))
+    return st.number_input(
+        label, step=step, format="%g", placeholder="none", **_number_of(start, name, float)
+    )
 
 
 def _limit(start: Recipe) -> float | None:
+    default = start.clip or 0.0
     return (
         st.number_input(
             "Gradient limit",
-            value=start.clip or 0.0,
+            value=_linked("clip", default, float),
             min_value=0.0,
             step=0.1,
             format="%g",
-            key="clip",
-            bind="query-params",
             help=f"{_help('clip')[:-1].replace('none', '0')}.",
+            **_kept("clip", default),
         )
         or None
     )
@@ -120,28 +132,51 @@ def _limit(start: Recipe) -> float | None:
 
 def _option(start: Recipe, name: str, label: str) -> str:
     options = list(Recipe.model_fields[name].annotation.__args__)
-    default = options.index(getattr(start, name))
-    help_text = _help(name)
-    return st.selectbox(label, options, default, key=name, bind="query-params", help=help_text)
-
-
-def _common(start: Recipe, name: str, kind: type) -> dict[str, Any]:
-    """Default, bounds and help of a number, as the recipe's field has them."""
     default = getattr(start, name)
+    place = _linked(name, options.index(default), options.index)
+    return st.selectbox(label, options, place, help=_help(name), **_kept(name, default))
+
+
+def _number_of(start: Recipe, name: str, kind: type) -> dict[str, Any]:
+    """Value, bounds and help of a number, as the recipe's field has them."""
+    default = getattr(start, name)
+    default = default if default is None else kind(default)
     limits = {}
     for rule in Recipe.model_fields[name].metadata:
         if hasattr(rule, "ge"):
             limits["min_value"] = kind(rule.ge)
         if hasattr(rule, "le"):
             limits["max_value"] = kind(rule.le)
-    return {
-        "value": default if default is None else kind(default),
-        "key": name,
-        "bind": "query-params",
-        "help": _help(name),
-        "placeholder": "none",
-        **limits,
-    }
+
+    def bounded(text: str) -> float | None:
+        value = None if text == NONE else kind(text)
+        low, high = limits.get("min_value", value), limits.get("max_value", value)
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(text)
+        return value
+
+    value = _linked(name, default, bounded)
+    return {"value": value, "help": _help(name), **limits, **_kept(name, default)}
+
+
+def _linked(name: str, default: Any, parse: Callable[[str], Any]) -> Any:
+    """A choice as the link has it; the default where it has none, or nonsense."""
+    try:
+        text = link.read(name)
+        return parse(text) if text else default
+    except (ValueError, OverflowError):
+        return default
+
+
+def _kept(name: str, default: Any, text: Callable[[Any], str] = str) -> dict[str, Any]:
+    """What makes the link keep a widget's value, where it is not the preset's."""
+
+    def told(value: Any) -> str:
+        if value == default:
+            return ""
+        return NONE if value is None else text(value)
+
+    return {"key": link.key(name), "on_change": link.take, "args": (name, told)}
 
 
 def _help(name: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from .. import attention_plots as ap
 from .. import vector_plots as vp
 from ..walk import Walk, walk
-from . import figure
+from . import figure, link
 from .view import View
 
 
@@ -40,20 +40,20 @@ def show(view: View) -> None:
 def _choice() -> int:
     """Which step; 0 for all of them."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    now = int(st.session_state.get("walk_step", 1))
+    now = link.whole("walk", 1, 0, len(STEPS))
     row.button("Previous", icon=":material/chevron_left:", disabled=now <= 1,
                on_click=_go, args=(now - 1,), key="walk_previous")  # fmt: skip
     row.button("Next", icon=":material/chevron_right:", disabled=now in (0, len(STEPS)),
                on_click=_go, args=(now + 1,), key="walk_next")  # fmt: skip
     options = {n: f"{n}" for n in range(1, len(STEPS) + 1)} | {0: "all"}
     return row.segmented_control(
-        "Step", list(options), default=1, format_func=options.get, required=True,
-        key="walk_step", label_visibility="collapsed",
+        "Step", list(options), default=now, format_func=options.get, required=True,
+        key=link.key("walk"), on_change=link.take, args=("walk",), label_visibility="collapsed",
     )  # fmt: skip
 
 
 def _go(step: int) -> None:
-    st.session_state.walk_step = step
+    link.write("walk", str(step))
 
 
 def _query_and_key(view: View, own: Walk) -> None:
