@@ -119,9 +119,9 @@ def class_colors(count: int) -> list[str]:
     return [CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(count)]
 
 
-def data_uri(image: np.ndarray) -> str:
-    """A uint8 image (3, S, S) as a PNG, exact to the last bit, to be shown at any size."""
-    return _encoded(image.tobytes(), image.shape[1], image.shape[1], "PNG")
+def data_uri(image: np.ndarray, times: int = 1) -> str:
+    """A uint8 image (3, S, S) as a PNG, exact to the last bit, each pixel so many times as wide."""
+    return _encoded(image.tobytes(), image.shape[1], image.shape[1] * times, "PNG")
 
 
 def thumbnail(image: np.ndarray, side: int = 32) -> str:

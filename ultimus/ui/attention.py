@@ -94,6 +94,8 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
 
 def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
     """All that changes with the pass or the cell."""
+    if st.session_state.pop("regrouped", False):
+        st.rerun()  # the group is chosen outside of this fragment
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         row = st.container(horizontal=True, gap="medium")
@@ -225,12 +227,16 @@ def _place_pickers(view: View) -> None:
             f"{view.call(place)} {does}", range(len(view.members)), format_func=view.call,
             key=key, on_click=_pick_cell, args=(i, j),
         )  # fmt: skip
-    if row.button(
-        "Swap it", icon=":material/swap_horiz:", on_click=grouping.swap,
-        args=(view.pool, view.members, i), disabled=len(view.members) == len(view.pool),
+    row.button(
+        "Swap it", icon=":material/swap_horiz:", on_click=_swap, args=(view, i),
+        disabled=len(view.members) == len(view.pool),
         help="Put another picture in the place of the one that looks.",
-    ):  # fmt: skip
-        st.rerun()  # the group is chosen outside of this fragment
+    )  # fmt: skip
+
+
+def _swap(view: View, place: int) -> None:
+    grouping.swap(view.pool, view.members, place)
+    st.session_state.regrouped = True
 
 
 def _pick_cell(i: int, j: int) -> None:
