@@ -94,8 +94,8 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
 
 def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
     """All that changes with the pass or the cell."""
-    if st.session_state.pop("regrouped", False):
-        st.rerun()  # the group is chosen outside of this fragment
+    regrouped = st.session_state.pop("regrouped", None)
+    members = regrouped or members
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         row = st.container(horizontal=True, gap="medium")
@@ -115,6 +115,8 @@ def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
         _selection(view)
     _vectors(view)
     st.fragment(_tabs)(view)
+    if regrouped:
+        st.rerun()  # the choice of the group stands outside of this fragment, and follows
 
 
 def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
@@ -235,8 +237,7 @@ def _place_pickers(view: View) -> None:
 
 
 def _swap(view: View, place: int) -> None:
-    grouping.swap(view.pool, view.members, place)
-    st.session_state.regrouped = True
+    st.session_state.regrouped = grouping.swap(view.pool, view.members, place)
 
 
 def _pick_cell(i: int, j: int) -> None:

@@ -108,10 +108,12 @@ def _arrange(pool: Pool, members: group.Group) -> None:
     )  # fmt: skip
 
 
-def swap(pool: Pool, members: group.Group, place: int) -> None:
-    """Replace one image of the group by another."""
+def swap(pool: Pool, members: group.Group, place: int) -> group.Group:
+    """Replace one image of the group by another; returns the new group."""
     seed = st.session_state.swaps = st.session_state.get("swaps", 0) + 1
-    _pick(group.swap(members, place, pool.labels, seed))
+    swapped = group.swap(members, place, pool.labels, seed)
+    _pick(swapped)
+    return swapped
 
 
 def _another() -> None:
