@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ultimus"
 
 LAYERS = (
     {"errors"},
-    {"files", "recipe", "shapes", "vision", "pictures"},
+    {"files", "recipe", "shapes", "vision", "limits", "containers", "pictures"},
     {"sources", "model"},
     {"data"},
     {"summary", "checkpoint", "train", "run", "predict", "plots"},  # and all rooms not named here

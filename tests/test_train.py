@@ -253,7 +253,7 @@ def test_one_step_is_torchs_unfused_one(dataset, name, clip):
         reference.step()
         training.advance()
     ours = _effective(training.model)
-    torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=1e-6)
+    torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=5e-6)
 
 
 def test_the_seed_recipe_is_a_plain_loop(dataset):
@@ -281,4 +281,4 @@ def test_the_seed_recipe_is_a_plain_loop(dataset):
     progress = list(train(recipe, dataset))
     assert [each.loss for each in progress[1:]] == pytest.approx(losses, abs=1e-5)
     ours = _effective(progress[-1].training.model)
-    torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=1e-5)
+    torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=5e-5)

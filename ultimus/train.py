@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from .data import Dataset, Epoch, Split, preprocess
 from .errors import UserError
+from .fast import loss_and_gradients
 from .model import Transformer
 from .recipe import Recipe
 
@@ -134,19 +135,16 @@ class Training:
         begin = time.perf_counter()
         inputs, labels = self._next_batch()
         lr = self._set_rates()
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.model(inputs, self.recipe.group)
-        loss = F.cross_entropy(logits, labels)
-        loss.backward()
-        grad_norm = self._clip()
-        self._check_finite(loss.item(), grad_norm, lr)
+        logits, mean, gradient = loss_and_gradients(self.model, inputs, labels, self.recipe.group)
+        loss, grad_norm = mean.item(), self._clip(gradient)
+        self._check_finite(loss, grad_norm, lr)
         self.optimizer.step()
         correct = int((logits.argmax(dim=1) == labels).sum())
         self.step += 1
-        self._epoch_loss += loss.item()
+        self._epoch_loss += loss
         self._epoch_correct += correct
         self.seconds += time.perf_counter() - begin
-        return self.progress(loss.item(), correct, lr, grad_norm)
+        return self.progress(loss, correct, lr, grad_norm)
 
     def progress(
         self, loss: float = math.nan, correct: int = 0, lr: float = 0.0, grad_norm: float = 0.0
@@ -203,13 +201,12 @@ class Training:
                 group["momentum"] = momentum
         return lr
 
-    def _clip(self) -> float:
-        """Limit the gradient's length; returns what it was."""
-        weights = list(self.model.parameters())
-        norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights])
-        if self.recipe.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(weights, self.recipe.clip, norm)
-        return norm.item()
+    def _clip(self, gradient: Tensor) -> float:
+        """Limit the length of all gradients together (W,); returns what it was."""
+        norm, limit = gradient.norm().item(), self.recipe.clip
+        if limit is not None and norm > limit:
+            gradient.mul_(limit / norm)
+        return norm
 
     def _check_finite(self, loss: float, grad_norm: float, lr: float) -> None:
         if math.isfinite(loss) and math.isfinite(grad_norm):

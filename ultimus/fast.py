@@ -1,0 +1,301 @@
+"""One training step's loss and gradients, written out by hand: the mathematics of `model.py` in
+fewer, larger operations.
+
+`Transformer.forward` is the text to read; this is the same function with its derivative. Four
+things make it faster than autograd:
+
+1. The convolutions work on images whose channels lie next to each other in memory
+   (channels last), so that oneDNN need not reorder them, and each map that the derivative no
+   longer needs is overwritten in place.
+2. A large batch goes through the convolutions in chunks, which stay in the processor's cache.
+3. K, Q and V are one product. And since a pass adds `out(mixed)` to the state, what it adds to
+   K, Q and V is a product with mixed's 8 numbers: `K(out(mixed))`, likewise Q and V, is one
+   (3H, H) matrix, the same in all passes. So the four passes never touch the D features; these
+   are needed before the first and after the last.
+4. All gradients lie in one buffer, so that measuring and limiting their length is one operation.
+
+Shape letters: N images, G groups, B images in a group (N = G * B), D = 48 features, H = 8 head
+width, T = 3H the keys, queries and values side by side, P = 4 passes, C classes, W all weights;
+n images in a chunk. Chunked maps are (n, channels, 32, 32) in channels-last memory. A name that
+begins with d is the loss's derivative with respect to what follows.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache, reduce
+from itertools import chain
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .model import HEAD, PASSES, Transformer, split
+
+CHUNK = 32  # images whose maps fit into the cache together
+SCALE = HEAD**-0.5
+
+
+class Step(NamedTuple):
+    """What `loss_and_gradients` computes.
+
+    Attributes:
+        logits: (N, C).
+        loss: (), the mean cross-entropy in nats.
+        gradient: (W,), all parameters' gradients in the order of `model.parameters()`. Each
+            `parameter.grad` is a view of its part: to scale this is to scale them all.
+    """
+
+    logits: Tensor
+    loss: Tensor
+    gradient: Tensor
+
+
+class _Maps(NamedTuple):
+    """What the convolutions' derivative needs of one chunk.
+
+    Attributes:
+        images: (n, 3, 32, 32).
+        first: (n, 16, 32, 32), after conv1 and ReLU.
+        second: (n, 32, 32, 32), after conv2 and ReLU.
+    """
+
+    images: Tensor
+    first: Tensor
+    second: Tensor
+
+
+class _Block(NamedTuple):
+    """The attention block's weights as the four passes use them.
+
+    Attributes:
+        kqv: (T, D), the weights of K, Q and V.
+        bias: (T,), their biases.
+        out: (D, H + 1), the output's weights and, as the last column, its bias.
+        loop: (T, H + 1), kqv @ out: from a pass's mixed values, followed by a 1, to what the
+            pass adds to the next one's keys, queries and values.
+    """
+
+    kqv: Tensor
+    bias: Tensor
+    out: Tensor
+    loop: Tensor
+
+
+class _Passes(NamedTuple):
+    """What the passes' derivative needs.
+
+    Attributes:
+        kqv: P times (G, B, T), keys, queries and values.
+        weights: P times (G, B, B), the attention.
+        mixed: (P, G, B, H + 1), the mixed values, followed by a 1.
+    """
+
+    kqv: list[Tensor]
+    weights: list[Tensor]
+    mixed: Tensor
+
+
+@torch.no_grad()
+def loss_and_gradients(
+    model: Transformer, inputs: Tensor, labels: Tensor, group: int | None = None
+) -> Step:
+    """Do what `zero_grad`, the model, `F.cross_entropy` and `backward` do, up to rounding.
+
+    Args:
+        model: its parameters' `grad` are replaced; its parameters are left alone.
+        inputs: preprocessed images (N, 3, 32, 32).
+        labels: (N,) int64.
+        group: how many consecutive images attend to each other; None for all N.
+
+    Raises:
+        ValueError: N is not a multiple of the group.
+    """
+    block = _block(model)
+    chunks, totals = _convolve(model, inputs)
+    kernel = model.conv3.weight.permute(0, 2, 3, 1).flatten(1)  # (D, 9 * 32)
+    features = torch.addmm(model.conv3.bias, totals, kernel.T)  # (N, D)
+    passes = _attend(block, split(features, len(inputs) if group is None else group))
+    mixed = passes.mixed.sum(0).flatten(0, 1)  # (N, H + 1)
+    state = torch.addmm(features, mixed, block.out.T)  # (N, D)
+    logits = torch.addmm(model.cap.bias, state, model.cap.weight.T)  # (N, C)
+    loss = F.cross_entropy(logits, labels)
+
+    dlogits = _cross_entropy_backward(logits, labels)  # (N, C)
+    dstate = dlogits @ model.cap.weight  # (N, D)
+    dcap = dlogits.T @ state  # (C, D)
+    dkqv, dloop = _attend_backward(block, passes, dstate)  # (N, T), (T, H + 1)
+    dfeatures = torch.addmm(dstate, dkqv, block.kqv)  # (N, D)
+    dprojection = torch.addmm(dloop @ block.out.T, dkqv.T, features)  # (T, D)
+    dout = torch.addmm(block.kqv.T @ dloop, dstate.T, mixed)  # (D, H + 1)
+    dkernel = (dfeatures.T @ totals).unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
+    gradients = [
+        *_convolve_backward(model, chunks, dfeatures @ kernel),
+        *(dkernel, dfeatures.sum(0)),  # conv3: (D, 32, 3, 3), (D,)
+        *_paired(dprojection.split(HEAD), dkqv.sum(0).split(HEAD)),  # k, q, v: (H, D), (H,) each
+        *(dout[:, :-1], dout[:, -1]),  # out: (D, H), (D,)
+        *(dcap, dlogits.sum(0)),  # cap: (C, D), (C,)
+    ]
+    return Step(logits, loss, _hand_over(model, gradients))
+
+
+def _paired(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Iterator[Tensor]:
+    return chain.from_iterable(zip(weights, biases, strict=True))
+
+
+def _block(model: Transformer) -> _Block:
+    own = model.ultimusBlock
+    heads, last = (own.k, own.q, own.v), own.out
+    kqv = torch.cat([each.weight for each in heads])  # (T, D)
+    bias = torch.cat([each.bias for each in heads])  # (T,)
+    out = torch.cat([last.weight, last.bias[:, None]], dim=1)  # (D, H + 1)
+    return _Block(kqv, bias, out, kqv @ out)
+
+
+# The convolutions -------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _reach(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """R (3, size) / size: row i averages what tap i of conv3 sees (see `model.conv_average`)."""
+    reach = torch.ones(3, size, dtype=dtype, device=device)
+    reach[0, -1] = reach[2, 0] = 0
+    return reach / size
+
+
+def _totals(maps: Tensor) -> Tensor:
+    """R x Rᵀ of maps (n, 32, 32, 32) in channels-last memory: (n, 9 * 32), taps before channels."""
+    rows = maps.permute(0, 2, 3, 1)  # (n, 32 rows, 32 columns, 32 channels)
+    reach = _reach(rows.shape[1], maps.dtype, maps.device)
+    rows = reach @ rows.flatten(2)  # (n, 3, 32 * 32)
+    return (reach @ rows.view(-1, reach.shape[1], maps.shape[1])).view(len(maps), -1)
+
+
+def _convolve(model: Transformer, inputs: Tensor) -> tuple[list[_Maps], Tensor]:
+    """Images (N, 3, 32, 32) to the chunks' maps and the totals (N, 9 * 32) that conv3 weighs."""
+    conv1, conv2 = model.conv1, model.conv2
+    kernel1, kernel2 = _last(conv1.weight), _last(conv2.weight)
+    chunks, totals = [], []
+    for images in inputs.split(CHUNK):
+        images = _last(images)  # (n, 3, 32, 32)
+        first = F.conv2d(images, kernel1, conv1.bias, padding=1).relu_()  # (n, 16, 32, 32)
+        second = F.conv2d(first, kernel2, conv2.bias, padding=1).relu_()  # (n, 32, 32, 32)
+        chunks.append(_Maps(images, first, second))
+        totals.append(_totals(second))  # (n, 9 * 32)
+    return chunks, torch.cat(totals)
+
+
+def _last(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def _convolve_backward(model: Transformer, chunks: list[_Maps], dtotals: Tensor) -> list[Tensor]:
+    """From the gradient of the totals (N, 9 * 32) to those of conv1's and conv2's parameters."""
+    kernel1, kernel2 = _last(model.conv1.weight), _last(model.conv2.weight)
+    size = chunks[0].images.shape[-1]
+    reach = _reach(size, dtotals.dtype, dtotals.device)  # (3, 32)
+    reach = torch.kron(reach, reach).T  # (1024, 9), one product: nothing is gained by two here
+    parts = []
+    for maps, dtotal in zip(chunks, dtotals.unflatten(1, (9, -1)).split(CHUNK), strict=True):
+        dsecond = (reach @ dtotal).unflatten(1, (size, size)).permute(0, 3, 1, 2)
+        dsecond = _relu_backward(dsecond, maps.second)  # (n, 32, 32, 32)
+        dfirst, *second = _conv_backward(dsecond, maps.first, kernel2, True)
+        dfirst = _relu_backward(dfirst, maps.first)  # (n, 16, 32, 32)
+        _, *first = _conv_backward(dfirst, maps.images, kernel1, False)
+        parts.append((*first, *second))
+    return [reduce(torch.add, each) for each in zip(*parts, strict=True)]
+
+
+def _relu_backward(gradient: Tensor, result: Tensor) -> Tensor:
+    """In place: the gradient, where ReLU's result is positive."""
+    return torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
+
+
+def _conv_backward(
+    gradient: Tensor, maps: Tensor, kernel: Tensor, of_maps: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """The gradients of a 3x3 convolution's maps (only if asked for), kernel and bias."""
+    ones, wanted = [1, 1], [of_maps, True, False]
+    dmaps, dkernel, _ = torch.ops.aten.convolution_backward(
+        gradient, maps, kernel, None, ones, ones, ones, False, [0, 0], 1, wanted
+    )
+    return dmaps, dkernel, gradient.sum((0, 2, 3))  # oneDNN's own is slow, exact to 1e-4
+
+
+# The four passes --------------------------------------------------------------------------------
+
+
+def _attend(block: _Block, features: Tensor) -> _Passes:
+    """Features (G, B, D) through the passes, in terms of keys, queries and values alone."""
+    groups, images, _ = features.shape
+    mixed = features.new_ones(PASSES, groups, images, HEAD + 1)  # (P, G, B, H + 1)
+    loop = block.loop.T.expand(groups, -1, -1)  # (G, H + 1, T)
+    kqv = [F.linear(features, block.kqv, block.bias)]  # (G, B, T)
+    weights = []
+    for number in range(PASSES):
+        if number:
+            kqv.append(torch.baddbmm(kqv[-1], mixed[number - 1], loop))  # (G, B, T)
+        k, q, v = kqv[-1].split(HEAD, dim=-1)  # each (G, B, H)
+        scores = _product(q, k.mT)  # (G, B, B)
+        weights.append(scores.softmax(dim=-1))  # (G, B, B)
+        mixed[number, ..., :HEAD] = weights[-1] @ v  # (G, B, H)
+    return _Passes(kqv, weights, mixed)
+
+
+def _product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+    """a @ b / √H in one operation; what is added, 0 times, only has to exist."""
+    return torch.baddbmm(a.new_empty(()), a, b, beta=0, alpha=SCALE, out=out)
+
+
+def _attend_backward(block: _Block, passes: _Passes, dstate: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient of the last state (N, D) to those of two things.
+
+    Returns:
+        (N, T), of the first pass's keys, queries and values; and (T, H + 1), of `block.loop`.
+        What a pass adds reaches the loss through the last state and through the keys, queries
+        and values of every later pass, whose gradients therefore add up on the way back.
+    """
+    groups, images, _ = passes.kqv[0].shape
+    direct = (dstate @ block.out[:, :HEAD]).unflatten(0, (groups, -1))  # (G, B, H)
+    loop = block.loop[:, :HEAD].expand(groups, -1, -1)  # (G, T, H)
+    dkqv = dstate.new_empty(PASSES, groups, images, 3 * HEAD)  # (P, G, B, T)
+    dmixed = direct
+    for number in reversed(range(PASSES)):
+        own = dkqv[number]  # (G, B, T)
+        _attention_backward(passes.kqv[number], passes.weights[number], dmixed, own)
+        if number < PASSES - 1:
+            own += dkqv[number + 1]
+        if number:
+            dmixed = torch.baddbmm(direct, own, loop)  # (G, B, H)
+    later, mixed = dkqv[1:].flatten(0, 2), passes.mixed[:-1].flatten(0, 2)  # (3N, T), (3N, H + 1)
+    return dkqv[0].flatten(0, 1), later.T @ mixed
+
+
+def _attention_backward(kqv: Tensor, weights: Tensor, dmixed: Tensor, dkqv: Tensor) -> None:
+    """Write the gradient of a pass's keys, queries and values into `dkqv` (G, B, T)."""
+    k, q, v = kqv.split(HEAD, dim=-1)  # each (G, B, H)
+    dk, dq, dv = dkqv.split(HEAD, dim=-1)  # each (G, B, H)
+    dweights = dmixed @ v.mT  # (G, B, B)
+    dscores = torch.ops.aten._softmax_backward_data(dweights, weights, -1, weights.dtype)
+    _product(dscores.mT, q, out=dk)  # (G, B, H)
+    _product(dscores, k, out=dq)  # (G, B, H)
+    torch.bmm(weights.mT, dmixed, out=dv)  # (G, B, H)
+
+
+# The loss and the gradients' places -------------------------------------------------------------
+
+
+def _cross_entropy_backward(logits: Tensor, labels: Tensor) -> Tensor:
+    """(N, C): (softmax - one-hot) / N."""
+    dlogits = logits.softmax(dim=-1)  # (N, C)
+    dlogits.scatter_add_(1, labels[:, None], dlogits.new_full((len(labels), 1), -1))
+    return dlogits.div_(len(labels))
+
+
+def _hand_over(model: Transformer, gradients: list[Tensor]) -> Tensor:
+    """Give each parameter its gradient, as a part of one buffer (W,), which is returned."""
+    weights = list(model.parameters())
+    buffer = torch.cat([each.reshape(-1) for each in gradients])  # (W,)
+    parts = buffer.split([each.numel() for each in weights])
+    for weight, part in zip(weights, parts, strict=True):
+        weight.grad = part.view_as(weight)
+    return buffer
