@@ -9,15 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from test_worker import TEST, write_pictures
 
-from ultimus import checkpoint
+from ultimus import checkpoint, open_dataset, pictures
 from ultimus.__main__ import main
 from ultimus.model import Transformer
+from ultimus.predict import draw_companions, predict
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.run import Metrics, Run
+from ultimus.sources import CIFAR10_CLASSES
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--group", "7", "--groups", "2")
@@ -93,7 +97,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
 
 
 def test_help_names_every_choice(capsys):
-    for command in ([], ["train"], ["evaluate"], ["data"]):
+    for command in ([], ["train"], ["evaluate"], ["predict"], ["data"]):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])
         assert ended.value.code == 0
@@ -167,6 +171,103 @@ def test_evaluate_says_the_same_in_words(trained, capsys):
     assert re.search(r"% of 31 test images of pictures, in groups of 5", capsys.readouterr().out)
 
 
+# Predicting -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> list[str]:
+    """Three pictures of several sizes and formats, as files."""
+    folder, draw = tmp_path_factory.mktemp("photos"), np.random.default_rng(5)
+    files = [str(folder / name) for name in ("a.png", "b.jpg", "c.webp")]
+    for file, side in zip(files, (32, 101, 47), strict=True):
+        Image.fromarray(draw.integers(0, 256, (side, side + 2, 3), dtype=np.uint8)).save(file)
+    return files
+
+
+def _predicted(capsys, *arguments: str, code: int = 0) -> list[dict]:
+    capsys.readouterr()
+    assert main(["predict", *arguments, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_predict_says_what_predict_says(trained, data, photos, capsys):
+    dataset = open_dataset(data)
+    model = checkpoint.load(trained.snapshot(trained.snapshots[-1]))
+    images = np.stack([pictures.shrink(pictures.read(Path(file))) for file in photos])
+    made = predict(model, images, draw_companions(model, dataset.test.images))
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    assert [row["file"] for row in rows] == photos
+    for row, reference in zip(rows, made, strict=True):
+        assert row["class"] == dataset.classes[reference.top]
+        for ours, numbers in (
+            (row["probabilities"], reference.probabilities), (row["alone"], reference.alone),
+            (row["together"], reference.together), (row["std"], reference.company.std),
+            (row["low"], reference.company.low), (row["high"], reference.company.high),
+        ):  # fmt: skip
+            assert tuple(ours) == dataset.classes
+            assert list(ours.values()) == pytest.approx(numbers.tolist(), abs=1e-6)
+        assert row["flip_rate"] == reference.flip_rate
+
+
+def test_a_picture_gets_the_same_numbers_alone_and_among_others(trained, photos, capsys):
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    for row in rows:
+        (lone,) = _predicted(capsys, str(trained.folder), row["file"])
+        assert lone == row | {"together": None}
+
+
+def test_a_refused_picture_does_not_stop_the_others(trained, photos, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no picture")
+    refused = [str(tmp_path / "text.png"), str(tmp_path / "missing.png"), str(tmp_path)]
+    files = [refused[0], photos[0], *refused[1:], photos[1]]
+    rows = _predicted(capsys, str(trained.folder), *files)
+    assert [row["file"] for row in rows] == files
+    sound = _predicted(capsys, str(trained.folder), *photos[:2])
+    assert [row for row in rows if "error" not in row] == sound
+    for row in rows:
+        if "error" in row:
+            assert row.keys() == {"file", "error"} and Path(row["file"]).name in row["error"]
+    for row, words in zip((rows[0], rows[2]), ("not a picture", "no picture"), strict=True):
+        assert words in row["error"]
+    assert len(_predicted(capsys, str(trained.folder), *refused, code=2)) == 3
+
+
+def test_predict_says_the_same_in_words(trained, photos, capsys):
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    assert main(["predict", str(trained.folder), *photos, "nowhere\x1b[2J.png"]) == 0
+    out, errors = capsys.readouterr()
+    title, *lines, about = out.splitlines()
+    assert title.split() == ["file", "in", "company", "alone", "flips"]
+    for line, row in zip(lines, rows, strict=True):
+        alone = max(row["alone"], key=row["alone"].get)
+        assert line.split() == [
+            row["file"], row["class"], f"{max(row['probabilities'].values()):.1%}",
+            alone, f"{row['alone'][alone]:.1%}", f"{row['flip_rate']:.0%}",
+        ]  # fmt: skip
+    assert about == "Averages over 32 groups of 16 with random test images of pictures."
+    assert errors == "ultimus: There is no picture nowhere[2J.png: check the path.\n"
+
+
+def test_predict_finds_names_and_companions(trained, data, photos, tmp_path, capsys):
+    weights = str(tmp_path / "three.pt")
+    torch.save(checkpoint.load(trained.live_weights).state_dict(), weights)
+    (by_number,) = _predicted(capsys, weights, photos[0])
+    assert list(by_number["alone"]) == ["0", "1", "2"]
+    (by_name,) = _predicted(capsys, weights, photos[0], "--data", data)
+    assert (
+        by_name
+        == _predicted(capsys, trained.id, photos[0], "--runs", str(trained.folder.parent))[0]
+    )
+    assert list(by_name["alone"].values()) == list(by_number["alone"].values())
+    assert list(by_name["probabilities"].values()) != list(by_number["probabilities"].values())
+    torch.save(Transformer().state_dict(), tmp_path / "ten.pt")
+    (row,) = _predicted(capsys, str(tmp_path / "ten.pt"), photos[0])
+    assert tuple(row["probabilities"]) == CIFAR10_CLASSES
+    assert main(["predict", weights, photos[0]]) == 0
+    out, errors = capsys.readouterr()
+    assert "with the example pictures." in out and "--data" in errors
+
+
 def test_data_is_described(data, capsys):
     assert main(["data", data]) == 0
     assert "97 images to train on, 31 to test on, 3 classes" in capsys.readouterr().out
@@ -211,6 +312,13 @@ def _bad(trained: Run, data: str, tmp_path: Path) -> dict[str, tuple[list[str], 
         "evaluate no group": (["evaluate", str(trained.folder), "--group", "0"], "1 to 31"),
         "evaluate word": (["evaluate", str(trained.folder), "--group", "all"], "all"),
         "classes": (["evaluate", str(tmp_path / "five.safetensors"), "--data", data], "5 classes"),
+        "predict unknown": (["predict", "nothing", "x.png", *runs], "There is no run"),
+        "predict nothing": (["predict", str(trained.folder)], "IMAGE"),
+        "predict damaged": (["predict", str(tmp_path / "cut.safetensors"), "x"], "cut.safetensors"),
+        "predict classes": (
+            ["predict", str(tmp_path / "five.safetensors"), "x.png", "--data", data], "5 classes",
+        ),
+        "predict missing": (["predict", str(trained.folder), "x.png"], "no picture x.png"),
         "no data": (["evaluate", str(tmp_path / "five.safetensors")], "give --data"),
         "cut": (["evaluate", str(tmp_path / "cut.safetensors"), "--data", data], "cut.safetensors"),
         "data": (["data", str(tmp_path / "nowhere")], "no data folder"),
@@ -221,7 +329,8 @@ CASES = [
     "preset", "bound", "number", "nan", "together", "flag", "command", "nothing", "folder",
     "group", "unknown", "path", "long", "done", "choices", "damaged", "unwritable",
     "evaluate damaged", "evaluate unknown", "evaluate group", "evaluate no group",
-    "evaluate word", "classes", "no data", "cut", "data",
+    "evaluate word", "classes", "predict unknown", "predict nothing", "predict damaged",
+    "predict classes", "predict missing", "no data", "cut", "data",
 ]  # fmt: skip
 
 

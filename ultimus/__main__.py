@@ -1,4 +1,4 @@
-"""The command line: python -m ultimus train | evaluate | data."""
+"""The command line: python -m ultimus train | evaluate | predict | data."""
 
 import argparse
 import json
@@ -8,16 +8,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
-from . import __version__, checkpoint
-from .data import open_dataset
+from . import __version__, checkpoint, pictures
+from .data import Dataset, open_dataset
 from .errors import UserError
+from .limits import one_line
 from .model import Transformer
+from .predict import Prediction, draw_companions, examples, predict, ready_data
 from .recipe import PRESETS, Recipe
 from .run import Run
+from .sources import CIFAR10_CLASSES
 from .train import Progress, evaluate
 from .worker import located, work
 
@@ -47,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a network without a browser"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
+    _add_predict(commands.add_parser("predict", help="name the class of pictures"))
     _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
     return parser
 
@@ -72,6 +78,21 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", help="shapes, cifar10 or a folder; the run's own by default")
     parser.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_predict)
+    parser.add_argument("what", metavar="CHECKPOINT", help="a file of weights, or a run")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a file with a picture")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument(
+        "--data",
+        help="where companions are drawn from: shapes, cifar10 or a folder; by default the run's "
+        "own data if it is on this machine, else the example pictures",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -174,11 +195,7 @@ class _Bar:
 def _evaluate(options: argparse.Namespace) -> int:
     model, source = _model_and_data(options)
     dataset = _open(source)
-    if model.classes != len(dataset.classes):
-        raise UserError(
-            f"The network tells {model.classes} classes apart, but {dataset.name} has "
-            f"{len(dataset.classes)}: give the data it was trained on."
-        )
+    _check_classes(model, dataset)
     if not 1 <= options.group <= len(dataset.test):
         raise UserError(
             f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
@@ -209,10 +226,147 @@ def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
             raise UserError(f"{options.what} does not say what it was trained on: give --data.")
         return checkpoint.load(Path(options.what)), options.data
     run = _find(options.what, options.runs)
+    return checkpoint.load(_last_snapshot(run)), options.data or run.recipe.data
+
+
+def _last_snapshot(run: Run) -> Path:
     if not run.snapshots:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
-    model = checkpoint.load(run.snapshot(run.snapshots[-1]))
-    return model, options.data or run.recipe.data
+    return run.snapshot(run.snapshots[-1])
+
+
+def _check_classes(model: Transformer, dataset: Dataset) -> None:
+    if model.classes != len(dataset.classes):
+        raise UserError(
+            f"The network tells {model.classes} classes apart, but {dataset.name} has "
+            f"{len(dataset.classes)}: give the data it was trained on."
+        )
+
+
+def _predict(options: argparse.Namespace) -> int:
+    """A refused picture does not stop the others; the code is 2 where all were refused."""
+    network = _network(options)
+    data = _companions_data(options, network)
+    pool = data.test if data else examples()
+    companions = draw_companions(network.model, pool.images)
+    read = [_read(file) for file in options.images]
+    sound = [each for each in read if not isinstance(each, UserError)]
+    made = iter(predict(network.model, np.stack(sound), companions) if sound else ())
+    results = [each if isinstance(each, UserError) else next(made) for each in read]
+    rows = list(zip(options.images, results, strict=True))
+    show = _print_json if options.json else _print_table
+    show(rows, _class_names(network, data))
+    if sound and not options.json:
+        drawn = f"random test images of {data.name}" if data else "the example pictures"
+        print(f"Averages over {len(companions.indices)} groups of {companions.size} with {drawn}.")
+    _note(companions.note)
+    return 0 if sound else 2
+
+
+class _Network(NamedTuple):
+    """A network, and what is known about the data that it was trained on."""
+
+    model: Transformer
+    classes: tuple[str, ...] = ()
+    fingerprint: str = ""
+    sources: tuple[str, ...] = ()
+
+
+def _network(options: argparse.Namespace) -> _Network:
+    if os.path.isfile(options.what):
+        return _Network(checkpoint.load(Path(options.what)))
+    run = _find(options.what, options.runs)
+    about = run.about.get("dataset", {})
+    return _Network(
+        checkpoint.load(_last_snapshot(run)),
+        tuple(about.get("classes", ())),
+        about.get("fingerprint", ""),
+        (run.recipe.data,),
+    )
+
+
+def _companions_data(options: argparse.Namespace, network: _Network) -> Dataset | None:
+    """What --data names, else the network's own data if it is ready; None for the examples."""
+    if options.data:
+        data = _open(options.data)
+        _check_classes(network.model, data)
+        return data
+    data = ready_data(network.fingerprint, network.sources)
+    if not data:
+        _note(
+            "Companions are the example pictures, since the network's own data is not known or not "
+            "on this machine: name others with --data."
+        )
+    return data
+
+
+def _class_names(network: _Network, data: Dataset | None) -> tuple[str, ...]:
+    known = (network.classes, data.classes if data else (), CIFAR10_CLASSES)
+    numbers = tuple(str(number) for number in range(network.model.classes))
+    return next((names for names in known if len(names) == len(numbers)), numbers)
+
+
+def _read(file: str) -> np.ndarray | UserError:
+    """A picture (3, 32, 32) uint8, or why it is refused."""
+    if not os.path.isfile(file):
+        return UserError(f"There is no picture {_shown(file)}: check the path.")
+    try:
+        return pictures.shrink(pictures.read(Path(file), _shown(file)))
+    except UserError as error:
+        return error
+
+
+def _print_json(rows: list[tuple[str, Prediction | UserError]], classes: tuple[str, ...]) -> None:
+    print(json.dumps([{"file": file} | _about(result, classes) for file, result in rows]))
+
+
+def _about(result: Prediction | UserError, classes: tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(result, UserError):
+        return {"error": str(result)}
+
+    def by_name(probabilities: Tensor) -> dict[str, float]:
+        return dict(zip(classes, probabilities.tolist(), strict=True))
+
+    return {
+        "class": classes[result.top],
+        "probabilities": by_name(result.probabilities),
+        "alone": by_name(result.alone),
+        "together": None if result.together is None else by_name(result.together),
+        "std": by_name(result.company.std),
+        "low": by_name(result.company.low),
+        "high": by_name(result.company.high),
+        "flip_rate": result.flip_rate,
+    }
+
+
+def _print_table(rows: list[tuple[str, Prediction | UserError]], classes: tuple[str, ...]) -> None:
+    """A line for each picture on standard output; why one is refused on the other."""
+    made = [(_shown(file), each) for file, each in rows if isinstance(each, Prediction)]
+    names = [_shown(name) for name in classes]
+    wide, class_wide = max((len(file) for file, _ in made), default=0), max(map(len, names))
+    if made:
+        print(
+            f"{'file':{wide}}  {'in company':{class_wide + 8}}  {'alone':{class_wide + 8}}  flips"
+        )
+    for file, each in made:
+        answers = "  ".join(
+            f"{names[int(answer.argmax())]:{class_wide}}  {answer.max():6.1%}"
+            for answer in (each.probabilities, each.alone)
+        )
+        print(f"{file:{wide}}  {answers}  {each.flip_rate:5.0%}")
+    for _, error in rows:
+        if isinstance(error, UserError):
+            _note(str(error))
+
+
+def _shown(name: str) -> str:
+    """A name as it may be printed: one line, without what would move a terminal's cursor."""
+    return one_line(name, 120)
+
+
+def _note(text: str) -> None:
+    if text:
+        print(f"ultimus: {text}", file=sys.stderr)
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -82,7 +82,26 @@ def redraw(
         UserError: the image is not in the pool, or the pool is too small for the group.
     """
     others = np.delete(np.arange(len(pool)), _place(image, len(pool)))  # (N - 1,)
-    companions = _draw(others, draws, size - 1, generator(seed))
+    companions = draw(others, draws, size - 1, generator(seed))
+    return among(model, image, pool, companions, ablation)
+
+
+def among(
+    model: Transformer, image: int, pool: Tensor, companions: Tensor, ablation: str = "learned"
+) -> Company:
+    """Put one image into given groups.
+
+    Args:
+        model: the trained network.
+        image: which image of the pool stays.
+        pool: (N, D), features of the image and of its companions.
+        companions: (K, B - 1), who sits beside it: indices into the pool.
+        ablation: a name of `ablation.ABLATIONS`.
+
+    Raises:
+        UserError: the image is not in the pool.
+    """
+    _place(image, len(pool))
     return Company(
         companions,
         _answers(model, pool, _with(image, companions), ablation),
@@ -121,7 +140,7 @@ def class_company(
     rows = []
     for each in range(model.classes):
         others = np.setdiff1d(np.flatnonzero(labels.numpy(force=True) == each), image)
-        groups = _with(image, _draw(others, draws, size - 1, rng))
+        groups = _with(image, draw(others, draws, size - 1, rng))
         rows.append(_answers(model, pool, groups).mean(dim=0))  # (C,)
     return torch.stack(rows)
 
@@ -156,14 +175,21 @@ def influence(
     return changes
 
 
-def _place(image: int, count: int) -> int:
-    if not 0 <= image < count:
-        raise UserError(f"There is no image {image}: choose from 0 to {count - 1}.")
-    return image
+def draw(others: np.ndarray, draws: int, count: int, rng: np.random.Generator) -> Tensor:
+    """Draw companions at random, none twice in a group.
 
+    Args:
+        others: (N,), the images to draw from.
+        draws: K, how many groups.
+        count: B - 1, companions in each.
+        rng: what the draws depend on.
 
-def _draw(others: np.ndarray, draws: int, count: int, rng: np.random.Generator) -> Tensor:
-    """Companions (K, count), none twice in a row."""
+    Returns:
+        (K, B - 1), taken from the others.
+
+    Raises:
+        UserError: no groups are asked for, or there are too few others.
+    """
     if draws < 1 or count < 0:
         raise UserError(
             f"{draws} groups of {count + 1} cannot be drawn: ask for one or more, of one image "
@@ -176,6 +202,12 @@ def _draw(others: np.ndarray, draws: int, count: int, rng: np.random.Generator) 
         )
     drawn = [rng.choice(others, count, replace=False) for _ in range(draws)]
     return torch.from_numpy(np.stack(drawn))
+
+
+def _place(image: int, count: int) -> int:
+    if not 0 <= image < count:
+        raise UserError(f"There is no image {image}: choose from 0 to {count - 1}.")
+    return image
 
 
 def _with(image: int, companions: Tensor) -> Tensor:
