@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import pictures, shapes
+from . import containers, pictures, shapes
 from .errors import UserError, reason
 
 CIFAR10_BYTES = 170_498_071  # size of torchvision's download
@@ -33,6 +33,8 @@ TEST_SHARE = 0.2  # of a source that has no split of its own
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation", "eval")  # best first
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
+DECODERS = (__file__, pictures.__file__, containers.__file__)  # a change of them decodes anew
 
 Progress = Callable[[float], None]  # told the fraction that is done
 Rows = Iterator[tuple[np.ndarray, int]]  # images (3, 32, 32) and their labels
@@ -95,7 +97,7 @@ def signature(source: str) -> str:
     else:
         folder = _existing_folder(source)
         place, state = str(folder.resolve()), json.dumps(list(_stats(folder))).encode()
-        state += b"".join(Path(file).read_bytes() for file in (__file__, pictures.__file__))
+        state += b"".join(Path(file).read_bytes() for file in DECODERS)
     return f"{_key(place.encode(errors='surrogateescape'))}-{_key(state)}"
 
 

@@ -1,0 +1,175 @@
+"""Picture files without what decoding does not need, so that it can do no harm.
+
+Metadata is the easiest place to hide a bomb: EXIF entries that all name the same megabytes,
+compressed text and colour profiles, a million empty blocks. Nothing of it reaches the decoder;
+which way up the picture is, the one thing of use, is read here.
+"""
+
+import re
+import struct
+from typing import NamedTuple
+
+from .limits import MAX_PARTS, MAX_PIXELS, MAX_PIXELS_RLE, MAX_PIXELS_WHOLE, MAX_SCANS
+
+UPRIGHT = 1
+ORIENTATION = 0x0112  # EXIF tag
+
+JPEG_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what browsers show too
+JPEG_TABLES = {0xC4, 0xDB, 0xDD}
+JPEG_COLOURS = {0xE0, 0xEE}  # JFIF and Adobe say what the numbers mean
+JPEG_SCAN, JPEG_EXIF = 0xDA, 0xE1
+JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without content
+JPEG_REFUSED = set(range(0xC0, 0xD0)) - JPEG_FRAMES - JPEG_TABLES | {0xD9, 0xDE, 0xDF}
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+
+PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+GIF_EXTENSION, GIF_IMAGE, GIF_END, GIF_CONTROL = 0x21, 0x2C, 0x3B, 0xF9
+
+
+class Essence(NamedTuple):
+    """What of a file its decoder needs.
+
+    Attributes:
+        content: the file, without metadata if its format is one where they can be a danger.
+        exif: the EXIF block, empty if there is none.
+        most: pixels that such a file may have, so that decoding it takes no more than a second.
+    """
+
+    content: bytes
+    exif: bytes = b""
+    most: int = MAX_PIXELS_WHOLE
+
+
+def essence(content: bytes) -> Essence:
+    """Take a picture file apart as far as decoding it safely requires.
+
+    Raises:
+        ValueError, IndexError, struct.error: it is damaged, or its kind is not decoded here.
+    """
+    for start, reduce in READERS.items():
+        if content.startswith(start):
+            return reduce(content)
+    return Essence(content)
+
+
+def orientation(exif: bytes) -> int:
+    """How to turn a picture, 1 to 8 as in EXIF; 1, upright, where nothing sensible is said."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if not order:
+        return UPRIGHT
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", exif, place)
+            if tag == ORIENTATION:
+                number = "H" if kind == 3 else "I"
+                (value,) = struct.unpack_from(f"{order}{number}", exif, place + 8)
+                return value if 1 <= value <= 8 else UPRIGHT
+    except struct.error:
+        pass
+    return UPRIGHT
+
+
+def _jpeg(content: bytes) -> Essence:
+    """The tables, the frame and the scans of the first picture in the file."""
+    kept, exif, layers, place = {"start": content[:2]}, b"", 0, 2
+    for part in range(MAX_PARTS):
+        found = _MARKER.search(content, place)
+        if not found:
+            raise ValueError("there is no scan")
+        place, marker = found.end(), content[found.end() - 1]
+        if marker in JPEG_REFUSED or (marker in JPEG_FRAMES and layers):
+            raise ValueError(f"the marker {marker:x} is not of a kind that is decoded here")
+        if marker in JPEG_ALONE:
+            continue
+        if marker == JPEG_SCAN:
+            return _jpeg_of(b"".join(kept.values()), content, found.start(), exif, layers)
+        (length,) = struct.unpack_from(">H", content, place)
+        segment, place = content[found.start() : place + length], place + length
+        if marker in JPEG_FRAMES:
+            layers = segment[9]
+        if marker in JPEG_FRAMES | JPEG_TABLES:
+            kept[f"part {part}"] = segment
+        elif marker in JPEG_COLOURS:
+            kept.setdefault(f"marker {marker}", segment)
+        elif marker == JPEG_EXIF and segment[4:].startswith(b"Exif\0\0"):
+            exif = exif or segment[4:]
+    raise ValueError("there are too many segments")
+
+
+def _jpeg_of(head: bytes, content: bytes, place: int, exif: bytes, layers: int) -> Essence:
+    """A JPEG from its head and from its scans, which begin at a place of the file.
+
+    Each scan goes over the whole picture, and where there are several, all their coefficients
+    are held at once; so the more scans or colours, the smaller the picture has to be.
+    """
+    end = content.find(b"\xff\xd9", place) + 2
+    data = content[place : end if end > 1 else None]
+    scans = data.count(b"\xff\xda")
+    most = MAX_PIXELS if scans == 1 else MAX_PIXELS * 3 // max(layers, 3)
+    return Essence(head + data, exif, min(most, MAX_PIXELS * MAX_SCANS // scans))
+
+
+def _png(content: bytes) -> Essence:
+    """The picture itself: no text, no profile, no animation."""
+    kept, exif, place = [content[:8]], b"", 8
+    for _ in range(MAX_PARTS):
+        if place + 8 > len(content):
+            break
+        length, kind = struct.unpack_from(">I4s", content, place)
+        if kind in PNG_KEPT:
+            kept.append(content[place : place + 12 + length])
+        elif kind == b"eXIf":
+            exif = content[place + 8 : place + 8 + length]
+        place += 12 + length
+        if kind == b"IEND":
+            break
+    else:
+        raise ValueError("there are too many chunks")
+    deep = content[24] == 16  # bits: twice the bytes
+    return Essence(b"".join(kept), exif, MAX_PIXELS_WHOLE // 2 if deep else MAX_PIXELS_WHOLE)
+
+
+def _gif(content: bytes) -> Essence:
+    """From the first image on, with what says which colour of it is transparent."""
+    flags = content[10]
+    start = place = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    head, control, begun = content[:place], b"", False
+    for _ in range(MAX_PARTS):
+        value = content[place]
+        if begun:  # in an extension, at a block whose length this is; 0 is the end
+            place += 1 + value
+            begun = value > 0
+            if not begun and content[start + 1] == GIF_CONTROL:
+                control = content[start:place]
+        elif value == GIF_IMAGE:
+            return Essence(head + control + content[place:])
+        elif value == GIF_END:
+            raise ValueError("there is no image")
+        else:
+            begun = value == GIF_EXTENSION
+            start, place = place, place + (2 if begun else 1)
+    raise ValueError("there are too many blocks")
+
+
+def _bmp(content: bytes) -> Essence:
+    """As it is; one with run lengths has to be small."""
+    header, coded = struct.unpack_from("<I", content, 14)[0], 0
+    if header >= 40:
+        (coded,) = struct.unpack_from("<I", content, 30)
+    if coded not in (1, 2):
+        return Essence(content)
+    if len(content) > MAX_PIXELS_RLE:
+        raise ValueError("there are too many runs")
+    return Essence(content, most=MAX_PIXELS_RLE)
+
+
+READERS = {
+    b"\xff\xd8\xff": _jpeg,
+    b"\x89PNG\r\n\x1a\n": _png,
+    b"GIF87a": _gif,
+    b"GIF89a": _gif,
+    b"BM": _bmp,
+}
