@@ -2,35 +2,30 @@
 
 import streamlit as st
 
-from .. import group, pictures
+from .. import group
 from ..errors import UserError
-from . import link
+from . import link, uploads
 from .pool import Pool
 
 BEGIN = 16  # images, as in training
-MOST_UPLOADS = 16
 LAST_SEED = 2**31 - 1
 
 
 def own_pictures() -> list:
-    """Let the person add pictures of their own; returns them as (3, 32, 32) uint8.
+    """Let the person add pictures of their own; returns those of the session, (3, 32, 32) uint8.
 
-    A file that is no picture gets its sentence and is left out.
+    The Predict page shows the same ones, and frames them.
     """
-    files = st.file_uploader(
-        "Your own pictures", type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
-        accept_multiple_files=True, on_change=_forget_picked,
-        help="Each is cut to its centre square and scaled to 32 × 32.",
-    )  # fmt: skip
-    added = []
-    for file in files[:MOST_UPLOADS]:
-        try:
-            added.append(pictures.shrink(pictures.read(file.getvalue(), file.name)))
-        except UserError as error:
-            st.error(str(error))
-    if len(files) > MOST_UPLOADS:
-        st.error(f"Only the first {MOST_UPLOADS} pictures are used: remove some.")
-    return added
+    uploads.take_in("Your own pictures", on_taken=_forget_picked)
+    own = uploads.kept()
+    if own:
+        st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
+    return [each.seen(uploads.fit(each.key)) for each in own]
+
+
+def _forget_own() -> None:
+    uploads.forget()
+    _forget_picked()
 
 
 def choose(pool: Pool) -> group.Group:

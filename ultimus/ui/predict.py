@@ -15,7 +15,7 @@ from .. import vector_plots as vp
 from ..errors import UserError
 from ..evidence import evidence
 from ..evidence_plots import HEIGHT, evidence_map
-from ..pictures import Fit, frame
+from ..pictures import frame
 from ..predict import Companions, Influence, Prediction, draw_companions, influences, predict
 from ..run import Run
 from . import figure, header, moment, pool, session, uploads
@@ -117,7 +117,7 @@ def _answers(chosen: Moment, companions_pool: Pool) -> None:
 def _shown(companions_pool: Pool) -> list[Shown]:
     """One's own pictures; the examples until there are any."""
     own = [
-        Shown(each.name, each.seen(_fit(each.key)), upload=each) for each in uploads.kept()
+        Shown(each.name, each.seen(uploads.fit(each.key)), upload=each) for each in uploads.kept()
     ]  # fmt: skip
     if own:
         return own
@@ -272,7 +272,7 @@ def _what_it_sees(each: Shown) -> None:
     pictures = []
     if each.upload:
         content, size = each.upload.preview
-        pictures.append(_original(content, size, frame(size, _fit(each.upload.key))))
+        pictures.append(_original(content, size, frame(size, uploads.fit(each.upload.key))))
     seen = (
         f'<img src="{ap.data_uri(each.image)}" alt="the picture as the network sees it" '
         f'style="width:{ENLARGED}px;max-width:100%;image-rendering:pixelated;border-radius:4px">'
@@ -308,42 +308,26 @@ def _original(content: bytes, size: tuple[int, int], box: tuple[float, ...]) -> 
     return _captioned(picture, f"Your picture, {width} × {height}; the frame is used")
 
 
-# How a picture is made square ---------------------------------------------------------------------
-
-
-def _fit(key: str) -> Fit:
-    """What is used of a picture."""
-    kind, left, top, side = st.session_state.setdefault("fits", {}).get(key, DEFAULT)
-    if kind != "box":
-        return kind
-    left, top = min(left, 1 - side), min(top, 1 - side)
-    return left, top, left + side, top + side
-
-
-DEFAULT = ("crop", 0.25, 0.25, 0.5)
-
-
 def _framing(key: str) -> None:
     """Let the person choose what is used of a picture."""
-    kind, left, top, side = st.session_state.fits.get(key, DEFAULT)
+    chosen = uploads.framing(key)
     st.segmented_control(
-        "What is used", list(FITS), format_func=FITS.get, default=kind, required=True,
-        key=f"fit {key}", on_change=_take_fit, args=(key,),
+        "What is used", list(FITS), format_func=FITS.get, default=chosen.kind, required=True,
+        key=f"kind {key}", on_change=_take_framing, args=(key,),
     )  # fmt: skip
-    if kind == "box":
-        for name, value, low in (("left", left, 0.0), ("top", top, 0.0), ("size", side, 0.05)):
+    if chosen.kind == "box":
+        for part, least in (("left", 0.0), ("top", 0.0), ("size", 0.05)):
             st.slider(
-                name.capitalize(), low, 1.0, value, 0.01, key=f"{name} {key}", format="percent",
-                on_change=_take_fit, args=(key,),
+                part.capitalize(), least, 1.0, getattr(chosen, part), 0.01, key=f"{part} {key}",
+                format="percent", on_change=_take_framing, args=(key,),
             )  # fmt: skip
     st.button("Remove this picture", icon=":material/delete:", on_click=uploads.forget, args=(key,))
 
 
-def _take_fit(key: str) -> None:
-    _, *box = st.session_state.fits.get(key, DEFAULT)
-    names = ("left", "top", "size")
-    values = [st.session_state.get(f"{n} {key}", v) for n, v in zip(names, box, strict=True)]
-    st.session_state.fits[key] = (st.session_state[f"fit {key}"], *values)
+def _take_framing(key: str) -> None:
+    former = uploads.framing(key)._asdict()
+    chosen = {part: st.session_state.get(f"{part} {key}", value) for part, value in former.items()}
+    uploads.frame(key, uploads.Framing(**chosen))
 
 
 # Companions and evidence --------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Pictures that a person brings: admitted, kept for the session, and shared by the pages."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -42,10 +44,15 @@ def kept() -> list[Upload]:
     return st.session_state.setdefault("uploads", [])
 
 
-def take_in(label: str, camera: bool = False) -> None:
+def take_in(label: str, camera: bool = False, on_taken: Callable[[], None] = lambda: None) -> None:
     """Let the person bring pictures: by choosing, dropping or pasting files, or by camera.
 
     What is refused gets its sentence; the rest is kept.
+
+    Args:
+        label: of the uploader.
+        camera: offer it too.
+        on_taken: called when there are new ones.
     """
     taken = st.session_state.setdefault("taken", 0)  # an uploader that was emptied is a new one
     files = st.file_uploader(
@@ -59,6 +66,7 @@ def take_in(label: str, camera: bool = False) -> None:
         with st.spinner("Looking at the pictures …"):
             st.session_state.refused = _admit([(file.name, file.getvalue()) for file in files])
         st.session_state.taken += 1
+        on_taken()
         st.rerun()
     for problem in st.session_state.get("refused", ()):
         st.error(problem)
@@ -78,6 +86,46 @@ def _admit(files: list[tuple[str, bytes]]) -> list[str]:
         if upload.key not in {each.key for each in uploads}:
             uploads.append(upload)
     return [str(each) for each in refusals]
+
+
+# What is used of a picture ------------------------------------------------------------------------
+
+
+class Framing(NamedTuple):
+    """How a picture is made square: its centre, the whole, or a square of one's own.
+
+    Attributes:
+        kind: "crop", "pad" or "box".
+        left: where the box begins, as a fraction of the picture; likewise top.
+        size: of the box.
+    """
+
+    kind: str = "crop"
+    left: float = 0.25
+    top: float = 0.25
+    size: float = 0.5
+
+
+def framing(key: str) -> Framing:
+    """What the person has chosen for a picture."""
+    return st.session_state.setdefault("framings", {}).get(key, Framing())
+
+
+def frame(key: str, chosen: Framing) -> None:
+    """Keep what the person chooses for a picture."""
+    st.session_state.framings[key] = chosen
+
+
+def fit(key: str) -> Fit:
+    """The same as `pictures.shrink` takes it."""
+    kind, left, top, size = framing(key)
+    if kind != "box":
+        return kind
+    left, top = min(left, 1 - size), min(top, 1 - size)
+    return left, top, left + size, top + size
+
+
+# Keeping ------------------------------------------------------------------------------------------
 
 
 def forget(key: str = "") -> None:
