@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..errors import UserError
 from ..run import Run
-from . import link, session
+from . import link, session, text
 
 
 def show(title: str, run: Run) -> None:
@@ -50,7 +50,8 @@ def _label(run: Run) -> str:
         recipe = run.recipe
     except UserError:
         return f"{run.id} (damaged)"
-    what = f"{recipe.preset} · {Path(recipe.data).name}, {recipe.epochs} epochs, seed {recipe.seed}"
+    data = text.plain(Path(recipe.data).name)
+    what = f"{text.plain(recipe.preset)} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
     if run.folder.parent == session.SHIPPED:
         return f"shipped with Ultimus · {what}"
     when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"

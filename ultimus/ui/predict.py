@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import html
 import io
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from ..evidence_plots import HEIGHT, evidence_map
 from ..pictures import frame
 from ..predict import Companions, Influence, Prediction, draw_companions, influences, predict
 from ..run import Run
-from . import figure, header, moment, pool, session, uploads
+from . import figure, header, moment, outsiders, pool, session, text, uploads
 from .moment import Moment
 from .pool import Pool
 
@@ -109,8 +108,13 @@ def _answers(chosen: Moment, companions_pool: Pool) -> None:
         )
     shown = _shown(companions_pool)
     companions = _companions(chosen.key, chosen, companions_pool.fingerprint, companions_pool)
-    made = predict(chosen.model, np.stack([each.image for each in shown]), companions)
-    place = _table(shown, made, companions_pool.classes)
+    images = np.stack([each.image for each in shown])
+    made = predict(chosen.model, images, companions)
+    strange = outsiders.among(chosen, companions_pool, images)
+    place = _table(shown, made, strange, companions_pool.classes)
+    st.subheader(text.plain(shown[place].name), anchor=False, divider="gray")
+    if strange[place]:
+        outsiders.warn(chosen, companions_pool)
     _one(chosen, companions_pool, companions, shown[place], made[place], len(shown))
 
 
@@ -139,9 +143,11 @@ def _companions(key: tuple, _chosen: Moment, fingerprint: str, _pool: Pool) -> C
 # All pictures -------------------------------------------------------------------------------------
 
 
-def _table(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...]) -> int:
+def _table(
+    shown: list[Shown], made: list[Prediction], strange: list[bool], classes: tuple[str, ...]
+) -> int:
     """All pictures and answers; returns the place of the one that is looked at."""
-    rows = [_row(each, answer, classes) for each, answer in zip(shown, made, strict=True)]
+    rows = [_row(*each, classes) for each in zip(shown, made, strange, strict=True)]
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 42, 320),
         on_select="rerun", selection_mode="single-row", key="predictions", row_height=38,
@@ -171,7 +177,7 @@ def _table(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...])
     return chosen[0] if chosen and chosen[0] < len(shown) else 0
 
 
-def _row(each: Shown, answer: Prediction, classes: tuple[str, ...]) -> dict:
+def _row(each: Shown, answer: Prediction, strange: bool, classes: tuple[str, ...]) -> dict:
     row = {
         "picture": ap.data_uri(each.image),
         "name": each.name,
@@ -182,6 +188,7 @@ def _row(each: Shown, answer: Prediction, classes: tuple[str, ...]) -> dict:
     }
     if answer.together is not None:
         row["together"] = _first(answer.together, classes)
+    row["looks like"] = "none of them" if strange else ""
     return row
 
 
@@ -217,8 +224,6 @@ def _one(
 ) -> None:
     """One picture: what the network sees, its answers, its companions, its evidence."""
     classes, colors = companions_pool.classes, ap.class_colors(len(companions_pool.classes))
-    st.subheader(html.escape(each.name), anchor=False, divider="gray")
-    # outsiders.warn(chosen, companions_pool, each.image)
     left, middle, right = st.columns([1, 1, 1.25], gap="medium")
     with left:
         _what_it_sees(each)

@@ -11,6 +11,7 @@ import streamlit as st
 from .. import limits, pictures
 from ..errors import UserError
 from ..pictures import Fit
+from . import text
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
 
@@ -69,7 +70,7 @@ def take_in(label: str, camera: bool = False, on_taken: Callable[[], None] = lam
         on_taken()
         st.rerun()
     for problem in st.session_state.get("refused", ()):
-        st.error(problem)
+        st.error(text.plain(problem))
 
 
 def _admit(files: list[tuple[str, bytes]]) -> list[str]:
