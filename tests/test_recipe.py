@@ -128,6 +128,7 @@ BOUNDS = {
     "group": [0, -3, 1025, 1.5, "x", None],
     "groups": [0, 1025],
     "optimizer": ["lion", None],
+    "precision": ["float64", None],
     "lr": [0, -0.1, 10.5, math.nan, math.inf, "fast"],
     "weight_decay": [-0.1, 1.1],
     "beta1": [-0.1, 1],

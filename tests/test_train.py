@@ -133,7 +133,7 @@ def test_too_little_data_names_both_numbers(dataset):
 # Resuming -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "soap"])
 @pytest.mark.parametrize("at", [0, 1, 7, 10, 20, 21])
 def test_going_on_from_a_state_is_bit_identical(dataset, optimizer, at, tmp_path):
     recipe = _recipe(optimizer=optimizer, cutout=8, beta1_at_peak=0.8)

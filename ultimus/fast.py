@@ -21,7 +21,7 @@ begins with d is the loss's derivative with respect to what follows.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache, reduce
+from functools import reduce
 from itertools import chain
 from typing import NamedTuple
 
@@ -31,8 +31,9 @@ from torch.nn import functional as F
 
 from .model import HEAD, PASSES, Transformer, split
 
-CHUNK = 32  # images whose maps fit into the cache together
+CHUNK = 64  # images whose maps, in float32, fit into the cache together
 SCALE = HEAD**-0.5
+PLACES = (slice(0, 1), slice(1, -1), slice(-1, None))  # the first of a row, the middle, the last
 
 
 class Step(NamedTuple):
@@ -97,7 +98,11 @@ class _Passes(NamedTuple):
 
 @torch.no_grad()
 def loss_and_gradients(
-    model: Transformer, inputs: Tensor, labels: Tensor, group: int | None = None
+    model: Transformer,
+    inputs: Tensor,
+    labels: Tensor,
+    group: int | None = None,
+    precision: torch.dtype | None = None,
 ) -> Step:
     """Do what `zero_grad`, the model, `F.cross_entropy` and `backward` do, up to rounding.
 
@@ -106,12 +111,14 @@ def loss_and_gradients(
         inputs: preprocessed images (N, 3, 32, 32).
         labels: (N,) int64.
         group: how many consecutive images attend to each other; None for all N.
+        precision: of conv1, conv2 and their maps; None for that of the inputs. Everything after
+            the totals that conv3 weighs stays in the precision of the parameters.
 
     Raises:
         ValueError: N is not a multiple of the group.
     """
     block = _block(model)
-    chunks, totals = _convolve(model, inputs)
+    chunks, totals = _convolve(model, inputs, precision or inputs.dtype)
     kernel = model.conv3.weight.permute(0, 2, 3, 1).flatten(1)  # (D, 9 * 32)
     features = torch.addmm(model.conv3.bias, totals, kernel.T)  # (N, D)
     passes = _attend(block, split(features, len(inputs) if group is None else group))
@@ -154,34 +161,72 @@ def _block(model: Transformer) -> _Block:
 # The convolutions -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=8)
-def _reach(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """R (3, size) / size: row i averages what tap i of conv3 sees (see `model.conv_average`)."""
-    reach = torch.ones(3, size, dtype=dtype, device=device)
-    reach[0, -1] = reach[2, 0] = 0
-    return reach / size
-
-
 def _totals(maps: Tensor) -> Tensor:
-    """R x Rᵀ of maps (n, 32, 32, 32) in channels-last memory: (n, 9 * 32), taps before channels."""
+    """What conv3's taps see of maps (n, 32, 32, 32) in channels-last memory.
+
+    Tap (i, j) misses a border row unless i is 1 and a border column unless j is 1 (see
+    `model.conv_average`). So its total is the whole one less these.
+
+    Returns:
+        (n, 9 * 32) float32 or wider, divided by the size of the map; taps before channels.
+    """
     rows = maps.permute(0, 2, 3, 1)  # (n, 32 rows, 32 columns, 32 channels)
-    reach = _reach(rows.shape[1], maps.dtype, maps.device)
-    rows = reach @ rows.flatten(2)  # (n, 3, 32 * 32)
-    return (reach @ rows.view(-1, reach.shape[1], maps.shape[1])).view(len(maps), -1)
+    wide = torch.promote_types(maps.dtype, torch.float32)
+    lines, left, right = (each.to(wide) for each in (rows.sum(2), rows[:, :, 0], rows[:, :, -1]))
+    seen = torch.stack([lines - right, lines, lines - left], dim=2)  # (n, 32 rows, 3, 32)
+    whole, top, bottom = seen.sum(1), seen[:, 0], seen[:, -1]  # (n, 3, 32)
+    totals = torch.stack([whole - bottom, whole, whole - top], dim=1)  # (n, 3, 3, 32)
+    return totals.flatten(1).div_(rows.shape[1] * rows.shape[2])
 
 
-def _convolve(model: Transformer, inputs: Tensor) -> tuple[list[_Maps], Tensor]:
+def _totals_backward(dtotals: Tensor, maps: Tensor) -> Tensor:
+    """From the gradient of the totals (n, 9 * 32) to that of the maps before ReLU, in their place.
+
+    It is the same all over a map, where ReLU let something through, but for the border, which
+    fewer taps see.
+    """
+    size = maps.shape[-1]
+    nine = dtotals.unflatten(1, (3, 3, -1)) / size**2  # (n, 3, 3, 32), by tap
+    nine = _seen_by(_seen_by(nine, 1), 2).to(maps.dtype)  # (n, 3, 3, 32), by place
+    left, middle, right = nine.split(1, dim=2)
+    lines = torch.cat([left, middle.expand(-1, -1, size - 2, -1), right], dim=2)
+    rows = maps.sign_().permute(0, 2, 3, 1).flatten(2)  # (n, 32 rows, 32 * 32), a view
+    for place, line in zip(PLACES, lines.flatten(2).split(1, dim=1), strict=True):
+        rows[:, place].mul_(line)  # (n, 1, 32 * 32)
+    return maps
+
+
+def _seen_by(taps: Tensor, dim: int) -> Tensor:
+    """Along a dimension, from three taps to the first place, the middle and the last place."""
+    first, middle, last = taps.unbind(dim)
+    early, late = first + middle, middle + last
+    return torch.stack([early, early + last, late], dim)
+
+
+def _convolve(
+    model: Transformer, inputs: Tensor, precision: torch.dtype
+) -> tuple[list[_Maps], Tensor]:
     """Images (N, 3, 32, 32) to the chunks' maps and the totals (N, 9 * 32) that conv3 weighs."""
-    conv1, conv2 = model.conv1, model.conv2
-    kernel1, kernel2 = _last(conv1.weight), _last(conv2.weight)
+    kernel1, bias1, kernel2, bias2 = _kernels(model, precision)
     chunks, totals = [], []
-    for images in inputs.split(CHUNK):
-        images = _last(images)  # (n, 3, 32, 32)
-        first = F.conv2d(images, kernel1, conv1.bias, padding=1).relu_()  # (n, 16, 32, 32)
-        second = F.conv2d(first, kernel2, conv2.bias, padding=1).relu_()  # (n, 32, 32, 32)
+    for images in inputs.split(_chunk(precision)):
+        images = _last(images.to(precision))  # (n, 3, 32, 32)
+        first = F.conv2d(images, kernel1, bias1, padding=1).relu_()  # (n, 16, 32, 32)
+        second = F.conv2d(first, kernel2, bias2, padding=1).relu_()  # (n, 32, 32, 32)
         chunks.append(_Maps(images, first, second))
         totals.append(_totals(second))  # (n, 9 * 32)
     return chunks, torch.cat(totals)
+
+
+def _kernels(model: Transformer, precision: torch.dtype) -> list[Tensor]:
+    """Weights and biases of conv1 and conv2 as the convolutions take them."""
+    weights = (model.conv1.weight, model.conv1.bias, model.conv2.weight, model.conv2.bias)
+    return [_last(each.to(precision)) if each.dim() > 1 else each.to(precision) for each in weights]
+
+
+def _chunk(precision: torch.dtype) -> int:
+    """How many images' maps fit into the cache together."""
+    return max(1, CHUNK * torch.float32.itemsize // precision.itemsize)
 
 
 def _last(tensor: Tensor) -> Tensor:
@@ -190,18 +235,15 @@ def _last(tensor: Tensor) -> Tensor:
 
 def _convolve_backward(model: Transformer, chunks: list[_Maps], dtotals: Tensor) -> list[Tensor]:
     """From the gradient of the totals (N, 9 * 32) to those of conv1's and conv2's parameters."""
-    kernel1, kernel2 = _last(model.conv1.weight), _last(model.conv2.weight)
-    size = chunks[0].images.shape[-1]
-    reach = _reach(size, dtotals.dtype, dtotals.device)  # (3, 32)
-    reach = torch.kron(reach, reach).T  # (1024, 9), one product: nothing is gained by two here
+    precision = chunks[0].images.dtype
+    kernel1, _, kernel2, _ = _kernels(model, precision)
     parts = []
-    for maps, dtotal in zip(chunks, dtotals.unflatten(1, (9, -1)).split(CHUNK), strict=True):
-        dsecond = (reach @ dtotal).unflatten(1, (size, size)).permute(0, 3, 1, 2)
-        dsecond = _relu_backward(dsecond, maps.second)  # (n, 32, 32, 32)
+    for maps, dtotal in zip(chunks, dtotals.split(_chunk(precision)), strict=True):
+        dsecond = _totals_backward(dtotal, maps.second)  # (n, 32, 32, 32)
         dfirst, *second = _conv_backward(dsecond, maps.first, kernel2, True)
         dfirst = _relu_backward(dfirst, maps.first)  # (n, 16, 32, 32)
         _, *first = _conv_backward(dfirst, maps.images, kernel1, False)
-        parts.append((*first, *second))
+        parts.append([each.to(dtotals.dtype) for each in (*first, *second)])
     return [reduce(torch.add, each) for each in zip(*parts, strict=True)]
 
 
@@ -218,7 +260,9 @@ def _conv_backward(
     dmaps, dkernel, _ = torch.ops.aten.convolution_backward(
         gradient, maps, kernel, None, ones, ones, ones, False, [0, 0], 1, wanted
     )
-    return dmaps, dkernel, gradient.sum((0, 2, 3))  # oneDNN's own is slow, exact to 1e-4
+    lines = gradient.permute(0, 2, 3, 1).sum(2)  # (n, rows, channels)
+    wide = torch.promote_types(gradient.dtype, torch.float32)
+    return dmaps, dkernel, lines.sum((0, 1), dtype=wide)  # oneDNN's own is slow, exact to 1e-4
 
 
 # The four passes --------------------------------------------------------------------------------

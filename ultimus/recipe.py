@@ -37,7 +37,7 @@ class Recipe(BaseModel):
     )
     group: int = Field(16, ge=1, le=1024, description="images that attend to each other")
     groups: int = Field(8, ge=1, le=1024, description="groups per step")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="optimizer")
+    optimizer: Literal["adam", "adamw", "sgd", "soap"] = Field("adamw", description="optimizer")
     lr: float = Field(0.006, gt=0, le=10, description="peak learning rate")
     weight_decay: float = Field(0.01, ge=0, le=1, description="weight decay")
     beta1: Momentum = Field(0.9, description="momentum (first beta of Adam)")
@@ -55,6 +55,10 @@ class Recipe(BaseModel):
     flip: Fraction = Field(0.5, description="chance that an image is mirrored")
     cutout: int = Field(0, ge=0, le=32, description="side of the grey square put on an image")
     cutout_chance: Fraction = Field(0.5, description="chance that an image gets the square")
+    precision: Literal["float32", "mixed"] = Field(
+        "float32",
+        description="mixed computes the convolutions in bfloat16 where the processor can",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="of initial weights, order, augmentation")
     epochs: int = Field(24, ge=1, le=1000, description="passes over the training images")
     max_steps: int | None = Field(None, ge=1, le=10**9, description="stop after this many steps")

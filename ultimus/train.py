@@ -18,8 +18,10 @@ from torch.nn import functional as F
 from .data import Dataset, Epoch, Split, preprocess
 from .errors import UserError
 from .fast import loss_and_gradients
+from .memory import keep_freed
 from .model import Transformer
 from .recipe import Recipe
+from .soap import Soap
 
 EVALUATION_BATCH = 512  # images per forward; larger ones fall out of the processor's cache
 
@@ -106,18 +108,21 @@ class Training:
 
     Attributes:
         model: the network.
+        precision: what the convolutions are computed in.
         step: steps made.
         total: steps planned.
         seconds: time spent in steps, over all resumptions.
     """
 
     def __init__(self, recipe: Recipe, dataset: Dataset):
+        keep_freed()
         self.recipe = recipe
         self.dataset = dataset
         self.per_epoch = recipe.steps_per_epoch(len(dataset.train))
         self.total = recipe.total_steps(len(dataset.train))
         self.model = _initial_model(recipe, len(dataset.classes))
         self.optimizer = _optimizer(recipe, self.model)
+        self.precision = _precision(recipe)
         self.step = 0
         self.seconds = 0.0
         self._epoch: Epoch | None = None
@@ -135,7 +140,9 @@ class Training:
         begin = time.perf_counter()
         inputs, labels = self._next_batch()
         lr = self._set_rates()
-        logits, mean, gradient = loss_and_gradients(self.model, inputs, labels, self.recipe.group)
+        logits, mean, gradient = loss_and_gradients(
+            self.model, inputs, labels, self.recipe.group, self.precision
+        )
         loss, grad_norm = mean.item(), self._clip(gradient)
         self._check_finite(loss, grad_norm, lr)
         self.optimizer.step()
@@ -241,11 +248,23 @@ def _initial_model(recipe: Recipe, classes: int) -> Transformer:
 
 
 def _optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
-    shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.beta1, **shared)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
-    return kind(model.parameters(), betas=(recipe.beta1, recipe.beta2), **shared)
+    shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    betas = (recipe.beta1, recipe.beta2)
+    match recipe.optimizer:
+        case "soap":
+            return Soap(model.parameters(), betas=betas, **shared)
+        case "sgd":
+            return torch.optim.SGD(model.parameters(), momentum=recipe.beta1, fused=True, **shared)
+        case "adam":
+            return torch.optim.Adam(model.parameters(), betas=betas, fused=True, **shared)
+        case "adamw":
+            return torch.optim.AdamW(model.parameters(), betas=betas, fused=True, **shared)
+
+
+def _precision(recipe: Recipe) -> torch.dtype:
+    """bfloat16 takes half the time where a processor computes in it, and far more elsewhere."""
+    has_bfloat16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if recipe.precision == "mixed" and has_bfloat16 else torch.float32
 
 
 def fixed_groups(images: int, group: int) -> np.ndarray:
