@@ -1,27 +1,72 @@
-"""Weights in and out: safetensors, and the seed's .pt files."""
+"""Weights in and out: safetensors, and the seed's .pt files.
 
-import zipfile
+What comes in may be anybody's. It is read as what its bytes are, whatever its name, in little
+time and memory; nothing of it is executed or kept on disk, and the model is a copy of plain
+numbers. A file that is refused gets one sentence.
+"""
+
+import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from .errors import UserError
+from . import pickled
+from .errors import UserError, reason
 from .files import write_atomically
+from .limits import MAX_CHECKPOINT_BYTES, one_line, shown
 from .model import Transformer
+from .origin import Origin
 from .sources import MAX_CLASSES, MIN_CLASSES
 
+Form = Literal["safetensors", "pt"]
+
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-MAX_BYTES = 2**24  # the network takes 84 kB; beside it a .pt may hold an optimizer
+MAX_HEADER = 2**20  # bytes of a safetensors header; the network's takes 3 kB with its metadata
+NESTED = ("state_dict", "model_state_dict", "model")  # what a .pt calls the weights among others
+PARALLEL = "module."  # what torch's DataParallel puts before each name
+NAME, SHAPE = 120, 40  # characters of a name and of a shape that an error repeats
+
+
+class Checkpoint(NamedTuple):
+    """A model from a file.
+
+    Attributes:
+        model: the network.
+        origin: what the file says about it; its class names, if any, are as many as its classes.
+        form: what kind of file it was.
+    """
+
+    model: Transformer
+    origin: Origin
+    form: Form
 
 
 def save(path: Path, model: Transformer, **about: str) -> None:
     """Write a model's weights as safetensors, atomically, with text metadata."""
-    write_atomically(Path(path), to_safetensors(model.state_dict(), metadata=about))
+    write_atomically(Path(path), to_bytes(model, **about))
+
+
+def to_bytes(model: Transformer, **about: str) -> bytes:
+    """A model's weights as the content of a .safetensors file.
+
+    Args:
+        model: the network.
+        about: text metadata, see `Origin.metadata`.
+    """
+    return to_safetensors(model.state_dict(), metadata=about)
+
+
+def to_seed_bytes(model: Transformer) -> bytes:
+    """A model's weights as the content of a .pt file, a state_dict that the seed's code loads."""
+    buffer = BytesIO()
+    torch.save(model.state_dict(), buffer)
+    return buffer.getvalue()
 
 
 def load(path: Path) -> Transformer:
@@ -33,78 +78,143 @@ def load(path: Path) -> Transformer:
         UserError: the file is missing or damaged, is another architecture, or holds a weight
             that is not a finite number.
     """
+    return read(path).model
+
+
+def read(path: Path) -> Checkpoint:
+    """A model and what its file says about it; see `load`.
+
+    Raises:
+        UserError: as for `load`.
+    """
     path = Path(path)
-    weights = _read(path)
-    model = Transformer(_checked_classes(weights, path.name))
-    model.load_state_dict(weights)
-    return model
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"There is no checkpoint {path}: check the path.")
-    if _unpacked_size(path) > MAX_BYTES:
-        raise UserError(
-            f"{path.name} takes more than {MAX_BYTES:,} bytes, too large for an Ultimus network: "
-            "choose another file."
-        )
+    name = one_line(path.name, NAME)
     try:
-        content = path.read_bytes()
-        if content[8:9] == b"{":  # safetensors: a JSON header after eight bytes with its length
-            return from_safetensors(content)
-        # weights_only: anything else in a pickle could run code that the file brings along
-        weights = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-        return dict(weights.get("state_dict", weights))
+        with open(path, "rb") as file:
+            content = file.read(MAX_CHECKPOINT_BYTES + 1)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        shown_path = one_line(str(path), NAME)
+        raise UserError(f"There is no checkpoint {shown_path}: check the path.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{name} cannot be read ({reason(error)}): check it.") from error
+    return loads(content, name)
+
+
+def loads(content: bytes, name: str) -> Checkpoint:
+    """A model from a file's content.
+
+    Args:
+        content: of a .safetensors, .pt or .pth file.
+        name: how an error calls it.
+
+    Raises:
+        UserError: it is too large, damaged or of another kind, holds code, is another
+            architecture, or holds a weight that is not a finite number.
+    """
+    name = one_line(name, NAME) or "The file"
+    if not content:
+        raise UserError(f"{name} is empty: choose another file.")
+    if len(content) > MAX_CHECKPOINT_BYTES:
+        raise pickled.too_large(name)
+    form, weights, metadata = _opened(content, name)
+    model = Transformer(_checked_classes(weights, name))
+    model.load_state_dict(weights)
+    origin = Origin.read(metadata)
+    if len(origin.classes) != model.classes:
+        origin = replace(origin, classes=())
+    return Checkpoint(model, origin, form)
+
+
+def _opened(content: bytes, name: str) -> tuple[Form, dict[str, Any], dict[str, Any]]:
+    """What kind of file it is, its weights, and its metadata."""
+    if content[8:9] == b"{":  # safetensors: a JSON header after eight bytes with its length
+        return "safetensors", *_safetensors(content, name)
+    if pickled.is_pickled(content):
+        return "pt", _state_dict(pickled.read(content, name), name), {}
+    raise UserError(
+        f"{name} is not a checkpoint, or only a part of one: choose a .safetensors file, or a .pt "
+        "file that holds nothing but model.state_dict()."
+    )
+
+
+def _state_dict(content: Any, name: str) -> dict[str, Any]:
+    """The weights of what a .pt file holds, by the names that they have in the network."""
+    if isinstance(content, dict):
+        content = next((content[key] for key in NESTED if key in content), content)
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{name} holds no weights: choose a file that holds model.state_dict().")
+    if not all(isinstance(key, str) for key in content):
+        raise UserError(f"{name} holds weights without names: {pickled.REMEDY}.")
+    # Neither items() nor dict(): in a pickle, an OrderedDict can be given other methods.
+    weights = {key: content[key] for key in content}
+    if all(key.startswith(PARALLEL) for key in weights):
+        return {key.removeprefix(PARALLEL): value for key, value in weights.items()}
+    return weights
+
+
+def _safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors by name, and the metadata, which may be anything."""
+    try:
+        end = 8 + int.from_bytes(content[:8], "little")
+        if end > MAX_HEADER:
+            raise ValueError(f"a header of {end} bytes")
+        header = json.loads(content[8:end], object_pairs_hook=_unique)
+        metadata = header.pop("__metadata__", None)
+        tensors = json.dumps(header).encode()  # what was checked, and no metadata to stumble over
+        sound = len(tensors).to_bytes(8, "little") + tensors + content[end:]
+        return from_safetensors(sound), metadata if isinstance(metadata, dict) else {}
     except Exception as error:  # damaged bytes are met with exceptions of many kinds
         raise UserError(
-            f"{path.name} is not a readable checkpoint: choose a .safetensors file, or a .pt file "
-            "that holds nothing but model.state_dict()."
+            f"{name} is damaged or cut off, as its header does not fit what follows: fetch or save "
+            "it again."
         ) from error
 
 
-def _unpacked_size(path: Path) -> int:
-    """Bytes that reading it takes: a .pt file is a zip archive, which could be compressed."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        unpacked = 0
-    return max(unpacked, path.stat().st_size)
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; the library would not mind an entry that is there twice."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise ValueError("two entries of one name")
+    return entries
 
 
 def _checked_classes(weights: dict[str, Any], name: str) -> int:
     """How many classes the weights tell apart, if they are Ultimus's."""
     cap = weights.get("cap.weight")
-    classes = len(cap) if _is_plain(cap) and cap.dim() else 0
+    classes = len(cap) if isinstance(cap, Tensor) and cap.dim() else 0
     classes = classes if MIN_CLASSES <= classes <= MAX_CLASSES else MAX_CLASSES
     expected = Transformer(classes).state_dict()
     problems = {key: _problem(weights.get(key), value.shape) for key, value in expected.items()}
-    problems |= {key: "does not belong to it" for key in weights if key not in expected}
+    unexpected = (key for key in weights if key not in expected)
+    problems |= {key: _unexpected(weights[key]) for key in unexpected}
     for key, problem in problems.items():
         if problem:
             raise UserError(
                 f"{name} does not hold a sound Ultimus network, since the tensor "
-                f"{str(key)[:80]!r} {problem}: choose another file."
+                f"'{shown(key)}' {problem}: choose another file."
             )
     return classes
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether this is a tensor with a shape and with numbers, of which some kinds lack one."""
-    is_dense = isinstance(value, Tensor) and value.layout is torch.strided
-    return is_dense and not value.is_nested and not value.is_meta
+def _unexpected(tensor: Any) -> str:
+    shape = f"of the shape {_shape(tensor)} " if isinstance(tensor, Tensor) else ""
+    return f"{shape}does not belong to it"
 
 
 def _problem(tensor: Any, shape: torch.Size) -> str:
     """Why this is no weight of that shape; empty if it is one."""
     if tensor is None:
-        return "is missing"
-    if not _is_plain(tensor):
-        return "is not a plain tensor"
+        return f"of the shape {tuple(shape)} is missing"
+    if not isinstance(tensor, Tensor):
+        return "is not a tensor"
+    if tensor.shape != shape:
+        return f"has the shape {_shape(tensor)}, not {tuple(shape)}"
     if tensor.dtype not in NUMBERS:
         return f"holds {tensor.dtype} instead of floating-point numbers"
-    if tensor.shape != shape:
-        return f"has the shape {tuple(tensor.shape)}, not {tuple(shape)}"
     if not tensor.float().isfinite().all():
         return "holds numbers that are not finite"
     return ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return one_line(str(tuple(tensor.shape)), SHAPE)

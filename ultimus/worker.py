@@ -12,16 +12,16 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoint
+from . import __version__, checkpoint
 from .data import Dataset, open_dataset, preprocess
 from .errors import UserError
 from .files import storage_problem, write_atomically
 from .model import entropy
+from .origin import BUILT_IN, Origin
 from .recipe import Recipe
 from .run import Run, State, Status
-from .train import DivergedError, Progress, Training, fixed_groups, train
+from .train import DivergedError, Evaluation, Progress, Training, fixed_groups, train
 
-BUILT_IN = ("shapes", "cifar10")  # sources that are no folders
 REPORT_EVERY = 0.25  # seconds between lines of metrics
 LIVE_EVERY = 0.5  # between writes of live.safetensors
 RESUME_EVERY = 5.0  # between writes of resume.pt
@@ -174,6 +174,7 @@ class Recorder:
         self.stopped = self.parked = False
         self._reported = self._lived = self._saved = time.monotonic()
         self._interval: list[Progress] = []
+        self._tested: tuple[int, Evaluation] | None = None  # the last one, and at which step
         self._speed = self._trained = 0.0
 
     def record(self, progress: Progress) -> None:
@@ -182,6 +183,8 @@ class Recorder:
             self._begin(progress.training)
         else:
             self._interval.append(progress)
+        if progress.epoch_result:
+            self._tested = progress.step, progress.epoch_result.test
         now = time.monotonic()
         is_early = progress.step <= FIRST_STEPS
         if self.steps_allowed is not None:
@@ -307,12 +310,24 @@ class Recorder:
         self._lived = now
 
     def _about_weights(self) -> dict[str, str]:
-        return {
-            "run": self.run.id,
-            "step": str(self.training.step),
-            "classes": "\n".join(self.dataset.classes),
-            "fingerprint": self.dataset.fingerprint,
-        }
+        """What a file of these weights says about them."""
+        training = self.training
+        step, test = self._tested or (-1, None)
+        is_tested = step == training.step
+        return Origin(
+            run=self.run.id,
+            step=training.step,
+            epoch=training.step / training.per_epoch,
+            recipe=self.recipe,
+            data=self.dataset.name,
+            fingerprint=self.dataset.fingerprint,
+            classes=self.dataset.classes,
+            train=len(self.dataset.train),
+            test=len(self.dataset.test),
+            accuracy=test.accuracy if is_tested else None,
+            group=test.group if is_tested else None,
+            version=__version__,
+        ).metadata()
 
     def _save(self, now: float) -> None:
         buffer = io.BytesIO()
