@@ -16,7 +16,10 @@ from .checkpoint import load, save
 from .company import influence, redraw
 from .data import Dataset, augment, open_dataset, preprocess
 from .errors import UserError
+from .evidence import evidence
+from .exchange import adopt, export
 from .model import Trace, Transformer, Ultimus, attention, entropy
+from .predict import draw_companions, predict
 from .recipe import PRESETS, Recipe
 from .run import Run
 from .summary import summary
@@ -33,14 +36,19 @@ __all__ = [
     "UserError",
     "ablate",
     "accuracy",
+    "adopt",
     "attention",
     "augment",
+    "draw_companions",
     "entropy",
     "evaluate",
+    "evidence",
+    "export",
     "features_of",
     "influence",
     "load",
     "open_dataset",
+    "predict",
     "preprocess",
     "redraw",
     "save",

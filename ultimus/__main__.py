@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, get_args
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,8 @@ from tqdm import tqdm
 from . import __version__, checkpoint, pictures
 from .data import Dataset, open_dataset
 from .errors import UserError
+from .exchange import Form, export
+from .files import storage_problem, write_atomically
 from .limits import one_line
 from .model import Transformer
 from .predict import Prediction, draw_companions, examples, predict, ready_data
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="train a network without a browser"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
     _add_predict(commands.add_parser("predict", help="name the class of pictures"))
+    _add_export(commands.add_parser("export", help="take the weights of a run's step away"))
     _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
     return parser
 
@@ -94,6 +97,19 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "own data if it is on this machine, else the example pictures",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_export)
+    parser.add_argument("what", metavar="RUN", help="a run, or its folder")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--step", type=int, help="which snapshot; the last by default")
+    parser.add_argument(
+        "--form", choices=get_args(Form), default="safetensors", help="pt is for the seed's code"
+    )
+    parser.add_argument("--out", type=Path, help="where to; a name of its own by default")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -222,9 +238,14 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
     if os.path.isfile(options.what):
-        if not options.data:
-            raise UserError(f"{options.what} does not say what it was trained on: give --data.")
-        return checkpoint.load(Path(options.what)), options.data
+        model, origin, _ = checkpoint.read(Path(options.what))
+        own = ready_data(origin.fingerprint) if origin.fingerprint and not options.data else None
+        if not options.data and not own:
+            raise UserError(
+                f"{options.what} does not say what it was trained on, or that is not ready on this "
+                "machine: give --data."
+            )
+        return model, options.data or own.source
     run = _find(options.what, options.runs)
     return checkpoint.load(_last_snapshot(run)), options.data or run.recipe.data
 
@@ -274,7 +295,8 @@ class _Network(NamedTuple):
 
 def _network(options: argparse.Namespace) -> _Network:
     if os.path.isfile(options.what):
-        return _Network(checkpoint.load(Path(options.what)))
+        model, origin, _ = checkpoint.read(Path(options.what))
+        return _Network(model, origin.classes, origin.fingerprint)
     run = _find(options.what, options.runs)
     about = run.about.get("dataset", {})
     return _Network(
@@ -367,6 +389,20 @@ def _shown(name: str) -> str:
 def _note(text: str) -> None:
     if text:
         print(f"ultimus: {text}", file=sys.stderr)
+
+
+def _export(options: argparse.Namespace) -> int:
+    run = _find(options.what, options.runs)
+    _last_snapshot(run)  # there is one
+    step = run.snapshots[-1] if options.step is None else options.step
+    name, content = export(run, step, options.form)
+    path = options.out or Path(name)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise storage_problem(error, path.absolute().parent) from error
+    print(path)
+    return 0
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ import reprlib
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -77,12 +77,19 @@ class Run:
         self.id = folder.name
 
     @classmethod
-    def create(cls, runs: Path, recipe: Recipe, **about: Any) -> "Run":
-        """Make a new run folder, queued.
+    def create(
+        cls,
+        runs: Path,
+        recipe: Recipe,
+        fill: Callable[["Run"], None] = lambda run: run.set_status(Status("queued")),
+        **about: Any,
+    ) -> "Run":
+        """Make a new run folder, queued unless it is filled otherwise.
 
         Args:
             runs: the folder that holds all runs.
             recipe: what to do.
+            fill: writes into the folder what has to be there before the run is listed.
             about: what else recipe.json should say.
 
         Raises:
@@ -92,11 +99,13 @@ class Run:
         run = cls(runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}")
         try:
             (run.folder / "weights").mkdir(parents=True)
-            run.set_status(Status("queued"))
+            fill(run)
             run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})  # now listed
-        except OSError as error:
+        except BaseException as error:
             shutil.rmtree(run.folder, ignore_errors=True)
-            raise storage_problem(error, runs) from error
+            if isinstance(error, OSError):
+                raise storage_problem(error, runs) from error
+            raise
         return run
 
     @classmethod

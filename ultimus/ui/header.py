@@ -5,13 +5,16 @@ from pathlib import Path
 import streamlit as st
 
 from ..errors import UserError
+from ..exchange import provenance
 from ..run import Run
-from . import link, session, text
+from . import exchange, link, session, text
 
 
 def show(title: str, run: Run) -> None:
     """Draw it; choosing another run makes the link name it."""
-    heading, choice, share = st.columns([1, 3, 0.8], vertical_alignment="center")
+    heading, choice, weights, share = st.columns(
+        [1, 2.6, 0.8, 0.8], vertical_alignment="center", gap="small"
+    )
     heading.title(title, anchor=False)
     known = {each.id: each for each in [*session.runs(), run]}
     # A menu and not a select box: a browser that is behind would send a select box's former value
@@ -20,9 +23,20 @@ def show(title: str, run: Run) -> None:
         _label(run), list(known), format_func=lambda run_id: _label(known[run_id]),
         key="shown", on_click=_choose, width="stretch", help="Choose another run.",
     )  # fmt: skip
+    with weights:
+        exchange.show(run)
     with share.popover("Share", icon=":material/link:", width="stretch"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+    if told := _provenance(run):
+        st.caption(told)
+
+
+def _provenance(run: Run) -> str:
+    try:
+        return text.plain(provenance(run))
+    except UserError:  # damaged, which the page says
+        return ""
 
 
 def _choose() -> None:
@@ -54,5 +68,8 @@ def _label(run: Run) -> str:
     what = f"{text.plain(recipe.preset)} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
     if run.folder.parent == session.SHIPPED:
         return f"shipped with Ultimus · {what}"
+    loaded = run.about.get("loaded")
+    if isinstance(loaded, dict):
+        what = f"loaded from {text.plain(str(loaded.get('file')))}"
     when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
     return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"

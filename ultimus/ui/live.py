@@ -54,6 +54,9 @@ def _panel(run: Run, state: State) -> None:
     if status.state != state:
         st.rerun()  # the controls, and whether there is a timer, depend on the state
     _standing(run, status)
+    if "loaded" in run.about:
+        st.caption("A file of weights does not tell how training went, so there are no curves.")
+        return
     metrics = session.metrics(run)
     _numbers(metrics)
     _curves(run, metrics)
@@ -92,7 +95,8 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
         on_click=_ask, args=(run, "stop"), help="End the run here and keep it for a Resume.",
     )  # fmt: skip
     row.button(
-        "Rewind", icon=":material/replay:", disabled=not mine or status.state == "queued",
+        "Rewind", icon=":material/replay:",
+        disabled=not mine or status.state == "queued" or "loaded" in run.about,
         width=WIDE, on_click=_rewind, args=(run, live),
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
@@ -230,14 +234,14 @@ def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _epochs(recipe: Recipe, data: dict) -> float:
     """The length that the run is planned to have."""
-    if recipe.max_steps and data:
+    if recipe.max_steps and "train" in data:
         return recipe.total_steps(data["train"]) / recipe.steps_per_epoch(data["train"])
     return recipe.epochs
 
 
 def _planned(recipe: Recipe, data: dict) -> tuple[np.ndarray, np.ndarray] | None:
     """The whole schedule: epochs and learning rates."""
-    if not data:
+    if "train" not in data:
         return None
     total, per_epoch = recipe.total_steps(data["train"]), recipe.steps_per_epoch(data["train"])
     steps = np.unique(np.linspace(0, total - 1, 300).round())

@@ -8,17 +8,14 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from .. import pictures
 from ..attention_plots import Faces, data_uri, faces
 from ..data import Dataset, is_ready
 from ..errors import UserError
 from ..group import Group
+from ..predict import examples as example_images
 from ..run import Run
-from . import data, session
-
-CIFAR10 = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+from ..sources import CIFAR10_CLASSES as CIFAR10
+from . import data
 
 
 @dataclass(frozen=True)
@@ -75,12 +72,14 @@ class Pool:
 def of(run: Run) -> tuple[Pool, str]:
     """The test images of a run's data, and a note where the examples have to stand in for them."""
     recipe, about = run.recipe, run.about.get("dataset", {})
-    fingerprint = about.get("fingerprint")
+    fingerprint, classes = about.get("fingerprint"), tuple(about.get("classes", CIFAR10))
     for source in dict.fromkeys([recipe.data, *data.known_sources()]):
         dataset = _opened(source)
-        if dataset and dataset.fingerprint == fingerprint:
+        # a checkpoint that was loaded may not say which data it was trained on
+        if dataset and (dataset.fingerprint == fingerprint if fingerprint else
+                        tuple(dataset.classes) == classes):  # fmt: skip
             return _test_images(dataset), ""
-    if tuple(about.get("classes", CIFAR10)) == CIFAR10:
+    if classes == CIFAR10:
         return examples(), "The run's own test images are not on this machine: these are examples."
     raise UserError(
         f"The data of this run ({about.get('name', recipe.data)}) is not on this machine: bring it "
@@ -105,7 +104,5 @@ def _test_images(dataset: Dataset) -> Pool:
 @st.cache_resource(show_spinner=False)
 def examples() -> Pool:
     """The first 20 test images of CIFAR-10, which come with Ultimus."""
-    files = sorted((session.ASSETS / "examples").glob("cifar10_*.png"))
-    images = torch.from_numpy(np.stack([pictures.shrink(pictures.read(file)) for file in files]))
-    labels = torch.tensor([int(file.stem.split("_")[2]) for file in files])
-    return Pool("example pictures", images, labels, CIFAR10, "examples")
+    split = example_images()
+    return Pool("example pictures", split.images, split.labels, CIFAR10, "examples")
