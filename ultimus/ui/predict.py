@@ -96,16 +96,24 @@ def _about_pictures(note: str) -> None:
 def _view(run: Run, companions_pool: Pool, every: float | None) -> None:
     if moment.refresh(run) != every:
         st.rerun()  # only a run of the whole page starts, changes or ends the timer
-    chosen = moment.choose(run)
+    try:  # here, as a fragment passes no error on
+        chosen = moment.choose(run)
+        _check_classes(chosen, companions_pool)
+    except UserError as error:
+        st.error(text.plain(str(error)))
+        return
     st.fragment(_answers)(chosen, companions_pool)
 
 
-def _answers(chosen: Moment, companions_pool: Pool) -> None:
+def _check_classes(chosen: Moment, companions_pool: Pool) -> None:
     if chosen.model.classes != len(companions_pool.classes):
         raise UserError(
             f"This network knows {chosen.model.classes} classes, its data "
             f"{len(companions_pool.classes)}: choose another run."
         )
+
+
+def _answers(chosen: Moment, companions_pool: Pool) -> None:
     shown = _shown(companions_pool)
     companions = _companions(chosen.key, chosen, companions_pool.fingerprint, companions_pool)
     images = np.stack([each.image for each in shown])
