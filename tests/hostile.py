@@ -1,27 +1,19 @@
-"""Hostile picture files, made from a seed; run as a program it reads them all and measures that.
+"""Hostile picture files, made from a seed; run as a program it reads them all, see harm.py."""
 
-Printed is a JSON line for each file, `Reading`, after a line with its name alone, by which the
-one that ended the process can be told.
-"""
-
-import json
 import re
-import signal
 import struct
 import sys
-import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from harm import HOSTILE_NAMES, File, flipped, measure, truncated
 from PIL import Image
 
-from ultimus import UserError, pictures
+from ultimus import pictures
 from ultimus.limits import (
     MAX_FILE_BYTES,
     MAX_PARTS,
@@ -32,40 +24,8 @@ from ultimus.limits import (
 )
 
 SIZE = (23, 17)
-TRUNCATIONS, FLIPS = 11, 11  # of each seed
-PATIENCE = 20  # seconds that a file may take before it counts as a hang
 BIG = MAX_FILE_BYTES - 1_000_000  # bytes of junk in a file that is to stay within the limit
 FITS = ("crop", "pad", (0.1, 0.2, 0.9, 0.7))
-
-
-class File(NamedTuple):
-    """A file as it arrives, and whether a picture comes out (None where either may be)."""
-
-    name: str
-    content: bytes
-    sound: bool | None = None
-
-
-class Reading(NamedTuple):
-    """What became of a file.
-
-    Attributes:
-        name: the file's.
-        sound: as the corpus expects.
-        shapes: of what each of FITS made of it, with their types; empty if it was refused.
-        refusal: the sentence, or the traceback's last line if it was no UserError.
-        clean: whether it was a UserError, if anything was raised.
-        seconds: of reading, all fits and the preview.
-        megabytes: of memory, the most that these took at a moment.
-    """
-
-    name: str
-    sound: bool | None
-    shapes: list[str]
-    refusal: str
-    clean: bool
-    seconds: float
-    megabytes: float
 
 
 def corpus(seed: int = 0) -> Iterator[File]:
@@ -74,8 +34,8 @@ def corpus(seed: int = 0) -> Iterator[File]:
     forms = seeds()
     for form, content in forms.items():
         yield File(f"whole {form}", content, True)
-        yield from _truncated(form, content)
-        yield from _flipped(form, content, draw)
+        yield from truncated(form, content)
+        yield from flipped(form, content, draw)
     for maker in (_tiny, _refused_formats, _polyglots, _names, _metadata, _malformed):
         yield from maker(forms)
     for maker in (_png_bombs, _jpeg_bombs, _gif_bombs, _webp_bombs, _bmp_bombs):
@@ -183,19 +143,6 @@ def exif(*entries: tuple[int, int, int, int], size: int = 0, order: str = "<") -
 # Damaged and foreign files ------------------------------------------------------------------------
 
 
-def _truncated(form: str, content: bytes) -> Iterator[File]:
-    for length in np.linspace(1, len(content) - 1, TRUNCATIONS).astype(int):
-        yield File(f"first {length} of {form}", content[:length])
-
-
-def _flipped(form: str, content: bytes, draw: np.random.Generator) -> Iterator[File]:
-    for index in range(FLIPS):
-        broken = np.frombuffer(content, np.uint8).copy()
-        reach = min(len(broken), 100 if index % 2 else len(broken))  # every other in the header
-        broken[draw.integers(0, reach, 1 + index // 3)] ^= draw.integers(1, 256, dtype=np.uint8)
-        yield File(f"flipped {index} {form}", broken.tobytes())
-
-
 def _tiny(forms: dict[str, bytes]) -> Iterator[File]:
     yield File("empty.png", b"", False)
     for start in (b"\0", b"\xff", b"GIF89a", b"BM", b"\xff\xd8\xff", b"RIFF", b"\x89PNG\r\n\x1a\n"):
@@ -238,15 +185,6 @@ def _polyglots(forms: dict[str, bytes]) -> Iterator[File]:
     for form, other in (("rgb.png", "jpg"), ("plain.jpg", "png"), ("still.gif", "exe"),
                         ("lossy.webp", "html"), ("rgb.bmp", "safetensors")):  # fmt: skip
         yield File(f"wrongly named.{other}", forms[form], True)
-
-
-HOSTILE_NAMES = (
-    "../../etc/passwd", "/etc/shadow", "C:\\Windows\\system32\\x.png", "nul\0byte.png",
-    "two\nlines\r.png", "x" * 5000 + ".png", "photo\u202egpj.exe", "\u2066\u2067isolates\u2069",
-    "<script>alert(1)</script>.png", "![x](http://example.org/x.png).png", "`$x^2$`.png",
-    "\x1b[2J\x1b[31mred.png", "", "   ", "\ud800lone.png", "a\u0300" * 300, "\u200b\u200b", "..",
-    "\u2028line\u2029paragraph.png", "%s%s%n{0}{name}.png", "'; DROP TABLE runs; --.png",
-)  # fmt: skip
 
 
 def _names(forms: dict[str, bytes]) -> Iterator[File]:
@@ -450,52 +388,13 @@ def _bmp_bombs(forms: dict[str, bytes]) -> Iterator[File]:
     yield File("empty runs.bmp", bmp(1, side, b"\xff\7" * (room // 2), 1))
 
 
-# Reading them all ---------------------------------------------------------------------------------
-
-
-def read(file: File) -> Reading:
-    """Read a file in every way that a page does, and measure that."""
-    before = _resident(fresh=True)
-    begin = time.perf_counter()
-    shapes, refusal, clean = [], "", True
-    try:
-        picture = pictures.read(file.content, shown(file.name))
-        made = [pictures.shrink(picture, fit) for fit in FITS]
-        pictures.preview(picture)
-        shapes = [f"{image.dtype} {image.shape}" for image in made]
-    except UserError as error:
-        refusal = str(error)
-    except BaseException as error:
-        refusal, clean = repr(error), False
-    seconds = time.perf_counter() - begin
-    megabytes = (_resident() - before) / 1e3
-    return Reading(file.name, file.sound, shapes, refusal, clean, seconds, megabytes)
-
-
-def _resident(fresh: bool = False) -> float:
-    """The most kilobytes of memory held since this was last asked for a fresh start.
-
-    Where the system cannot start afresh, since the process began.
-    """
-    if fresh:
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")
-    with suppress(OSError):
-        return float(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1000 if sys.platform == "darwin" else most
-
-
-def main() -> None:
-    for file in corpus():
-        print(json.dumps(file.name), flush=True)
-        signal.alarm(PATIENCE)  # ends the process, even inside a decoder
-        reading = read(file)
-        signal.alarm(0)
-        print(json.dumps(reading._asdict()), flush=True)
+def read(file: File) -> list[str]:
+    """Read a picture in every way that a page does; says what comes out."""
+    picture = pictures.read(file.content, shown(file.name))
+    made = [pictures.shrink(picture, fit) for fit in FITS]
+    pictures.preview(picture)
+    return sorted({f"{image.dtype} {image.shape}" for image in made})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure(corpus(), read))
