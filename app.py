@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import streamlit as st
+import torch
 
-from ultimus.ui import attention, figure, train
+from ultimus.ui import attention, figure, predict, testset, train
 
 HERE = Path(__file__).parent
+
+# What pages compute is small; threads that wait for each other on a busy machine would take longer.
+torch.set_num_threads(1)
 
 st.set_page_config(page_title="Ultimus", page_icon=str(HERE / "assets" / "icon.svg"), layout="wide")
 st.logo(str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"))
@@ -16,6 +20,12 @@ pages = {
     "Train": st.Page(train.page, title="Train", icon=":material/model_training:", default=True),
     "Attention": st.Page(
         attention.page, title="Attention", url_path="attention", icon=":material/grid_on:"
+    ),
+    "Predict": st.Page(
+        predict.page, title="Predict", url_path="predict", icon=":material/image_search:"
+    ),
+    "Test set": st.Page(
+        testset.page, title="Test set", url_path="testset", icon=":material/fact_check:"
     ),
 }
 st.session_state.pages = pages  # for links between them
