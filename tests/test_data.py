@@ -298,25 +298,36 @@ def test_preprocess_leaves_its_input_alone(dtype):
     assert images.equal(before)
 
 
-def augmented_one_by_one(images, flipped, holes):
+def augmented_one_by_one(images, flipped, holes, moves=None):
     images = images.numpy().copy()
-    for image, flip, (top, bottom, left, right) in zip(images, flipped, holes, strict=True):
+    moves = moves or [(0, 0)] * len(images)
+    for image, flip, (top, bottom, left, right), (up, aside) in zip(
+        images, flipped, holes, moves, strict=True
+    ):
         if flip:
             image[:] = image[:, :, ::-1].copy()
+        wide = np.pad(image, ((0, 0), (16, 16), (16, 16)), mode="reflect")
+        image[:] = wide[:, 16 + up : 48 + up, 16 + aside : 48 + aside]
         for row in range(max(top, 0), min(bottom, 32)):
             for column in range(max(left, 0), min(right, 32)):
                 image[:, row, column] = 127
     return images
 
 
-@pytest.mark.parametrize("side", [0, 1, 7, 8, 32])
-def test_augmentation_equals_a_loop_over_images(side):
-    recipe = Recipe(cutout=side, cutout_chance=0.7, flip=0.3, seed=side)
+@pytest.mark.parametrize(("side", "shift"), [(0, 0), (1, 0), (7, 3), (8, 16), (32, 1)])
+def test_augmentation_equals_a_loop_over_images(side, shift):
+    recipe = Recipe(cutout=side, cutout_chance=0.7, flip=0.3, shift=shift, seed=side)
     images = some_images(211)
     epoch = Epoch(recipe, Split(images, torch.zeros(211)), 3)
     before = images.clone()
-    found = augment(images, epoch.flipped, epoch.holes)
-    expected = augmented_one_by_one(images, epoch.flipped.tolist(), epoch.holes.tolist())
+    assert (epoch.moves is None) == (shift == 0)
+    found = augment(images, epoch.flipped, epoch.holes, epoch.moves)
+    expected = augmented_one_by_one(
+        images,
+        epoch.flipped.tolist(),
+        epoch.holes.tolist(),
+        epoch.moves.tolist() if shift else None,
+    )
     assert np.array_equal(found, expected)
     assert images.equal(before)
 
@@ -350,6 +361,17 @@ def test_holes_have_the_size_and_number_asked_and_lie_anywhere():
     for begin in (top[cut], left[cut]):  # centred on any pixel, all equally often
         counts = (begin + 4).bincount(minlength=32)
         assert len(counts) == 32 and counts.min() > 0.6 * counts.float().mean()
+
+
+def test_images_move_by_all_distances_alike():
+    for moves in an_epoch(shift=3).moves.T:
+        counts = (moves + 3).bincount(minlength=7)
+        assert len(counts) == 7 and counts.min() > 0.9 * counts.float().mean()
+
+
+def test_moving_leaves_what_else_is_drawn_alone():
+    plain, moved = drawn(an_epoch(3, cutout=8)), drawn(an_epoch(3, cutout=8, shift=2))
+    assert all(a.equal(b) for a, b in zip(plain, moved, strict=True))
 
 
 def test_a_hole_is_the_grey_of_the_seed():
@@ -389,11 +411,10 @@ def test_a_batch_does_not_depend_on_those_before():
 
 
 def test_a_batch_is_its_images_augmented_and_scaled():
-    recipe = Recipe(group=7, groups=3, cutout=8)
+    recipe = Recipe(group=7, groups=3, cutout=8, shift=5)
     epoch = Epoch(recipe, Split(some_images(97), torch.arange(97)), 0)
     images, labels = epoch.batch(1)
     assert labels.equal(epoch.order[21:42])
-    chosen = augmented_one_by_one(
-        epoch.split.images[labels], epoch.flipped[21:42].tolist(), epoch.holes[21:42].tolist()
-    )
+    drawn_here = (each[21:42].tolist() for each in (epoch.flipped, epoch.holes, epoch.moves))
+    chosen = augmented_one_by_one(epoch.split.images[labels], *drawn_here)
     np.testing.assert_allclose(images, (chosen / 255 - 0.5) / 0.5, atol=1e-6)

@@ -140,6 +140,7 @@ BOUNDS = {
     "end_divisor": [0.5, 1e10],
     "clip": [0, -1],
     "flip": [-0.1, 1.1],
+    "shift": [-1, 17],
     "cutout": [-1, 33],
     "cutout_chance": [-0.1, 1.1],
     "seed": [-1, 2**31],

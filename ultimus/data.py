@@ -204,20 +204,33 @@ def preprocess(images: Tensor) -> Tensor:
     return images.to(torch.float32, copy=True).div_(127.5).sub_(1)
 
 
-def augment(images: Tensor, flipped: Tensor, holes: Tensor) -> Tensor:
-    """Mirror and cut out, all images of a batch at once.
+def augment(images: Tensor, flipped: Tensor, holes: Tensor, moves: Tensor | None = None) -> Tensor:
+    """Mirror, move and cut out, all images of a batch at once.
 
     Args:
         images: (N, 3, 32, 32) uint8.
         flipped: (N,) bool, which images are mirrored.
         holes: (N, 4) top, bottom, left, right of the grey square; an empty one cuts nothing.
+        moves: (N, 2) by how many pixels each goes up and to the left; what comes in is its edge,
+            mirrored. None moves none.
     """
     images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
+    if moves is not None:
+        images = _moved(images, moves)
     top, bottom, left, right = holes.T[..., None]  # each (N, 1)
     place = torch.arange(images.shape[-1], device=images.device)
     rows = (place >= top) & (place < bottom)  # (N, 32)
     columns = (place >= left) & (place < right)  # (N, 32)
     return images.masked_fill_((rows[:, :, None] & columns[:, None, :])[:, None], CUTOUT_FILL)
+
+
+def _moved(images: Tensor, moves: Tensor) -> Tensor:
+    last = images.shape[-1] - 1
+    place = torch.arange(last + 1, device=images.device) + moves.T[..., None]  # (2, N, 32)
+    rows, columns = last - (last - place.abs()).abs()  # each (N, 32), mirrored at both ends
+    number = torch.arange(len(images), device=images.device)[:, None, None]
+    pixels = images.permute(0, 2, 3, 1)  # (N, 32, 32, 3)
+    return pixels[number, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 class Epoch:
@@ -234,12 +247,14 @@ class Epoch:
         self.order = torch.from_numpy(draw.permutation(count))
         self.flipped = torch.from_numpy(draw.random(count) < recipe.flip)
         self.holes = torch.from_numpy(_holes(draw, recipe, count))
+        self.moves = torch.from_numpy(_moves(draw, recipe, count)) if recipe.shift else None
 
     def batch(self, index: int) -> tuple[Tensor, Tensor]:
         """The index-th batch: input (N, 3, 32, 32), labels (N,)."""
         here = slice(index * self.recipe.batch, (index + 1) * self.recipe.batch)
         chosen = self.order[here]
-        images = augment(self.split.images[chosen], self.flipped[here], self.holes[here])
+        moves = None if self.moves is None else self.moves[here]
+        images = augment(self.split.images[chosen], self.flipped[here], self.holes[here], moves)
         return preprocess(images), self.split.labels[chosen]
 
 
@@ -249,3 +264,8 @@ def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:
     begin = draw.integers(0, 32, (2, count)) - recipe.cutout // 2
     top, left = begin
     return np.stack([top, top + side, left, left + side], axis=1)
+
+
+def _moves(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:
+    """(N, 2) pixels, every distance up to the recipe's as likely as any other."""
+    return draw.integers(-recipe.shift, recipe.shift + 1, (count, 2))

@@ -53,6 +53,7 @@ class Recipe(BaseModel):
     end_divisor: float = Field(1e4, ge=1, le=1e9, description="first rate / last rate")
     clip: float | None = Field(1.0, gt=0, description="largest gradient norm; none for no limit")
     flip: Fraction = Field(0.5, description="chance that an image is mirrored")
+    shift: int = Field(0, ge=0, le=16, description="pixels by which an image is moved at most")
     cutout: int = Field(0, ge=0, le=32, description="side of the grey square put on an image")
     cutout_chance: Fraction = Field(0.5, description="chance that an image gets the square")
     precision: Literal["float32", "mixed"] = Field(

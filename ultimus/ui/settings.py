@@ -14,8 +14,9 @@ PRESET_NOTES = {
     "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
 }
 NONE = "none"  # how links call an empty choice
-AUGMENTATIONS = {"flip": "mirror", "cutout": "cutout"}
-OTHER = {"preset", "model", "data", "flip", "cutout", "cutout_chance"}
+AUGMENTATIONS = {"flip": "mirror", "shift": "shift", "cutout": "cutout"}
+USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing one means
+OTHER = {"preset", "model", "data", "flip", "shift", "cutout", "cutout_chance"}
 CHOICES = (Recipe.model_fields.keys() - OTHER) | {"augment"}  # as links call them
 
 
@@ -55,12 +56,12 @@ def choose(data: str) -> Recipe:
         selection_mode="multi",
         format_func=AUGMENTATIONS.get,
         **_kept("augment", _augmentations(start), lambda names: ",".join(names) or NONE),
-        help="Chance changes to the training images: mirrored, or a grey square put on them.",
+        help="Chance changes to the training images: mirrored, moved by a few pixels, or a grey "
+        "square put on them.",
     )
     with st.expander("More"):
         choices |= _more(start)
-    choices["flip"] = 0.5 if "flip" in augmentations else 0
-    choices["cutout"] = 8 if "cutout" in augmentations else 0
+    choices |= {name: _strength(start, name, name in augmentations) for name in AUGMENTATIONS}
     return Recipe.of(preset=preset, data=data, **choices)
 
 
@@ -79,6 +80,7 @@ def _more(start: Recipe) -> dict[str, Any]:
             "beta1": _number(start, "beta1", "Momentum", step=0.01),
             "beta2": _number(start, "beta2", "Second beta", step=0.001),
             "clip": _limit(start),
+            "precision": _option(start, "precision", "Precision"),
             "max_steps": _whole(start, "max_steps", "At most … steps"),
         }
     with right:
@@ -95,6 +97,11 @@ def _more(start: Recipe) -> dict[str, Any]:
 
 def _augmentations(recipe: Recipe) -> list[str]:
     return [name for name in AUGMENTATIONS if getattr(recipe, name)]
+
+
+def _strength(start: Recipe, name: str, chosen: bool) -> float:
+    """The preset's own where it has one."""
+    return (getattr(start, name) or USUAL[name]) if chosen else 0
 
 
 def _listed(text: str) -> list[str]:
