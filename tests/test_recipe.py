@@ -173,7 +173,7 @@ def test_a_bound_names_both_numbers():
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(UserError, match=r"'magic'.*seed, steady"):
+    with pytest.raises(UserError, match=r"'magic'.*best, demo, seed, steady"):
         Recipe.of(preset="magic")
 
 

@@ -84,11 +84,18 @@ def decoded(values: list | dict) -> list[float]:
     return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
 
 
-def test_the_widgets_begin_with_the_steady_preset(runs: Path):
-    found = choices(visit())
-    for name, value in PRESETS["steady"].model_dump().items():
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_widgets_begin_with_the_preset(runs: Path, preset: str):
+    found = choices(visit(preset=preset))
+    for name, value in PRESETS[preset].model_dump().items():
         if name in found:
-            assert found[name] == value
+            assert found[name] == (value or 0 if name == "clip" else value)
+
+
+def test_the_short_lesson_is_offered_first(runs: Path):
+    page = visit()
+    assert page.sidebar.button_group(key="preset").value == "demo"
+    assert choices(page)["epochs"] == PRESETS["demo"].epochs
 
 
 def test_choosing_a_preset_sets_every_choice(runs: Path):
@@ -114,7 +121,7 @@ def test_a_changed_choice_is_in_the_link_and_comes_back(runs: Path):
     again = visit(lr="0.5", augment="none")
     assert choices(again)["lr"] == 0.5
     assert again.sidebar.button_group(key="augment").value == []
-    checked(again.sidebar.number_input(key="lr").set_value(PRESETS["steady"].lr).run())
+    checked(again.sidebar.number_input(key="lr").set_value(PRESETS["demo"].lr).run())
     assert "lr" not in again.query_params
 
 
@@ -126,7 +133,7 @@ def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
 def test_values_out_of_bounds_in_a_link_are_not_taken(runs: Path):
     found = choices(visit(epochs="-3", lr="nan", beta1="x", seed="1e9", max_seconds="inf"))
     for name in ("epochs", "lr", "beta1", "seed", "max_seconds"):
-        assert found[name] == getattr(PRESETS["steady"], name)
+        assert found[name] == getattr(PRESETS["demo"], name)
 
 
 def test_a_recipe_too_large_for_the_data_gets_a_sentence(runs: Path):

@@ -82,7 +82,7 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     teacher.goto(f"{server}/?epochs=3&groups=2")
     expect(button(teacher, "Start")).to_be_enabled(timeout=SLOW)
     press(teacher, "Start")
-    expect(teacher).to_have_url(re.compile("run=.*-steady-"))
+    expect(teacher).to_have_url(re.compile("run=.*-demo-"))
     expect(teacher.get_by_text("images/s")).to_be_visible()
     first = wait_for_points(teacher, "Loss", "training", more_than=0)
 
