@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from test_worker import TEST, write_pictures
 
+import ultimus
 from ultimus import checkpoint, open_dataset, pictures
 from ultimus.__main__ import main
 from ultimus.model import Transformer
@@ -266,6 +267,29 @@ def test_predict_finds_names_and_companions(trained, data, photos, tmp_path, cap
     assert main(["predict", weights, photos[0]]) == 0
     out, errors = capsys.readouterr()
     assert "with the example pictures." in out and "--data" in errors
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt"])
+def test_weights_go_out_and_in_again(trained, tmp_path, capsys, form):
+    path = tmp_path / f"mine.{form}"
+    step = trained.snapshots[1]
+    arguments = str(trained.folder), "--step", str(step), "--form", form, "--out", str(path)
+    assert main(["export", *arguments]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert main(["load", str(path), "--runs", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    run = Run.find(told.out.strip(), tmp_path)
+    assert f"Loaded from mine.{form}" in told.err
+    own, theirs = (checkpoint.load(each.snapshot(each.snapshots[-1])) for each in (run, trained))
+    assert run.snapshots == ((step,) if form == "safetensors" else (0,))
+    assert own.cap.weight.equal(checkpoint.load(trained.snapshot(step)).cap.weight)
+    assert not own.cap.weight.equal(theirs.cap.weight)
+
+
+def test_loaded_weights_cannot_go_on_training(trained, tmp_path, capsys):
+    run = ultimus.adopt(ultimus.export(trained, 0).content, "x.safetensors", tmp_path)
+    assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 2
+    assert "\n" not in capsys.readouterr().err.strip()
 
 
 def test_data_is_described(data, capsys):

@@ -10,6 +10,7 @@ from ultimus import checkpoint
 from ultimus.exchange import export
 from ultimus.model import Transformer
 from ultimus.run import Run
+from ultimus.ui import session
 
 SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10")
 LAST = SHIPPED.snapshots[-1]
@@ -91,6 +92,16 @@ def test_weights_that_are_damaged_are_said_to_be(runs):
     run.snapshot(LAST).write_bytes(b"nothing")
     page = visit(run)
     assert any("is not a checkpoint" in each.value for each in page.error)
+
+
+def test_what_a_deployment_ships_is_there_for_all(runs, tmp_path, monkeypatch):
+    (tmp_path / "good.pt").write_bytes(checkpoint.to_seed_bytes(Transformer(7)))
+    (tmp_path / "bad.pt").write_bytes(b"nothing")
+    monkeypatch.setattr(session, "WEIGHTS", tmp_path)
+    visit()
+    (run,) = Run.all(runs)
+    assert run.about["loaded"]["file"] == "good.pt"
+    visit(run)
 
 
 def test_strangers_are_not_told_folders(monkeypatch):

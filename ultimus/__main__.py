@@ -17,7 +17,7 @@ from tqdm import tqdm
 from . import __version__, checkpoint, pictures
 from .data import Dataset, open_dataset
 from .errors import UserError
-from .exchange import Form, export
+from .exchange import Form, adopt_file, export, provenance
 from .files import storage_problem, write_atomically
 from .limits import one_line
 from .model import Transformer
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
     _add_predict(commands.add_parser("predict", help="name the class of pictures"))
     _add_export(commands.add_parser("export", help="take the weights of a run's step away"))
+    _add_load(commands.add_parser("load", help="make a checkpoint a run, for all pages"))
     _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
     return parser
 
@@ -110,6 +111,14 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "--form", choices=get_args(Form), default="safetensors", help="pt is for the seed's code"
     )
     parser.add_argument("--out", type=Path, help="where to; a name of its own by default")
+
+
+def _add_load(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_load)
+    parser.add_argument("file", metavar="CHECKPOINT", type=Path, help=".safetensors, .pt or .pth")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -402,6 +411,13 @@ def _export(options: argparse.Namespace) -> int:
     except OSError as error:
         raise storage_problem(error, path.absolute().parent) from error
     print(path)
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
+    run = adopt_file(options.file, options.runs)
+    print(run.id)
+    _note(provenance(run))
     return 0
 
 

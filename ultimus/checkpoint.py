@@ -88,16 +88,24 @@ def read(path: Path) -> Checkpoint:
         UserError: as for `load`.
     """
     path = Path(path)
+    return loads(content_of(path), path.name)
+
+
+def content_of(path: Path) -> bytes:
+    """A file's content, for `loads`; of one that is too large no more than shows that.
+
+    Raises:
+        UserError: it is missing or cannot be read.
+    """
     name = one_line(path.name, NAME)
     try:
         with open(path, "rb") as file:
-            content = file.read(MAX_CHECKPOINT_BYTES + 1)
+            return file.read(MAX_CHECKPOINT_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError) as error:
         shown_path = one_line(str(path), NAME)
         raise UserError(f"There is no checkpoint {shown_path}: check the path.") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{name} cannot be read ({reason(error)}): check it.") from error
-    return loads(content, name)
 
 
 def loads(content: bytes, name: str) -> Checkpoint:

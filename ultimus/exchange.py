@@ -142,6 +142,15 @@ def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
     )
 
 
+def adopt_file(path: Path, runs: Path) -> Run:
+    """The same with a file of this machine, for all who use it.
+
+    Raises:
+        UserError: as for `adopt`, or there is no such file.
+    """
+    return adopt(checkpoint.content_of(path), path.name, runs)
+
+
 def _adopted(runs: Path, digest: str, owner: str) -> Run | None:
     """The run that this content became before."""
     for run in Run.all(runs):

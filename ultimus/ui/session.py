@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import streamlit as st
 
 from ..errors import UserError
+from ..exchange import adopt_file
 from ..lab import Lab
 from ..run import Metrics, Run
 from . import link
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SHIPPED = ASSETS / "runs"
+WEIGHTS = ASSETS / "weights"  # where a deployment may put checkpoints of its own
 COOKIE = "ultimus_browser"
+logger = logging.getLogger(__name__)
 LISTED = 50  # runs to choose from; older ones open by their link
 
 _keep_cookie = st.components.v2.component(
@@ -76,7 +80,18 @@ def is_mine(run: Run) -> bool:
 
 def runs() -> list[Run]:
     """The runs to choose from: the newest first, the shipped one last."""
+    _bring_in(WEIGHTS, runs_folder())
     return Run.all(runs_folder())[:LISTED] + Run.all(SHIPPED)
+
+
+@st.cache_resource(show_spinner=False)
+def _bring_in(weights: Path, folder: Path) -> None:
+    """Make runs of checkpoints, once."""
+    for path in sorted(weights.glob("*.*")):
+        try:
+            adopt_file(path, folder)
+        except UserError as error:
+            logger.warning("%s", error)
 
 
 def chosen_run() -> Run:
