@@ -88,7 +88,8 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
         "weight_decay": 0.01, "beta1": 0.8, "beta2": 0.9, "beta1_at_peak": None,
         "schedule": "cosine", "warmup": 0.3, "start_divisor": 7, "end_divisor": 11, "clip": 0.7,
         "flip": 0.1, "cutout": 3, "cutout_chance": 0.2, "seed": 13, "epochs": 2, "max_steps": 2,
-        "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus",
+        "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus", "shift": 2,
+        "precision": "float32",
     }  # fmt: skip
     assert given.keys() == Recipe.model_fields.keys()
     flags = [part for name, value in given.items()
@@ -98,7 +99,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
 
 
 def test_help_names_every_choice(capsys):
-    for command in ([], ["train"], ["evaluate"], ["predict"], ["data"]):
+    for command in ([], ["train"], ["evaluate"], ["predict"], ["export"], ["load"], ["data"]):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])
         assert ended.value.code == 0
