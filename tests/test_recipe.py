@@ -130,6 +130,7 @@ BOUNDS = {
     "optimizer": ["lion", None],
     "precision": ["float64", None],
     "lr": [0, -0.1, 10.5, math.nan, math.inf, "fast"],
+    "block_rate": [0, -1, 10.5],
     "weight_decay": [-0.1, 1.1],
     "beta1": [-0.1, 1],
     "beta2": [-0.1, 1],

@@ -256,6 +256,19 @@ def test_one_step_is_torchs_unfused_one(dataset, name, clip):
     torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=5e-6)
 
 
+def test_the_block_has_a_rate_of_its_own(dataset):
+    """One step of plain gradient descent moves a weight by its rate times its gradient."""
+    recipe = _recipe(optimizer="sgd", lr=0.1, block_rate=0.25, clip=None, weight_decay=0,
+                     schedule="constant")  # fmt: skip
+    training = Training(recipe, dataset)
+    before = {name: each.detach().clone() for name, each in training.model.named_parameters()}
+    training.advance()
+    for name, weight in training.model.named_parameters():
+        rate = 0.1 * (0.25 if name.startswith("ultimusBlock.") else 1)
+        expected = before[name] - rate * weight.grad
+        torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-7)
+
+
 def test_the_seed_recipe_is_a_plain_loop(dataset):
     recipe = Recipe.of(preset="seed", epochs=2)
     steps = recipe.total_steps(TRAIN)

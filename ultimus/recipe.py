@@ -39,6 +39,9 @@ class Recipe(BaseModel):
     groups: int = Field(8, ge=1, le=1024, description="groups per step")
     optimizer: Literal["adam", "adamw", "sgd", "soap"] = Field("adamw", description="optimizer")
     lr: float = Field(0.006, gt=0, le=10, description="peak learning rate")
+    block_rate: float = Field(
+        1.0, gt=0, le=10, description="learning rate of the attention block / that of all else"
+    )
     weight_decay: float = Field(0.01, ge=0, le=1, description="weight decay")
     beta1: Momentum = Field(0.9, description="momentum (first beta of Adam)")
     beta2: Momentum = Field(0.999, description="second beta of Adam")

@@ -201,7 +201,7 @@ class Training:
         lr = self.recipe.rate(self.step, self.total)
         momentum = self.recipe.momentum(self.step, self.total)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["relative_rate"]
             if "betas" in group:
                 group["betas"] = (momentum, self.recipe.beta2)
             else:
@@ -248,17 +248,23 @@ def _initial_model(recipe: Recipe, classes: int) -> Transformer:
 
 
 def _optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
+    block = list(model.ultimusBlock.parameters())
+    others = [each for each in model.parameters() if all(each is not own for own in block)]
+    groups = [
+        {"params": others, "relative_rate": 1.0},
+        {"params": block, "relative_rate": recipe.block_rate},
+    ]
     shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     betas = (recipe.beta1, recipe.beta2)
     match recipe.optimizer:
         case "soap":
-            return Soap(model.parameters(), betas=betas, **shared)
+            return Soap(groups, betas=betas, **shared)
         case "sgd":
-            return torch.optim.SGD(model.parameters(), momentum=recipe.beta1, fused=True, **shared)
+            return torch.optim.SGD(groups, momentum=recipe.beta1, fused=True, **shared)
         case "adam":
-            return torch.optim.Adam(model.parameters(), betas=betas, fused=True, **shared)
+            return torch.optim.Adam(groups, betas=betas, fused=True, **shared)
         case "adamw":
-            return torch.optim.AdamW(model.parameters(), betas=betas, fused=True, **shared)
+            return torch.optim.AdamW(groups, betas=betas, fused=True, **shared)
 
 
 def _precision(recipe: Recipe) -> torch.dtype:

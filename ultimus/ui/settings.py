@@ -90,6 +90,7 @@ def _more(start: Recipe) -> dict[str, Any]:
             "warmup": _number(start, "warmup", "Warm-up share", step=0.05),
             "end_divisor": _number(start, "end_divisor", "First / last rate"),
             "beta1_at_peak": _number(start, "beta1_at_peak", "… at the peak", step=0.01),
+            "block_rate": _number(start, "block_rate", "Block's rate / all else", step=0.1),
             "weight_decay": _number(start, "weight_decay", "Weight decay", step=0.01),
             "snapshots": _whole(start, "snapshots", "Snapshots"),
             "max_seconds": _number(start, "max_seconds", "At most … seconds", step=10.0),
