@@ -6,12 +6,14 @@ S: pixels along a side of the picture.
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from .attention_plots import BOTTOM, DIGITS, NEGATIVE, POSITIVE, TOP, data_uri, figure
 
 HEIGHT = 360  # pixels, for which the figure is made
 ENLARGED = 12  # times; a picture that the browser enlarges would be smoothed
 OPAQUE = 0.85  # of the strongest evidence: the picture stays visible below
+STRONGEST = 0.02  # share of the places that have the darkest colours: few stand out far
 
 
 def evidence_map(
@@ -24,21 +26,22 @@ def evidence_map(
     height: int = HEIGHT,
     uirevision: str = "",
 ) -> go.Figure:
-    """What each place of a picture contributes to a class, over the picture.
+    """What each place of a picture contributes to a class, over the picture in grey.
 
     Args:
         contributions: (S, S), in units of the logit; orange where they speak for the class,
             violet where they speak against it.
         image: (3, S, S) uint8.
         class_name: the class.
-        zmax: where the colour scale ends; the largest contribution by default.
+        zmax: where the colour scale ends; by default so that the strongest places have the
+            darkest colours.
         title: above the figure.
         height: in pixels, as it will be shown.
         uirevision: as long as it stays the same, the reader's zoom does too.
     """
     values = np.asarray(contributions)
     side = len(values)
-    top = zmax or float(np.abs(values).max(initial=0)) or 1.0
+    top = zmax or _top(values)
     heat = {
         "type": "heatmap", "z": values, "name": f"evidence for {class_name}",
         "coloraxis": "coloraxis",
@@ -52,13 +55,24 @@ def evidence_map(
             **hidden, "range": [side - 0.5, -0.5], "scaleanchor": "x", "constraintoward": "top",
         },
         "images": [{
-            "source": data_uri(image, ENLARGED), "xref": "x", "yref": "y", "x": -0.5, "y": -0.5,
-            "sizex": side, "sizey": side, "sizing": "stretch", "layer": "below",
+            "source": data_uri(_grey(image), ENLARGED), "xref": "x", "yref": "y",
+            "x": -0.5, "y": -0.5, "sizex": side, "sizey": side, "sizing": "stretch", "layer": "below",
         }],
         "coloraxis": {"cmin": -top, "cmax": top, "colorscale": _scale(), "colorbar": _bar()},
     }  # fmt: skip
     title = title or f"Evidence for “{class_name}”"
     return figure([heat], layout, title, _words(values, title, class_name), uirevision=uirevision)
+
+
+def _top(values: np.ndarray) -> float:
+    strengths = np.abs(values)
+    return float(np.quantile(strengths, 1 - STRONGEST)) or float(strengths.max()) or 1.0
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Without its own colours, which would mix with those of the evidence."""
+    grey = np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L"))  # (S, S)
+    return np.broadcast_to(grey, image.shape)
 
 
 def _scale() -> list[tuple[float, str]]:

@@ -35,8 +35,8 @@ ABOUT_EVIDENCE = """
 conv3 and the average are linear, and alone the attention is exactly 1. So the score of every class
 (its logit) is **exactly** a constant plus the sum of what each of the 32 × 32 places contributes:
 nothing is estimated. Only differences between classes count in the end, so each map shows a class
-less the average of all classes: orange places speak for the class, violet ones for others. A place
-sees 5 × 5 pixels.
+less the average of all classes: orange places speak for the class, violet ones for others; the
+darkest colours are those of the strongest 2 % of the places. A place sees 5 × 5 pixels.
 """
 
 
