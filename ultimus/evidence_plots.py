@@ -56,7 +56,8 @@ def evidence_map(
         },
         "images": [{
             "source": data_uri(_grey(image), ENLARGED), "xref": "x", "yref": "y",
-            "x": -0.5, "y": -0.5, "sizex": side, "sizey": side, "sizing": "stretch", "layer": "below",
+            "x": -0.5, "y": -0.5, "sizex": side, "sizey": side,
+            "sizing": "stretch", "layer": "below",
         }],
         "coloraxis": {"cmin": -top, "cmax": top, "colorscale": _scale(), "colorbar": _bar()},
     }  # fmt: skip
