@@ -184,7 +184,8 @@ class Recipe(BaseModel):
 
 SOAP = Recipe(
     optimizer="soap",
-    lr=0.03,
+    lr=0.015,
+    block_rate=0.3,
     weight_decay=0,
     beta1=0.95,
     beta2=0.95,
@@ -193,7 +194,7 @@ SOAP = Recipe(
 PRESETS = {
     "demo": SOAP.model_copy(update={"preset": "demo", "epochs": 4}),
     "steady": Recipe(),
-    "best": SOAP.model_copy(update={"preset": "best", "epochs": 24, "shift": 4}),
+    "best": SOAP.model_copy(update={"preset": "best", "epochs": 40, "shift": 2}),
     "seed": Recipe(
         preset="seed",
         group=16,
