@@ -18,7 +18,7 @@ LAYERS = (
     {"data"},
     {"summary", "checkpoint", "train", "run", "predict", "plots"},  # and all rooms not named here
     {"worker"},
-    {"lab"},
+    {"lab", "bench"},
     {"__init__"},
     {"__main__", "ui"},
     {"app"},

@@ -1,4 +1,4 @@
-"""The command line: python -m ultimus train | evaluate | predict | data."""
+"""The command line: python -m ultimus train | evaluate | predict | bench | data."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import __version__, checkpoint, pictures
+from .bench import ROUNDS, SHORT_ROUNDS, bench
 from .data import Dataset, open_dataset
 from .errors import UserError
 from .exchange import Form, adopt_file, export, provenance
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands.add_parser("predict", help="name the class of pictures"))
     _add_export(commands.add_parser("export", help="take the weights of a run's step away"))
     _add_load(commands.add_parser("load", help="make a checkpoint a run, for all pages"))
+    _add_bench(commands.add_parser("bench", help="measure the speed beside the notebook's way"))
     _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
     return parser
 
@@ -119,6 +121,16 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
     )
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_bench)
+    parser.add_argument("--data", default="shapes", help="shapes, cifar10 or a folder")
+    parser.add_argument(
+        "--rounds", type=int, help=f"of alternating turns, about a second each; {ROUNDS} by default"
+    )
+    parser.add_argument("--short", action="store_true", help=f"{SHORT_ROUNDS} rounds")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -418,6 +430,17 @@ def _load(options: argparse.Namespace) -> int:
     run = adopt_file(options.file, options.runs)
     print(run.id)
     _note(provenance(run))
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    rounds = options.rounds
+    if rounds is None:
+        rounds = SHORT_ROUNDS if options.short else ROUNDS
+    dataset = _open(options.data)
+    with tqdm(total=1, desc="measuring", bar_format="{desc} {percentage:3.0f}%|{bar}|") as bar:
+        measured = bench(dataset, rounds, lambda done: bar.update(done - bar.n))
+    print(json.dumps(measured.as_json()) if options.json else measured.as_text())
     return 0
 
 

@@ -1,0 +1,41 @@
+"""What the operating system tells about this machine and about a process."""
+
+import os
+import platform
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+
+def describe() -> dict[str, str | int]:
+    """The processor's name, how many cores this process may use, and the system's name."""
+    return {"cpu": _processor(), "cores": _cores(), "os": platform.platform()}
+
+
+def _processor() -> str:
+    with suppress(OSError, StopIteration):  # no Linux, or a processor without a name
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line[:10] == "model name")
+    with suppress(OSError, subprocess.SubprocessError):  # no macOS
+        ask = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # no Linux
+        return os.cpu_count() or 1
+
+
+def own_memory(process: int | str = "self") -> int | None:
+    """A process's resident memory in bytes, less what it shares with files and other processes.
+
+    None where the system does not tell, or the process has ended.
+    """
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        size = next(line.split()[1] for line in lines if line.startswith("RssAnon:"))
+        return int(size) * 1024  # "kB", as it says, are KiB
+    return None
