@@ -1,9 +1,13 @@
 """The Train page as a class uses it."""
 
+import json
+import os
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 SLOW = 90_000  # milliseconds
@@ -172,3 +176,41 @@ def test_nothing_is_fetched_from_elsewhere(server: str, person: Callable[[], Pag
     page.goto(server)
     wait_for_points(page, "Loss", "training", more_than=100)
     assert hosts - {""} == {server.split("/")[2]}
+
+
+WATCHED = 15  # seconds of each turn of the measurement
+TURNS = 9
+
+
+@pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+def test_what_it_costs_to_be_watched(
+    server: str, runs: Path, person: Callable[[], Page], capsys: pytest.CaptureFixture
+):
+    """Training speed in turns with a browser on the run and without, server and all here."""
+    page = person()
+    page.goto(f"{server}/?epochs=900")
+    expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
+    press(page, "Start")
+    expect(page.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+    watched = page.url
+    metrics = max(runs.glob("*/metrics.jsonl"), key=lambda file: file.stat().st_mtime)
+    ratios = []
+    for _ in range(TURNS):
+        speeds = []
+        for address in (watched, "about:blank"):
+            page.goto(address)
+            page.wait_for_timeout(3000)  # opening a page is not what is measured
+            before = last_row(metrics)
+            page.wait_for_timeout(1000 * WATCHED)
+            after = last_row(metrics)
+            speeds.append((after["step"] - before["step"]) / (after["seconds"] - before["seconds"]))
+        ratios.append(speeds[0] / speeds[1])
+    page.goto(watched)
+    press(page, "Stop")
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    with capsys.disabled():
+        print(f"\nspeed watched / unwatched: median {middle:.3f}, quartiles {low:.3f} … {high:.3f}")
+
+
+def last_row(metrics: Path) -> dict:
+    return json.loads(metrics.read_text().rstrip("\n").rsplit("\n", 1)[-1])
