@@ -232,7 +232,7 @@ def test_killed_and_resumed_ends_as_if_nothing_had_been(finished, moment, tmp_pa
     process.join()
     assert run.status().state in ("queued", "interrupted", "done")
     if run.status().state != "done":
-        _begin(run).join(60)
+        _begin(run).join(300)
     assert run.status().state == "done"
     assert torch.equal(_final_weights(run), _final_weights(finished))
     assert set(run.snapshots) == set(finished.snapshots)
