@@ -99,7 +99,8 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
 
 
 def test_help_names_every_choice(capsys):
-    for command in ([], ["train"], ["evaluate"], ["predict"], ["export"], ["load"], ["data"]):
+    commands = ("train", "evaluate", "predict", "export", "load", "bench", "data")
+    for command in ([], *([name] for name in commands)):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])
         assert ended.value.code == 0

@@ -41,9 +41,12 @@ WARM_UP = 25  # steps of each way that do not count; a run reports each of its f
 MEMORY_STEPS = 30  # of the worker whose memory is measured; it then tests, which takes more
 LOOK_EVERY = 0.005  # seconds between looks at that memory
 
-ORDER = ("notebook", "same", "headless", "grouped", "headless", "same", "trace")
-"""The turns of a round. Telemetry costs so little that its two sides have to surround each other:
-what drifts steadily then hits both alike."""
+ORDERS = (
+    ("notebook", "same", "headless", "grouped", "headless", "same", "trace"),
+    ("notebook", "headless", "same", "grouped", "same", "headless", "trace"),
+)
+"""The turns of even and of odd rounds. Telemetry costs so little that its two sides have to
+surround each other and to change places: what came before shall not favour one of them."""
 LIVE_RECIPE = PRESETS["seed"].model_copy(update={"epochs": 1000})  # it outlasts the measurement
 GROUPED_RECIPE = PRESETS["steady"].model_copy(update={"epochs": 1000})
 
@@ -189,7 +192,7 @@ def _rounds(
     for number in range(rounds):
         progress(number / rounds)
         spent = {name: [] for name in ways}
-        for name in ORDER:
+        for name in ORDERS[number % 2]:
             spent[name].append(_time(ways[name], lengths[name]))
         yield {name: float(np.mean(times)) for name, times in spent.items()}
 
