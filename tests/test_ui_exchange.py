@@ -12,7 +12,7 @@ from ultimus.model import Transformer
 from ultimus.run import Run
 from ultimus.ui import session
 
-SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10")
+SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10")
 LAST = SHIPPED.snapshots[-1]
 
 
@@ -68,7 +68,7 @@ def test_what_is_loaded_becomes_the_run_on_show(runs):
     page = load(visit(), name, content)
     (run,) = Run.all(runs)
     assert page.query_params["run"] == run.id
-    assert f"Loaded from {name}" in captions(page) and "62.24%" in captions(page)
+    assert f"Loaded from {name}" in captions(page) and "68.53%" in captions(page)
     assert not page.error
 
 

@@ -16,7 +16,7 @@ from ultimus import checkpoint, limits, pictures
 from ultimus.predict import draw_companions, examples, predict
 from ultimus.run import Run
 
-SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10")
+SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10")
 
 
 def script():

@@ -57,19 +57,19 @@ def written(page: AppTest) -> str:
 def test_a_first_visit_shows_the_shipped_run(runs: Path):
     page = visit()
     assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
-    assert "step 9,360 of 9,360" in written(page)
+    assert "step 15,600 of 15,600" in written(page)
     values = {each.label: each.value for each in page.metric}
-    assert values["Test, groups of 16"] == "62.24%"
+    assert values["Test, groups of 16"] == "68.53%"
     probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
     assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
 
 
 def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
-    shipped = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10"
+    shipped = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
     rows = [json.loads(line) for line in (shipped / "metrics.jsonl").read_text().splitlines()]
     tests = [row["test_accuracy"] for row in rows if "test_accuracy" in row]
     trace = next(t for t in figures(visit())["accuracy"]["data"] if t["name"].startswith("test"))
-    assert len(tests) == 24
+    assert len(tests) == 40
     assert decoded(trace["y"]) == pytest.approx(tests, rel=1e-7)
 
 
@@ -146,7 +146,7 @@ def test_an_unknown_run_gets_a_sentence_and_a_way_back(runs: Path):
     page = visit(run="20260101-000000-nothing")
     assert "There is no run" in page.error[0].value
     checked(page.main.button[0].click().run())
-    assert "step 9,360 of 9,360" in written(page)
+    assert "step 15,600 of 15,600" in written(page)
 
 
 def test_a_damaged_run_gets_a_sentence(runs: Path):

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 import ultimus
 
 ROOT = Path(ultimus.__file__).parents[1]
-SHIPPED = ROOT / "assets" / "runs" / "steady-cifar10"
+SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 EXAMPLE = ROOT / "assets" / "examples" / "cifar10_13_7.png"
 SLOW = 60_000  # milliseconds
 

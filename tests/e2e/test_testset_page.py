@@ -15,7 +15,7 @@ from ultimus.sources import CIFAR10_CLASSES
 from ultimus.testset import Verdict, companions, measure, select
 from ultimus.ui import pool
 
-SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10"
+SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 STEPS = Run(SHIPPED).snapshots
 CLASSES = len(CIFAR10_CLASSES)
 

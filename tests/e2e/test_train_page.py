@@ -74,7 +74,7 @@ def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], P
     expect(page.get_by_text("You look at the run that comes with Ultimus")).to_be_visible()
     expect(page.get_by_text("Done")).to_be_visible()
     wait_for_points(page, "Loss", "training", more_than=100)
-    assert points(page, "Accuracy", "test, groups of 16") == 24
+    assert points(page, "Accuracy", "test, groups of 16") == 40
     assert points(page, "Loss", "seed run") == 24
     for name in ("Pause", "Step", "Stop", "Rewind"):
         expect(button(page, name)).to_be_disabled()

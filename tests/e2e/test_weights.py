@@ -31,7 +31,7 @@ def test_weights_go_from_one_person_to_another(
         with giver.expect_download() as saved:
             giver.get_by_role("button", name=form, exact=True).click()
         saved.value.save_as(tmp_path / saved.value.suggested_filename)
-    paths = sorted(tmp_path.glob("ultimus-steady-cifar10-step*"))
+    paths = sorted(tmp_path.glob("ultimus-best-cifar10-step*"))
     models = [checkpoint.load(path).state_dict() for path in paths]
     assert [path.suffix for path in paths] == [".pt", ".safetensors"]
     assert all(models[0][name].equal(each) for name, each in models[1].items())

@@ -79,9 +79,14 @@ def is_mine(run: Run) -> bool:
 
 
 def runs() -> list[Run]:
-    """The runs to choose from: the newest first, the shipped one last."""
+    """The runs to choose from: the newest first, the shipped ones last."""
     _bring_in(WEIGHTS, runs_folder())
-    return Run.all(runs_folder())[:LISTED] + Run.all(SHIPPED)
+    return Run.all(runs_folder())[:LISTED] + shipped_runs()
+
+
+def shipped_runs() -> list[Run]:
+    """The runs that come with the product, by their names; the first one is shown first."""
+    return sorted(Run.all(SHIPPED), key=lambda run: run.id)
 
 
 @st.cache_resource(show_spinner=False)
@@ -106,8 +111,8 @@ def chosen_run() -> Run:
 
 
 def shipped_run() -> Run:
-    """The run that comes with the product, so that no page is ever empty."""
-    shipped = Run.all(SHIPPED)
+    """A run that comes with the product, so that no page is ever empty."""
+    shipped = shipped_runs()
     if not shipped:
         raise UserError("The shipped run is missing from assets/runs: install the product again.")
     return shipped[0]
