@@ -249,13 +249,28 @@ class Epoch:
         self.holes = torch.from_numpy(_holes(draw, recipe, count))
         self.moves = torch.from_numpy(_moves(draw, recipe, count)) if recipe.shift else None
 
+    @property
+    def draws(self) -> tuple[Tensor, ...]:
+        """What was drawn, a row for each image in the epoch's order: the arguments of `take`."""
+        drawn = (self.order, self.flipped, self.holes)
+        return drawn if self.moves is None else (*drawn, self.moves)
+
     def batch(self, index: int) -> tuple[Tensor, Tensor]:
         """The index-th batch: input (N, 3, 32, 32), labels (N,)."""
         here = slice(index * self.recipe.batch, (index + 1) * self.recipe.batch)
-        chosen = self.order[here]
-        moves = None if self.moves is None else self.moves[here]
-        images = augment(self.split.images[chosen], self.flipped[here], self.holes[here], moves)
-        return preprocess(images), self.split.labels[chosen]
+        return take(self.split, *(each[here] for each in self.draws))
+
+
+def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Some images as training sees them: input (N, 3, 32, 32), labels (N,).
+
+    Args:
+        split: all images.
+        chosen: (N,) int64, which of them.
+        draws: how each is changed, as `augment` takes it.
+    """
+    images = augment(split.images[chosen], *draws)
+    return preprocess(images), split.labels[chosen]
 
 
 def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:

@@ -20,12 +20,19 @@ from .model import entropy
 from .origin import BUILT_IN, Origin
 from .recipe import Recipe
 from .run import Run, State, Status
-from .train import DivergedError, Evaluation, Progress, Training, fixed_groups, train
+from .train import (
+    FIRST_STEPS,
+    DivergedError,
+    Evaluation,
+    Progress,
+    Training,
+    fixed_groups,
+    train,
+)
 
 REPORT_EVERY = 0.25  # seconds between lines of metrics
 LIVE_EVERY = 0.5  # between writes of live.safetensors
 RESUME_EVERY = 5.0  # between writes of resume.pt
-FIRST_STEPS = 20  # each of these is reported, since much happens in them
 POLL_EVERY = 0.02  # between looks for a request while paused
 LOOK_EVERY = 1.0  # between looks for other runs that wait for a worker
 PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
@@ -40,7 +47,7 @@ def work(
 
     Args:
         run: queued, or to be resumed.
-        watch: called after each step.
+        watch: called after each step, on a GPU after each stride of steps.
         patience: seconds to stand paused before the worker is given to another run.
 
     Returns:
@@ -188,7 +195,7 @@ class Recorder:
         now = time.monotonic()
         is_early = progress.step <= FIRST_STEPS
         if self.steps_allowed is not None:
-            self.steps_allowed -= 1
+            self.steps_allowed -= progress.steps
         is_single = self.steps_allowed is not None
         is_due = now - self._reported >= REPORT_EVERY
         saves = now - self._saved >= RESUME_EVERY or progress.epoch_result
@@ -206,6 +213,7 @@ class Recorder:
         self._listen()
         if self.steps_allowed == 0 and not self.stopped:
             self._wait()
+        self.training.limit = self.steps_allowed
         return not (self.stopped or self.parked)
 
     def finish(self) -> Status:
@@ -226,6 +234,7 @@ class Recorder:
 
     def _begin(self, training: Training) -> None:
         self.training = training
+        self.probe = self.probe.to(training.device)
         self._trained = training.seconds
         self.snapshot_steps = set(self.recipe.snapshot_steps(training.total))
         self._set_state("running")
@@ -266,17 +275,18 @@ class Recorder:
         """A line of metrics: means over the steps since the last one, if there were any."""
         if not self._interval:
             return
-        steps, last = self._interval, self._interval[-1]
-        images = len(steps) * self.recipe.batch
+        parts, last = self._interval, self._interval[-1]
+        steps = sum(each.steps for each in parts)
+        images = steps * self.recipe.batch
         self._speed = images / (self.training.seconds - self._trained)  # without evaluations
         self._trained = self.training.seconds
         row = {
             "step": last.step,
             "epoch": last.epoch,
-            "loss": sum(each.loss for each in steps) / len(steps),
+            "loss": sum(each.loss * each.steps for each in parts) / steps,
             "lr": last.lr,
-            "train_accuracy": sum(each.correct for each in steps) / images,
-            "grad_norm": sum(each.grad_norm for each in steps) / len(steps),
+            "train_accuracy": sum(each.correct for each in parts) / images,
+            "grad_norm": sum(each.grad_norm * each.steps for each in parts) / steps,
             "attention_entropy": self._entropy(),
             "images_per_second": self._speed,
             "seconds": self.training.seconds,
