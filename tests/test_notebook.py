@@ -13,8 +13,8 @@ from ultimus.notebook import Notebook, Pictures
 from ultimus.recipe import Recipe
 from ultimus.train import train
 
-SEED = Recipe.of(preset="seed")
-PLAIN = Recipe.of(preset="seed", flip=0, cutout_chance=0)
+SEED = Recipe.of(preset="seed", precision="float32")
+PLAIN = SEED.model_copy(update={"flip": 0.0, "cutout_chance": 0.0})
 STEPS = 5
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -36,7 +36,7 @@ def dataset() -> Dataset:
 
 
 def _recipe(**choices) -> Recipe:
-    return Recipe.of(**{"group": 7, "groups": 2, "epochs": 3, **choices})
+    return Recipe.of(**{"group": 7, "groups": 2, "epochs": 3, "precision": "float32", **choices})
 
 
 def _weights(model: Transformer) -> torch.Tensor:
@@ -270,7 +270,7 @@ def test_the_block_has_a_rate_of_its_own(dataset):
 
 
 def test_the_seed_recipe_is_a_plain_loop(dataset):
-    recipe = Recipe.of(preset="seed", epochs=2)
+    recipe = Recipe.of(preset="seed", epochs=2, precision="float32")
     steps = recipe.total_steps(TRAIN)
     plain = Transformer(CLASSES, folded=False)
     plain.load_state_dict(Training(recipe, dataset).model.state_dict())

@@ -193,7 +193,7 @@ SOAP = Recipe(
 )
 PRESETS = {
     "demo": SOAP.model_copy(update={"preset": "demo", "epochs": 4}),
-    "steady": Recipe(),
+    "steady": Recipe(precision="mixed"),
     "best": SOAP.model_copy(update={"preset": "best", "epochs": 40, "shift": 2}),
     "seed": Recipe(
         preset="seed",
@@ -210,6 +210,7 @@ PRESETS = {
         end_divisor=100,
         clip=None,
         cutout=8,
+        precision="mixed",
     ),
 }
 """`demo`: past the seed's 41 % within its first epoch. `steady`: a plain, stable recipe. `best`:

@@ -30,7 +30,7 @@ from .train import (
     train,
 )
 
-REPORT_EVERY = 0.25  # seconds between lines of metrics
+REPORT_EVERY = 0.4  # seconds between lines of metrics
 LIVE_EVERY = 0.5  # between writes of live.safetensors
 RESUME_EVERY = 5.0  # between writes of resume.pt
 POLL_EVERY = 0.02  # between looks for a request while paused
