@@ -41,7 +41,8 @@ def test_weights_go_from_one_person_to_another(
     open_weights(taker)
     load(taker, paths[1])
     told = f"Loaded from {paths[1].name} (sha256"
-    for name in ("Predict", "Train", "Attention", "Test set"):  # every page can show it
+    expect(taker.get_by_text(told)).to_be_visible(timeout=SLOW)
+    for name in ("Train", "Attention", "Test set"):  # every page can show it
         taker.get_by_role("link", name=name, exact=True).click()
         expect(taker.get_by_text(told)).to_be_visible(timeout=SLOW)
         expect(taker.get_by_test_id("stException")).to_have_count(0)
