@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas  # noqa: F401  whole, before two sessions at once import parts of it through Streamlit
 import streamlit as st
 import torch
 

@@ -114,6 +114,14 @@ def test_any_length_of_a_header_is_understood(length):
     assert checkpoint.loads(content, "x").form == "safetensors"
 
 
+def test_weights_that_are_too_large_to_compute_with_are_refused(refused, model):
+    with torch.no_grad():
+        model.conv1.bias.fill_(3e38)
+        model.conv2.weight.fill_(3e38)
+    with refused("huge holds weights so large"):
+        checkpoint.loads(checkpoint.to_bytes(model), "huge")
+
+
 def test_half_precision_is_widened(tmp_path, model):
     halves = {name: tensor.half() for name, tensor in model.state_dict().items()}
     save_file(halves, tmp_path / "half.safetensors")

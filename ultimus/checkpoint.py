@@ -30,6 +30,7 @@ NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 MAX_HEADER = 2**20  # bytes of a safetensors header; the network's takes 3 kB with its metadata
 NESTED = ("state_dict", "model_state_dict", "model")  # what a .pt calls the weights among others
 PARALLEL = "module."  # what torch's DataParallel puts before each name
+SIDE = 32  # pixels of an image
 NAME, SHAPE = 120, 40  # characters of a name and of a shape that an error repeats
 
 
@@ -127,10 +128,22 @@ def loads(content: bytes, name: str) -> Checkpoint:
     form, weights, metadata = _opened(content, name)
     model = Transformer(_checked_classes(weights, name))
     model.load_state_dict(weights)
+    _check_answer(model, name)
     origin = Origin.read(metadata)
     if len(origin.classes) != model.classes:
         origin = replace(origin, classes=())
     return Checkpoint(model, origin, form)
+
+
+@torch.inference_mode()
+def _check_answer(model: Transformer, name: str) -> None:
+    """Refuse weights that are finite each, but too large to compute with."""
+    grey = torch.zeros(1, 3, SIDE, SIDE)
+    if not model(grey).isfinite().all():
+        raise UserError(
+            f"{name} holds weights so large that the network's answers are no finite numbers: "
+            "choose another file."
+        )
 
 
 def _opened(content: bytes, name: str) -> tuple[Form, dict[str, Any], dict[str, Any]]:
