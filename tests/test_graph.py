@@ -53,6 +53,12 @@ def _split(count: int, seed: int) -> Split:
     return Split((colours[:, :, None, None] + noise).to(torch.uint8), labels)
 
 
+@pytest.fixture(autouse=True)
+def _long_strides(monkeypatch):
+    """However slow the machine is: only what is due ends a stride."""
+    monkeypatch.setattr(training_module, "STRIDE", 600)
+
+
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
     return Dataset("Tiny", "tiny", ("red", "green", "blue"), _split(TRAIN, 1), _split(TEST, 2), "")
@@ -317,6 +323,7 @@ def test_strides_grow_and_shrink_to_their_time(dataset, monkeypatch):
     """With a clock that counts steps, at a pace that changes."""
     training = _graph(_recipe(epochs=1000, snapshots=2, group=1, groups=1), dataset)
     pace, now = 0.002, 0.0
+    monkeypatch.setattr(training_module, "STRIDE", 0.1)
     monkeypatch.setattr(training_module.time, "perf_counter", lambda: now)
     make = training._steps.make
 
