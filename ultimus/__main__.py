@@ -317,6 +317,7 @@ class _Network(NamedTuple):
 def _network(options: argparse.Namespace) -> _Network:
     if os.path.isfile(options.what):
         model, origin, _ = checkpoint.read(Path(options.what))
+        checkpoint.check_answer(model, options.what)
         return _Network(model, origin.classes, origin.fingerprint)
     run = _find(options.what, options.runs)
     about = run.about.get("dataset", {})

@@ -144,8 +144,8 @@ def _ways(dataset: Dataset, runs: Path, clock: Clock) -> dict[str, Iterator[None
     return {
         "notebook": _endless(lambda: Notebook(LIVE_RECIPE, dataset).train()),
         "same": _endless(lambda: _live(dataset, runs, clock)),
-        "headless": _endless(lambda: train(LIVE_RECIPE, dataset)),
-        "grouped": _endless(lambda: train(GROUPED_RECIPE, dataset)),
+        "headless": _endless(lambda: train(LIVE_RECIPE, dataset, device="cpu")),
+        "grouped": _endless(lambda: train(GROUPED_RECIPE, dataset, device="cpu")),
         "trace": _traced(dataset),
     }
 
@@ -162,7 +162,7 @@ def _live(dataset: Dataset, runs: Path, clock: Clock) -> Iterator[None]:
     run = Run.create(runs, LIVE_RECIPE)
     with run.hold():
         recorder = worker.Recorder(run, LIVE_RECIPE, dataset)
-        for progress in train(LIVE_RECIPE, dataset):
+        for progress in train(LIVE_RECIPE, dataset, device="cpu"):
             begin = time.perf_counter()
             recorder.record(progress)
             recorder.obey()

@@ -128,7 +128,6 @@ def loads(content: bytes, name: str) -> Checkpoint:
     form, weights, metadata = _opened(content, name)
     model = Transformer(_checked_classes(weights, name))
     model.load_state_dict(weights)
-    _check_answer(model, name)
     origin = Origin.read(metadata)
     if len(origin.classes) != model.classes:
         origin = replace(origin, classes=())
@@ -136,8 +135,14 @@ def loads(content: bytes, name: str) -> Checkpoint:
 
 
 @torch.inference_mode()
-def _check_answer(model: Transformer, name: str) -> None:
-    """Refuse weights that are finite each, but too large to compute with."""
+def check_answer(model: Transformer, name: str) -> None:
+    """Refuse weights that are finite each, but too large to compute with.
+
+    A run's own snapshots are not asked this: the last one before training blew up may be such.
+
+    Raises:
+        UserError: the answer to a grey picture is no finite number.
+    """
     grey = torch.zeros(1, 3, SIDE, SIDE)
     if not model(grey).isfinite().all():
         raise UserError(

@@ -114,6 +114,7 @@ def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
     """
     name = shown(name)
     model, known, form = checkpoint.loads(content, name)
+    checkpoint.check_answer(model, name)
     digest = hashlib.sha256(content).hexdigest()
     if run := _adopted(runs, digest, owner):
         return run
