@@ -185,7 +185,7 @@ def _weights(forms: dict[str, bytes]) -> Iterator[File]:
     doubles["cap.bias"][3] = 1e300  # finite, but not in the network's 32 bits
     yield File("too large doubles.pt", saved(doubles), False)
     yield File(
-        "all largest.pt", saved({k: torch.full_like(v, 3e38) for k, v in state.items()}), True
+        "all largest.pt", saved({k: torch.full_like(v, 3e38) for k, v in state.items()}), False
     )
     shared = torch.zeros(48)
     yield File("shared.pt", saved(state | {"conv3.bias": shared, "cap.bias": shared[:10]}), True)
