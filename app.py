@@ -1,5 +1,6 @@
 """Ultimus: see attention happen. Start with `streamlit run app.py`."""
 
+import gc
 from pathlib import Path
 
 import pandas  # noqa: F401  whole, before two sessions at once import parts of it through Streamlit
@@ -13,6 +14,15 @@ HERE = Path(__file__).parent
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
 torch.set_num_threads(1)
 
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Once: leave the 300,000 objects of the libraries out of every later collection."""
+    gc.collect()
+    gc.freeze()
+
+
+spare_the_collector()
 st.set_page_config(page_title="Ultimus", page_icon=str(HERE / "assets" / "icon.svg"), layout="wide")
 st.logo(str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"))
 st.html(HERE / "assets" / "page.css")
