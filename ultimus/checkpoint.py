@@ -22,6 +22,7 @@ from .files import write_atomically
 from .limits import MAX_CHECKPOINT_BYTES, one_line, shown
 from .model import Transformer
 from .origin import Origin
+from .pictures import SIDE
 from .sources import MAX_CLASSES, MIN_CLASSES
 
 Form = Literal["safetensors", "pt"]
@@ -30,7 +31,6 @@ NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 MAX_HEADER = 2**20  # bytes of a safetensors header; the network's takes 3 kB with its metadata
 NESTED = ("state_dict", "model_state_dict", "model")  # what a .pt calls the weights among others
 PARALLEL = "module."  # what torch's DataParallel puts before each name
-SIDE = 32  # pixels of an image
 NAME, SHAPE = 120, 40  # characters of a name and of a shape that an error repeats
 
 

@@ -118,7 +118,8 @@ def loss_and_gradients(
         ValueError: N is not a multiple of the group.
     """
     block = _block(model)
-    chunks, totals = _convolve(model, inputs, precision or inputs.dtype)
+    kernels = _kernels(model, precision or inputs.dtype)
+    chunks, totals = _convolve(kernels, inputs)
     kernel = model.conv3.weight.permute(0, 2, 3, 1).flatten(1)  # (D, 9 * 32)
     features = torch.addmm(model.conv3.bias, totals, kernel.T)  # (N, D)
     passes = _attend(block, split(features, len(inputs) if group is None else group))
@@ -136,7 +137,7 @@ def loss_and_gradients(
     dout = torch.addmm(block.kqv.T @ dloop, dstate.T, mixed)  # (D, H + 1)
     dkernel = (dfeatures.T @ totals).unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
     gradients = [
-        *_convolve_backward(model, chunks, dfeatures @ kernel),
+        *_convolve_backward(kernels, chunks, dfeatures @ kernel),
         *(dkernel, dfeatures.sum(0)),  # conv3: (D, 32, 3, 3), (D,)
         *_paired(dprojection.split(HEAD), dkqv.sum(0).split(HEAD)),  # k, q, v: (H, D), (H,) each
         *(dout[:, :-1], dout[:, -1]),  # out: (D, H), (D,)
@@ -203,11 +204,10 @@ def _seen_by(taps: Tensor, dim: int) -> Tensor:
     return torch.stack([early, early + last, late], dim)
 
 
-def _convolve(
-    model: Transformer, inputs: Tensor, precision: torch.dtype
-) -> tuple[list[_Maps], Tensor]:
+def _convolve(kernels: list[Tensor], inputs: Tensor) -> tuple[list[_Maps], Tensor]:
     """Images (N, 3, 32, 32) to the chunks' maps and the totals (N, 9 * 32) that conv3 weighs."""
-    kernel1, bias1, kernel2, bias2 = _kernels(model, precision)
+    kernel1, bias1, kernel2, bias2 = kernels
+    precision = kernel1.dtype
     chunks, totals = [], []
     for images in inputs.split(_chunk(precision)):
         images = _last(images.to(precision))  # (n, 3, 32, 32)
@@ -233,18 +233,17 @@ def _last(tensor: Tensor) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def _convolve_backward(model: Transformer, chunks: list[_Maps], dtotals: Tensor) -> list[Tensor]:
+def _convolve_backward(kernels: list[Tensor], chunks: list[_Maps], dtotals: Tensor) -> list[Tensor]:
     """From the gradient of the totals (N, 9 * 32) to those of conv1's and conv2's parameters."""
-    precision = chunks[0].images.dtype
-    kernel1, _, kernel2, _ = _kernels(model, precision)
-    parts = []
-    for maps, dtotal in zip(chunks, dtotals.split(_chunk(precision)), strict=True):
+    kernel1, _, kernel2, _ = kernels
+    gradients = []
+    for maps, dtotal in zip(chunks, dtotals.split(_chunk(kernel1.dtype)), strict=True):
         dsecond = _totals_backward(dtotal, maps.second)  # (n, 32, 32, 32)
         dfirst, *second = _conv_backward(dsecond, maps.first, kernel2, True)
         dfirst = _relu_backward(dfirst, maps.first)  # (n, 16, 32, 32)
         _, *first = _conv_backward(dfirst, maps.images, kernel1, False)
-        parts.append([each.to(dtotals.dtype) for each in (*first, *second)])
-    return [reduce(torch.add, each) for each in zip(*parts, strict=True)]
+        gradients.append([each.to(dtotals.dtype) for each in (*first, *second)])
+    return [reduce(torch.add, each) for each in zip(*gradients, strict=True)]
 
 
 def _relu_backward(gradient: Tensor, result: Tensor) -> Tensor:
@@ -339,7 +338,12 @@ def _hand_over(model: Transformer, gradients: list[Tensor]) -> Tensor:
     """Give each parameter its gradient, as a part of one buffer (W,), which is returned."""
     weights = list(model.parameters())
     buffer = torch.cat([each.reshape(-1) for each in gradients])  # (W,)
-    parts = buffer.split([each.numel() for each in weights])
-    for weight, part in zip(weights, parts, strict=True):
-        weight.grad = part.view_as(weight)
+    for weight, part in zip(weights, parts(buffer, weights), strict=True):
+        weight.grad = part
     return buffer
+
+
+def parts(buffer: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """A buffer (W,) as views in the shapes of some tensors that have W numbers together."""
+    split = buffer.split([each.numel() for each in like])
+    return [part.view_as(each) for part, each in zip(split, like, strict=True)]

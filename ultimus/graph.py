@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .data import Epoch, Split, take
-from .fast import loss_and_gradients
+from .fast import loss_and_gradients, parts
 from .model import Transformer
 from .recipe import Recipe
 
@@ -275,13 +275,6 @@ def record(step: Callable[[], None], before: Callable[[], object]) -> Callable[[
 def exactly() -> AbstractContextManager[None]:
     """On a GPU: convolve in whole float32 and add in the same order every time."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-
-
-def parts(buffer: Tensor, like: Iterable[Tensor]) -> list[Tensor]:
-    """A buffer (W,) as views in the shapes of some tensors that have W numbers together."""
-    like = list(like)
-    split = buffer.split([each.numel() for each in like])
-    return [part.view_as(each) for part, each in zip(split, like, strict=True)]
 
 
 @torch.no_grad()
