@@ -110,9 +110,8 @@ def passing(monkeypatch) -> _Time:
     return fake
 
 
-def test_a_live_run_does_not_see_the_others_time_pass(tmp_path, monkeypatch, passing):
+def test_a_live_run_does_not_see_the_others_time_pass(tmp_path, passing):
     clock = bench.Clock()
-    monkeypatch.setattr(worker, "time", clock)
     steps = bench._live(open_dataset("shapes"), tmp_path, clock)
     for _ in range(worker.FIRST_STEPS + 1):
         next(steps)

@@ -32,7 +32,7 @@ def data(tmp_path_factory) -> Path:
 def lab(tmp_path_factory) -> Iterator[Lab]:
     """One worker with one thread, so that a second run waits; a paused one gives it back soon."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lab_module, "_cores", lambda: 1)
+        patch.setattr(lab_module, "cores", lambda: 1)
         patch.setenv("OMP_NUM_THREADS", "1")
         started = Lab(tmp_path_factory.mktemp("runs"), patience=1.5)
         yield started

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -75,10 +74,9 @@ def bench(
         raise UserError(f"The number of rounds, {rounds}, should be 1 to {MAX_ROUNDS:,}.")
     with tempfile.TemporaryDirectory(prefix="ultimus-bench-") as folder:
         clock = Clock()
-        with _recorder_reads(clock):
-            ways = _ways(_hardly_tested(dataset), Path(folder), clock)
-            made = list(_rounds(ways, rounds, turn, clock, progress))
-            ways["same"].close()  # before its folder goes
+        ways = _ways(_hardly_tested(dataset), Path(folder), clock)
+        made = list(_rounds(ways, rounds, turn, clock, progress))
+        ways["same"].close()  # before its folder goes
         memory = worker_memory(dataset.source, Path(folder))
     progress(1)
     return _figures(made, clock, dataset, memory)
@@ -124,15 +122,6 @@ class Clock:
         self._stopped = time.monotonic()
 
 
-@contextmanager
-def _recorder_reads(clock: Clock) -> Iterator[None]:
-    worker.time = clock
-    try:
-        yield
-    finally:
-        worker.time = time
-
-
 def _hardly_tested(dataset: Dataset) -> Dataset:
     """With one group to test on, so that the end of an epoch does not weigh: steps are compared."""
     few = Split(dataset.test.images[:16], dataset.test.labels[:16])
@@ -161,7 +150,7 @@ def _live(dataset: Dataset, runs: Path, clock: Clock) -> Iterator[None]:
     clock.go()
     run = Run.create(runs, LIVE_RECIPE)
     with run.hold():
-        recorder = worker.Recorder(run, LIVE_RECIPE, dataset)
+        recorder = worker.Recorder(run, LIVE_RECIPE, dataset, clock=clock.monotonic)
         for progress in train(LIVE_RECIPE, dataset, device="cpu"):
             begin = time.perf_counter()
             recorder.record(progress)

@@ -24,6 +24,7 @@ from . import __version__
 from .data import download_folder
 from .errors import UserError
 from .files import storage_problem
+from .machine import cores
 from .recipe import Recipe
 from .run import LIVE, RESUMABLE, Request, Run, Status
 from .sources import CIFAR10_BYTES
@@ -51,7 +52,7 @@ class Lab:
         self._patience = patience
         self._lock = threading.RLock()  # many pages share a lab; a run is submitted once
         self._futures: dict[str, Future] = {}
-        self._threads = None if address else _cores() // _workers()
+        self._threads = None if address else cores() // _workers()
         self._cluster = None if address else _local_cluster()
         try:
             self._client = Client(address or self._cluster, set_as_default=False, timeout="5s")
@@ -207,13 +208,9 @@ def _let_pages_go_first() -> None:
         Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 def _workers() -> int:
     """Two cores a run: measured as the best for one run, and two runs then share nothing."""
-    return max(1, _cores() // 2)
+    return max(1, cores() // 2)
 
 
 def _local_cluster() -> SubprocessCluster:

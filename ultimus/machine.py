@@ -9,7 +9,15 @@ from pathlib import Path
 
 def describe() -> dict[str, str | int]:
     """The processor's name, how many cores this process may use, and the system's name."""
-    return {"cpu": _processor(), "cores": _cores(), "os": platform.platform()}
+    return {"cpu": _processor(), "cores": cores(), "os": platform.platform()}
+
+
+def cores() -> int:
+    """How many this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # no Linux
+        return os.cpu_count() or 1
 
 
 def _processor() -> str:
@@ -20,13 +28,6 @@ def _processor() -> str:
         ask = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # no Linux
-        return os.cpu_count() or 1
 
 
 def own_memory(process: int | str = "self") -> int | None:

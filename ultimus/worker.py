@@ -169,8 +169,16 @@ def _saved_state(run: Run) -> dict | None:
 class Recorder:
     """Writes what training yields into the run folder and obeys the folder's requests."""
 
-    def __init__(self, run: Run, recipe: Recipe, dataset: Dataset, patience: float = PATIENCE):
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        dataset: Dataset,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.run = run
+        self._clock = clock
         self.patience = patience
         self.snapshot_steps: set[int] = set()
         self.recipe = recipe
@@ -179,7 +187,7 @@ class Recorder:
         self.training: Training | None = None
         self.steps_allowed: int | None = None  # None: as many as it takes; 0: paused
         self.stopped = self.parked = False
-        self._reported = self._lived = self._saved = time.monotonic()
+        self._reported = self._lived = self._saved = self._clock()
         self._interval: list[Progress] = []
         self._tested: tuple[int, Evaluation] | None = None  # the last one, and at which step
         self._speed = self._trained = 0.0
@@ -192,7 +200,7 @@ class Recorder:
             self._interval.append(progress)
         if progress.epoch_result:
             self._tested = progress.step, progress.epoch_result.test
-        now = time.monotonic()
+        now = self._clock()
         is_early = progress.step <= FIRST_STEPS
         if self.steps_allowed is not None:
             self.steps_allowed -= progress.steps
@@ -218,9 +226,9 @@ class Recorder:
 
     def finish(self) -> Status:
         """Leave the run folder complete for what happens next; returns how the run stands."""
-        self._report(time.monotonic())
-        self._save(time.monotonic())
-        self._live(time.monotonic())
+        self._report(self._clock())
+        self._save(self._clock())
+        self._live(self._clock())
         if self.parked:
             return self._set_state("paused")
         self._snapshot()
@@ -228,8 +236,8 @@ class Recorder:
 
     def keep_last_good(self) -> None:
         """The step that failed changed nothing: report and keep what stood before it."""
-        self._report(time.monotonic())
-        self._live(time.monotonic())
+        self._report(self._clock())
+        self._live(self._clock())
         self._snapshot()
 
     def _begin(self, training: Training) -> None:
@@ -238,7 +246,7 @@ class Recorder:
         self._trained = training.seconds
         self.snapshot_steps = set(self.recipe.snapshot_steps(training.total))
         self._set_state("running")
-        self._live(time.monotonic())
+        self._live(self._clock())
 
     def _listen(self) -> None:
         match self.run.take_request():
@@ -253,13 +261,13 @@ class Recorder:
 
     def _wait(self) -> None:
         """Paused: keep everything on disk, then listen until told to go on."""
-        self._report(time.monotonic())
-        self._save(time.monotonic())
-        self._live(time.monotonic())
+        self._report(self._clock())
+        self._save(self._clock())
+        self._live(self._clock())
         self._set_state("paused")
-        begin = looked = time.monotonic()
+        begin = looked = self._clock()
         while self.steps_allowed == 0 and not self.stopped:
-            now = time.monotonic()
+            now = self._clock()
             if now - looked > LOOK_EVERY:
                 looked = now
                 self.parked = now - begin > self.patience or self.run.others_wait()
@@ -267,7 +275,7 @@ class Recorder:
                 return
             time.sleep(POLL_EVERY)
             self._listen()
-        self._reported = time.monotonic()
+        self._reported = self._clock()
         if not self.stopped:
             self._set_state("running")
 
@@ -303,7 +311,7 @@ class Recorder:
         self._interval = []
         if self.steps_allowed != 0:
             self._set_state("running")
-        self._reported = time.monotonic()  # an evaluation is no training time
+        self._reported = self._clock()  # an evaluation is no training time
 
     @torch.inference_mode()
     def _entropy(self) -> list[float]:
