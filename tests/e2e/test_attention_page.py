@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
+from hands import press_cell, start_training
 from playwright.sync_api import Locator, Page, expect
 
 import ultimus
@@ -74,13 +75,7 @@ def link_of(page: Page) -> dict[str, str]:
 
 
 def click_cell(page: Page, i: int, j: int, count: int) -> None:
-    """Press the centre of a cell, as a hand does: plotly has to see the pointer come first."""
-    area = figure(page, MAP).first.locator(".nsewdrag").first.bounding_box()
-    x = area["x"] + area["width"] * (j + 0.5) / count
-    y = area["y"] + area["height"] * (i + 0.5) / count
-    page.mouse.move(x, y)
-    page.wait_for_timeout(150)
-    page.mouse.click(x, y)
+    press_cell(figure(page, MAP).first, i, j, count)
 
 
 def step_shown(page: Page) -> int:
@@ -202,12 +197,7 @@ def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[],
 def test_how_fast_it_answers_while_a_run_trains(
     server: str, person: Callable[[], Page], size: int, capsys: pytest.CaptureFixture
 ):
-    trainer = person()
-    trainer.goto(f"{server}/?epochs=30")
-    start = trainer.get_by_test_id("stMain").get_by_role("button", name="Start", exact=True)
-    expect(start).to_be_enabled(timeout=SLOW)
-    start.click()
-    expect(trainer.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+    trainer = start_training(person, server)
     run = link_of(trainer)["run"]
     expect(trainer.get_by_role("link", name="Look closer")).to_be_visible()
     page = visit(person(), server, f"run={run}&size={size}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hands import start_training
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -104,13 +105,7 @@ def test_what_is_no_picture_gets_a_sentence(
 def test_how_fast_it_answers_while_a_run_trains(
     server: str, person: Callable[[], Page], tmp_path: Path, capsys: pytest.CaptureFixture
 ):
-    trainer = person()
-    trainer.goto(f"{server}/?epochs=30")
-    start = trainer.get_by_test_id("stMain").get_by_role("button", name="Start", exact=True)
-    expect(start).to_be_enabled(timeout=SLOW)
-    start.click()
-    expect(trainer.get_by_text("images/s")).to_be_visible(timeout=SLOW)
-    trainer.goto("about:blank")
+    start_training(person, server).goto("about:blank")
     page = visit(person(), server)
     rng = np.random.default_rng(0)
 

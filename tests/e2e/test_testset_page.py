@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from hands import press_cell
 from playwright.sync_api import Locator, Page, expect
 
 import ultimus
@@ -43,14 +44,8 @@ def matrix(page: Page) -> Locator:
 
 
 def click_cell(page: Page, i: int, j: int) -> None:
-    """Press the centre of a cell, as a hand does: plotly has to see the pointer come first."""
     matrix(page).evaluate("(box) => box.scrollIntoView({ block: 'center' })")
-    area = matrix(page).locator(".nsewdrag").first.bounding_box()
-    x = area["x"] + area["width"] * (j + 0.5) / CLASSES
-    y = area["y"] + area["height"] * (i + 0.5) / CLASSES
-    page.mouse.move(x, y)
-    page.wait_for_timeout(150)
-    page.mouse.click(x, y)
+    press_cell(matrix(page), i, j, CLASSES)
 
 
 def pictures(page: Page) -> Locator:
