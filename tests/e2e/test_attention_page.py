@@ -24,7 +24,6 @@ from ultimus.walk import walk
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 STEPS = Run(SHIPPED).snapshots
 MAP = "^(Attention weights|Scores|Products)"
-SLOW = 30_000  # milliseconds
 
 # Notes when something is pressed, and when a figure has been drawn.
 STOPWATCH = """() => {
