@@ -5,9 +5,10 @@ The names below are the core, usable in a notebook; nothing here needs Streamlit
 
 import os
 
-# On a busy machine, threads that spin while they wait for each other starve everything else, each
-# other too: measured 60 times slower steps. Has to be set before torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# How long threads spin while they wait for each other. Too short, and a step of a small batch has
+# to wake them 40 times, which takes a third of it; too long, and on a busy machine they starve
+# everything else, each other too: measured up to 60 times slower steps. Set before torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 __version__ = "0.1.0"
 

@@ -23,6 +23,7 @@ from .errors import UserError, reason
 from .recipe import Recipe
 
 CUTOUT_FILL = 127
+AHEAD = 128  # images that training prepares together; more fall out of the cache
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -248,6 +249,9 @@ class Epoch:
         self.flipped = torch.from_numpy(draw.random(count) < recipe.flip)
         self.holes = torch.from_numpy(_holes(draw, recipe, count))
         self.moves = torch.from_numpy(_moves(draw, recipe, count)) if recipe.shift else None
+        self._ahead = max(1, AHEAD // recipe.batch) * recipe.batch  # images, in whole batches
+        self._prepared: tuple[Tensor, Tensor] | None = None
+        self._number = -1  # of those, counted in as many
 
     @property
     def draws(self) -> tuple[Tensor, ...]:
@@ -257,20 +261,25 @@ class Epoch:
 
     def batch(self, index: int) -> tuple[Tensor, Tensor]:
         """The index-th batch: input (N, 3, 32, 32), labels (N,)."""
-        here = slice(index * self.recipe.batch, (index + 1) * self.recipe.batch)
-        return take(self.split, *(each[here] for each in self.draws))
+        batch = self.recipe.batch
+        number, within = divmod(index * batch, self._ahead)
+        if number != self._number:
+            coming = slice(number * self._ahead, (number + 1) * self._ahead)
+            self._prepared = take(self.split, *(each[coming] for each in self.draws))
+            self._number = number
+        images, labels = (each[within : within + batch] for each in self._prepared)
+        return preprocess(images), labels
 
 
 def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
-    """Some images as training sees them: input (N, 3, 32, 32), labels (N,).
+    """Some images as training sees them, (N, 3, 32, 32) uint8, and their labels (N,).
 
     Args:
         split: all images.
         chosen: (N,) int64, which of them.
         draws: how each is changed, as `augment` takes it.
     """
-    images = augment(split.images[chosen], *draws)
-    return preprocess(images), split.labels[chosen]
+    return augment(split.images[chosen], *draws), split.labels[chosen]
 
 
 def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:

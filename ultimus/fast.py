@@ -12,7 +12,7 @@ things make it faster than autograd:
    K, Q and V is a product with mixed's 8 numbers: `K(out(mixed))`, likewise Q and V, is one
    (3H, H) matrix, the same in all passes. So the four passes never touch the D features; these
    are needed before the first and after the last.
-4. All gradients lie in one buffer, so that measuring and limiting their length is one operation.
+4. All gradients are written into one buffer (see `flat.py`).
 
 Shape letters: N images, G groups, B images in a group (N = G * B), D = 48 features, H = 8 head
 width, T = 3H the keys, queries and values side by side, P = 4 passes, C classes, W all weights;
@@ -42,8 +42,7 @@ class Step(NamedTuple):
     Attributes:
         logits: (N, C).
         loss: (), the mean cross-entropy in nats.
-        gradient: (W,), all parameters' gradients in the order of `model.parameters()`. Each
-            `parameter.grad` is a view of its part: to scale this is to scale them all.
+        gradient: (W,), all parameters' gradients in the order of `model.parameters()`.
     """
 
     logits: Tensor
@@ -103,16 +102,18 @@ def loss_and_gradients(
     labels: Tensor,
     group: int | None = None,
     precision: torch.dtype | None = None,
+    out: Tensor | None = None,
 ) -> Step:
     """Do what `zero_grad`, the model, `F.cross_entropy` and `backward` do, up to rounding.
 
     Args:
-        model: its parameters' `grad` are replaced; its parameters are left alone.
+        model: its parameters are left alone, and their `grad` too.
         inputs: preprocessed images (N, 3, 32, 32).
         labels: (N,) int64.
         group: how many consecutive images attend to each other; None for all N.
         precision: of conv1, conv2 and their maps; None for that of the inputs. Everything after
             the totals that conv3 weighs stays in the precision of the parameters.
+        out: (W,), where to put the gradient; None for a new tensor.
 
     Raises:
         ValueError: N is not a multiple of the group.
@@ -143,7 +144,7 @@ def loss_and_gradients(
         *(dout[:, :-1], dout[:, -1]),  # out: (D, H), (D,)
         *(dcap, dlogits.sum(0)),  # cap: (C, D), (C,)
     ]
-    return Step(logits, loss, _hand_over(model, gradients))
+    return Step(logits, loss, torch.cat([each.reshape(-1) for each in gradients], out=out))
 
 
 def _paired(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Iterator[Tensor]:
@@ -191,9 +192,10 @@ def _totals_backward(dtotals: Tensor, maps: Tensor) -> Tensor:
     nine = _seen_by(_seen_by(nine, 1), 2).to(maps.dtype)  # (n, 3, 3, 32), by place
     left, middle, right = nine.split(1, dim=2)
     lines = torch.cat([left, middle.expand(-1, -1, size - 2, -1), right], dim=2)
-    rows = maps.sign_().permute(0, 2, 3, 1).flatten(2)  # (n, 32 rows, 32 * 32), a view
+    rows = maps.permute(0, 2, 3, 1).flatten(2)  # (n, 32 rows, 32 * 32), a view
     for place, line in zip(PLACES, lines.flatten(2).split(1, dim=1), strict=True):
-        rows[:, place].mul_(line)  # (n, 1, 32 * 32)
+        some = rows[:, place]
+        _relu_backward(line.expand_as(some), some, out=some)
     return maps
 
 
@@ -210,7 +212,7 @@ def _convolve(kernels: list[Tensor], inputs: Tensor) -> tuple[list[_Maps], Tenso
     precision = kernel1.dtype
     chunks, totals = [], []
     for images in inputs.split(_chunk(precision)):
-        images = _last(images.to(precision))  # (n, 3, 32, 32)
+        images = images.to(precision, memory_format=torch.channels_last)  # (n, 3, 32, 32)
         first = F.conv2d(images, kernel1, bias1, padding=1).relu_()  # (n, 16, 32, 32)
         second = F.conv2d(first, kernel2, bias2, padding=1).relu_()  # (n, 32, 32, 32)
         chunks.append(_Maps(images, first, second))
@@ -240,15 +242,15 @@ def _convolve_backward(kernels: list[Tensor], chunks: list[_Maps], dtotals: Tens
     for maps, dtotal in zip(chunks, dtotals.split(_chunk(kernel1.dtype)), strict=True):
         dsecond = _totals_backward(dtotal, maps.second)  # (n, 32, 32, 32)
         dfirst, *second = _conv_backward(dsecond, maps.first, kernel2, True)
-        dfirst = _relu_backward(dfirst, maps.first)  # (n, 16, 32, 32)
+        _relu_backward(dfirst, maps.first, out=dfirst)  # (n, 16, 32, 32)
         _, *first = _conv_backward(dfirst, maps.images, kernel1, False)
         gradients.append([each.to(dtotals.dtype) for each in (*first, *second)])
     return [reduce(torch.add, each) for each in zip(*gradients, strict=True)]
 
 
-def _relu_backward(gradient: Tensor, result: Tensor) -> Tensor:
-    """In place: the gradient, where ReLU's result is positive."""
-    return torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
+def _relu_backward(gradient: Tensor, result: Tensor, out: Tensor) -> None:
+    """The gradient, where ReLU's result is positive; `out` may be either of the two."""
+    torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=out)
 
 
 def _conv_backward(
@@ -280,7 +282,7 @@ def _attend(block: _Block, features: Tensor) -> _Passes:
         k, q, v = kqv[-1].split(HEAD, dim=-1)  # each (G, B, H)
         scores = _product(q, k.mT)  # (G, B, B)
         weights.append(scores.softmax(dim=-1))  # (G, B, B)
-        mixed[number, ..., :HEAD] = weights[-1] @ v  # (G, B, H)
+        mixed[number, ..., :HEAD] = weights[-1].bmm(v)  # (G, B, H)
     return _Passes(kqv, weights, mixed)
 
 
@@ -317,14 +319,14 @@ def _attention_backward(kqv: Tensor, weights: Tensor, dmixed: Tensor, dkqv: Tens
     """Write the gradient of a pass's keys, queries and values into `dkqv` (G, B, T)."""
     k, q, v = kqv.split(HEAD, dim=-1)  # each (G, B, H)
     dk, dq, dv = dkqv.split(HEAD, dim=-1)  # each (G, B, H)
-    dweights = dmixed @ v.mT  # (G, B, B)
+    dweights = dmixed.bmm(v.mT)  # (G, B, B)
     dscores = torch.ops.aten._softmax_backward_data(dweights, weights, -1, weights.dtype)
     _product(dscores.mT, q, out=dk)  # (G, B, H)
     _product(dscores, k, out=dq)  # (G, B, H)
     torch.bmm(weights.mT, dmixed, out=dv)  # (G, B, H)
 
 
-# The loss and the gradients' places -------------------------------------------------------------
+# The loss ---------------------------------------------------------------------------------------
 
 
 def _cross_entropy_backward(logits: Tensor, labels: Tensor) -> Tensor:
@@ -332,18 +334,3 @@ def _cross_entropy_backward(logits: Tensor, labels: Tensor) -> Tensor:
     dlogits = logits.softmax(dim=-1)  # (N, C)
     dlogits.scatter_add_(1, labels[:, None], dlogits.new_full((len(labels), 1), -1))
     return dlogits.div_(len(labels))
-
-
-def _hand_over(model: Transformer, gradients: list[Tensor]) -> Tensor:
-    """Give each parameter its gradient, as a part of one buffer (W,), which is returned."""
-    weights = list(model.parameters())
-    buffer = torch.cat([each.reshape(-1) for each in gradients])  # (W,)
-    for weight, part in zip(weights, parts(buffer, weights), strict=True):
-        weight.grad = part
-    return buffer
-
-
-def parts(buffer: Tensor, like: list[Tensor]) -> list[Tensor]:
-    """A buffer (W,) as views in the shapes of some tensors that have W numbers together."""
-    split = buffer.split([each.numel() for each in like])
-    return [part.view_as(each) for part, each in zip(split, like, strict=True)]

@@ -20,8 +20,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .data import Epoch, Split, take
-from .fast import loss_and_gradients, parts
+from .data import Epoch, Split, preprocess, take
+from .fast import loss_and_gradients
+from .flat import Flat, parts
 from .model import Transformer
 from .recipe import Recipe
 
@@ -64,26 +65,21 @@ class Adam:
         recipe: the choices.
         optimizer: whose state this keeps and which it takes the rates of parameters from; it
             makes no step itself, but saves and loads.
-        parameters: all of the model, in order.
-        weights: (W,), their values, which are changed.
+        weights: (W,), the values of its parameters in order, which are changed.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        optimizer: torch.optim.Optimizer,
-        parameters: list[Tensor],
-        weights: Tensor,
-    ):
+    def __init__(self, recipe: Recipe, optimizer: torch.optim.Optimizer, weights: Tensor):
         self.recipe = recipe
         self.optimizer = optimizer
-        self.parameters = parameters
         self.weights = weights
         self.mean = torch.zeros_like(weights)  # (W,) of the gradients
         self.square = torch.zeros_like(weights)  # (W,) of their squares
-        own = {each: group["relative_rate"] for group in optimizer.param_groups
-               for each in group["params"]}  # fmt: skip
-        relative = [torch.full((each.numel(),), own[each]) for each in parameters]
+        self.parameters = []
+        relative = []
+        for group in optimizer.param_groups:
+            self.parameters += group["params"]
+            size = sum(each.numel() for each in group["params"])
+            relative.append(torch.full((size,), group["relative_rate"]))
         self.relative_rate = torch.cat(relative).to(weights)  # (W,)
         self.adopt()
 
@@ -122,8 +118,9 @@ class Steps:
     Args:
         recipe: what to do.
         split: the images to train on.
-        model: on its device; its parameters become views of one buffer.
-        optimizer: of the model's parameters. Where it is Adam's, its steps are part of the
+        model: on its device.
+        flat: its weights and gradients.
+        optimizer: of them, in their order. Where it is Adam's, its steps are part of the
             recording, else it makes them itself.
         precision: of the convolutions.
         recorded: whether to record a step and replay it, for which the device has to be a GPU.
@@ -134,23 +131,24 @@ class Steps:
         recipe: Recipe,
         split: Split,
         model: Transformer,
+        flat: Flat,
         optimizer: torch.optim.Optimizer,
         precision: torch.dtype,
         recorded: bool,
     ):
         self.recipe = recipe
         self.model = model
+        self.flat = flat
         self.optimizer = optimizer
         self.precision = precision
         self.recorded = recorded
         self.per_epoch = recipe.steps_per_epoch(len(split))
         self.total = recipe.total_steps(len(split))
-        self.weights = _gathered(model)  # (W,)
-        device = self.weights.device
+        device = flat.weights.device
         self.split = Split(split.images.to(device), split.labels.to(device))
         self.adam: Adam | None = None
         if recipe.optimizer in ("adam", "adamw"):
-            self.adam = Adam(recipe, optimizer, list(model.parameters()), self.weights)
+            self.adam = Adam(recipe, optimizer, flat.weights)
         self._next = torch.zeros(1, dtype=torch.int64, device=device)  # which step of the epoch
         self._failed = torch.zeros((), dtype=torch.bool, device=device)
         self._results = torch.zeros(self.per_epoch, 3, device=device)  # (S, 3)
@@ -199,9 +197,10 @@ class Steps:
         for number in range(count):
             self._step()
             if self.adam is None:
-                former = self.weights.clone()
+                weights = self.flat.weights
+                former = weights.clone()
                 update(number)
-                torch.where(self._failed, former, self.weights, out=self.weights)
+                torch.where(self._failed, former, weights, out=weights)
 
     def read(self, index: int, count: int) -> Tensor:
         """Wait for some steps; returns their losses, gradient norms and numbers of images
@@ -212,9 +211,14 @@ class Steps:
     def _make_one(self) -> None:
         """The next step. All that changes from one to the next is on the device."""
         rates = Rates(*self._of_next(self._rates))
-        inputs, labels = take(self.split, *(self._of_next(each) for each in self._draws))
+        images, labels = take(self.split, *(self._of_next(each) for each in self._draws))
         logits, loss, gradient = loss_and_gradients(
-            self.model, inputs, labels, self.recipe.group, self.precision
+            self.model,
+            preprocess(images),
+            labels,
+            self.recipe.group,
+            self.precision,
+            self.flat.gradient,
         )
         correct = (logits.argmax(dim=1) == labels).sum()
         norm = gradient.norm()
@@ -240,7 +244,7 @@ class Steps:
     @contextmanager
     def _kept(self) -> Iterator[None]:
         """Whatever is done to the weights and all else that a step changes, undo it."""
-        places = [self.weights, self._next, self._failed, self._results]
+        places = [self.flat.weights, self._next, self._failed, self._results]
         if self.adam:
             places += [self.adam.mean, self.adam.square]
         former = [each.clone() for each in places]
@@ -275,13 +279,3 @@ def record(step: Callable[[], None], before: Callable[[], object]) -> Callable[[
 def exactly() -> AbstractContextManager[None]:
     """On a GPU: convolve in whole float32 and add in the same order every time."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-
-
-@torch.no_grad()
-def _gathered(model: Transformer) -> Tensor:
-    """Put all weights of a model into one buffer (W,), of which its parameters become views."""
-    parameters = list(model.parameters())
-    buffer = torch.cat([each.flatten() for each in parameters])
-    for parameter, part in zip(parameters, parts(buffer, parameters), strict=True):
-        parameter.data = part
-    return buffer

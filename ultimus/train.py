@@ -10,6 +10,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 from .data import Dataset, Epoch, Split, preprocess
 from .errors import UserError
 from .fast import loss_and_gradients
+from .flat import Flat
 from .graph import Steps, exactly
 from .memory import keep_freed
 from .model import Transformer
@@ -124,6 +126,8 @@ class Training:
 
     Attributes:
         model: the network.
+        flat: its weights and gradients.
+        optimizer: what changes them.
         device: where it is.
         precision: what the convolutions are computed in.
         step: steps made.
@@ -140,7 +144,8 @@ class Training:
         self.per_epoch = recipe.steps_per_epoch(len(dataset.train))
         self.total = recipe.total_steps(len(dataset.train))
         self.model = _initial_model(recipe, len(dataset.classes)).to(self.device)
-        self.optimizer = _optimizer(recipe, self.model)
+        self.flat = Flat(self.model)
+        self.optimizer = _optimizer(recipe, self.model, self.flat)
         self.precision = _precision(recipe, self.device)
         self.limit: int | None = None
         self.step = 0
@@ -155,13 +160,14 @@ class Training:
         limit = self.recipe.max_seconds
         return self.step >= self.total or (limit is not None and self.seconds >= limit)
 
+    @torch.inference_mode()
     def advance(self) -> Progress:
         """Make one step."""
         begin = time.perf_counter()
         inputs, labels = self._next_batch()
         lr = self._set_rates(self.step)
         logits, mean, gradient = loss_and_gradients(
-            self.model, inputs, labels, self.recipe.group, self.precision
+            self.model, inputs, labels, self.recipe.group, self.precision, self.flat.gradient
         )
         loss, grad_norm = mean.item(), self._clip(gradient)
         self._check_finite(loss, grad_norm, lr)
@@ -287,7 +293,7 @@ class GraphTraining(Training):
     ):
         super().__init__(recipe, dataset, device)
         self._steps = Steps(
-            recipe, dataset.train, self.model, self.optimizer, self.precision, recorded
+            recipe, dataset.train, self.model, self.flat, self.optimizer, self.precision, recorded
         )
         self._snapshots = recipe.snapshot_steps(self.total)
         self._length = 1  # steps that the next stride has where nothing ends it before
@@ -368,13 +374,20 @@ def _initial_model(recipe: Recipe, classes: int) -> Transformer:
         return Transformer(classes)
 
 
-def _optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
-    block = list(model.ultimusBlock.parameters())
-    others = [each for each in model.parameters() if all(each is not own for own in block)]
-    groups = [
-        {"params": others, "relative_rate": 1.0},
-        {"params": block, "relative_rate": recipe.block_rate},
-    ]
+def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Optimizer:
+    """The recipe's optimizer; its parameters, in order, are those of the model.
+
+    Those that follow each other at the same rate are one to it, where it looks at none as a matrix.
+    """
+    block = {*model.ultimusBlock.parameters()}
+    rates = (recipe.block_rate if each in block else 1.0 for each in flat.parameters)
+    groups, first = [], 0
+    for rate, same in groupby(rates):
+        last = first + len([*same])
+        is_soap = recipe.optimizer == "soap"
+        alike = flat.parameters[first:last] if is_soap else [flat.stretch(first, last)]
+        groups.append({"params": alike, "relative_rate": rate})
+        first = last
     shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     betas = (recipe.beta1, recipe.beta2)
     match recipe.optimizer:

@@ -1,0 +1,48 @@
+"""All weights of a network in one buffer and their gradients in another.
+
+A network of few numbers spends most of an operation on asking for it. What does the same to every
+weight, as measuring the gradient's length, limiting it and Adam do, is then asked for once and
+not for each of the layers.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Flat:
+    """A model's parameters and their gradients, made parts of two buffers.
+
+    Shape letter: W all weights, in the order of `model.parameters()`.
+
+    Args:
+        model: its parameters keep their values; their gradients begin at zero.
+
+    Attributes:
+        parameters: the model's.
+        weights: (W,), of which the parameters are parts.
+        gradient: (W,), of which each parameter's `grad` is a part.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: nn.Module):
+        self.parameters = list(model.parameters())
+        self.weights = torch.cat([each.flatten() for each in self.parameters])
+        self.gradient = torch.zeros_like(self.weights)
+        places = (parts(each, self.parameters) for each in (self.weights, self.gradient))
+        for parameter, weight, gradient in zip(self.parameters, *places, strict=True):
+            parameter.data, parameter.grad = weight, gradient
+
+    def stretch(self, first: int, last: int) -> nn.Parameter:
+        """The parameters from the first up to the last, which is left out, as a single one."""
+        begin, end = (
+            sum(each.numel() for each in self.parameters[:number]) for number in (first, last)
+        )
+        whole = nn.Parameter(self.weights[begin:end])
+        whole.grad = self.gradient[begin:end]
+        return whole
+
+
+def parts(buffer: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """A buffer (W,) as views in the shapes of some tensors that have W numbers together."""
+    split = buffer.split([each.numel() for each in like])
+    return [part.view_as(each) for part, each in zip(split, like, strict=True)]
