@@ -75,6 +75,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.id = folder.name
+        self._request = str(folder / "request")  # looked for at each step
 
     @classmethod
     def create(
@@ -240,21 +241,23 @@ class Run:
             UserError: the folder cannot be written.
         """
         try:
-            write_atomically(self.folder / "request", request.encode())
+            write_atomically(Path(self._request), request.encode())
         except OSError as error:
             raise storage_problem(error, self.folder) from error
 
     def take_request(self) -> str:
         """The request that waits, removed; empty if there is none."""
+        if not self.has_request():  # a look takes a fifth of the time that a failed move takes
+            return ""
         taken = self.folder / "request.taken"
         try:
-            os.replace(self.folder / "request", taken)  # at once, so that none is lost
+            os.replace(self._request, taken)  # at once, so that none is lost
             return taken.read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
     def has_request(self) -> bool:
-        return (self.folder / "request").exists()
+        return os.access(self._request, os.F_OK)
 
     # What it has measured and kept ---------------------------------------------------------
 
