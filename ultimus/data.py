@@ -208,6 +208,9 @@ def preprocess(images: Tensor) -> Tensor:
 def augment(images: Tensor, flipped: Tensor, holes: Tensor, moves: Tensor | None = None) -> Tensor:
     """Mirror, move and cut out, all images of a batch at once.
 
+    What applies to some pixels only is written as arithmetic (modulo 256) with 0 or 1, which takes
+    a fifth of the time of a choice between bytes.
+
     Args:
         images: (N, 3, 32, 32) uint8.
         flipped: (N,) bool, which images are mirrored.
@@ -215,14 +218,16 @@ def augment(images: Tensor, flipped: Tensor, holes: Tensor, moves: Tensor | None
         moves: (N, 2) by how many pixels each goes up and to the left; what comes in is its edge,
             mirrored. None moves none.
     """
-    images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
+    flipped = flipped[:, None, None, None].to(torch.uint8)
+    images = images.flip(-1).sub_(images).mul_(flipped).add_(images)
     if moves is not None:
         images = _moved(images, moves)
     top, bottom, left, right = holes.T[..., None]  # each (N, 1)
     place = torch.arange(images.shape[-1], device=images.device)
-    rows = (place >= top) & (place < bottom)  # (N, 32)
-    columns = (place >= left) & (place < right)  # (N, 32)
-    return images.masked_fill_((rows[:, :, None] & columns[:, None, :])[:, None], CUTOUT_FILL)
+    rows = ((place >= top) & (place < bottom)).to(torch.uint8)  # (N, 32)
+    columns = ((place >= left) & (place < right)).to(torch.uint8)  # (N, 32)
+    hole = rows[:, None, :, None] * columns[:, None, None, :]  # (N, 1, 32, 32)
+    return images.mul_(1 - hole).add_(hole * CUTOUT_FILL)
 
 
 def _moved(images: Tensor, moves: Tensor) -> Tensor:
@@ -274,12 +279,15 @@ class Epoch:
 def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
     """Some images as training sees them, (N, 3, 32, 32) uint8, and their labels (N,).
 
+    Their channels lie next to each other in memory, as `fast.py` wants them.
+
     Args:
         split: all images.
         chosen: (N,) int64, which of them.
         draws: how each is changed, as `augment` takes it.
     """
-    return augment(split.images[chosen], *draws), split.labels[chosen]
+    images = augment(split.images.index_select(0, chosen), *draws)
+    return images.contiguous(memory_format=torch.channels_last), split.labels[chosen]
 
 
 def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:
