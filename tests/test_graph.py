@@ -529,7 +529,7 @@ def test_a_run_begun_on_a_gpu_ends_on_a_processor(dataset, gpu_in_name, tmp_path
         patch.setattr(torch.cuda, "is_available", lambda: False)
         assert work(run, asked.append).state == "done"
     assert type(asked[-1].training) is Training
-    _same(asked[-1].training, whole)
+    _same(asked[-1].training, whole, 5e-4)  # Adam blows up the rounding of small gradients
     steps = [row["step"] for row in Metrics(run).read().rows]
     assert steps == sorted({*steps}) and steps[-1] == whole.step
     assert {*recipe.snapshot_steps(whole.total)} <= {*run.snapshots}
