@@ -4,6 +4,7 @@ Sizes are distinct primes, so that a transposed axis cannot pass.
 """
 
 import copy
+import math
 
 import pytest
 import torch
@@ -159,6 +160,18 @@ def test_parameters_are_left_alone_and_gradients_replaced():
     assert all(weight.grad is None for weight in model.parameters())
 
 
+def test_the_buffer_holds_every_gradient():
+    model = _model(5)
+    step = loss_and_gradients(model, *_batch(6, 5), 3, out=Flat(model).gradient)
+    parts = [weight.grad.flatten() for weight in model.parameters()]
+    assert all(weight.grad.is_contiguous() for weight in model.parameters())
+    assert torch.equal(step.gradient, torch.cat(parts))
+    assert len(step.gradient) == sum(weight.numel() for weight in model.parameters())
+    step.gradient.mul_(2)
+    for weight, part in zip(model.parameters(), parts, strict=True):
+        assert torch.equal(weight.grad.flatten(), part)  # both are views of the buffer
+
+
 def test_a_batch_that_does_not_divide_names_both_numbers():
     with pytest.raises(ValueError, match=r"\b7\b.*\b3\b"):
         loss_and_gradients(_model(5), *_batch(7, 5), 3)
@@ -199,3 +212,11 @@ def _quiet_keys(*models):
     for model in models:
         assert model.ultimusBlock.k.bias.grad.abs().max() < 1e-12
         model.ultimusBlock.k.bias.grad.zero_()
+
+
+def test_clipping_the_buffer_is_clipping_the_parameters():
+    model = _model(5)
+    step = loss_and_gradients(model, *_batch(6, 5), 3, out=Flat(model).gradient)
+    weights = list(model.parameters())
+    norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights])
+    assert math.isclose(step.gradient.norm().item(), norm.item(), rel_tol=1e-12)

@@ -261,9 +261,9 @@ def _conv_backward(
     dmaps, dkernel, _ = torch.ops.aten.convolution_backward(
         gradient, maps, kernel, None, ones, ones, ones, False, [0, 0], 1, wanted
     )
-    each = gradient.permute(0, 2, 3, 1).flatten(1, 2).sum(1)  # (n, channels)
+    lines = gradient.permute(0, 2, 3, 1).sum(2)  # (n, rows, channels)
     wide = torch.promote_types(gradient.dtype, torch.float32)
-    return dmaps, dkernel, each.sum(0, dtype=wide)  # oneDNN's own is slow, exact to 1e-4
+    return dmaps, dkernel, lines.sum((0, 1), dtype=wide)  # oneDNN's own is slow, exact to 1e-4
 
 
 # The four passes --------------------------------------------------------------------------------
