@@ -192,7 +192,7 @@ def test_a_few_steps_are_autograds(kind):
     flat = Flat(ours)
     optimizers = [
         kind(parameters, lr=1e-2, weight_decay=1e-2, fused=True)
-        for parameters in ([flat.stretch(0, len(flat.parameters))], reference.parameters())
+        for parameters in ([flat.stretch(flat.parameters)], reference.parameters())
     ]
     for _ in range(5):
         inputs, labels = _batch(6, 5)

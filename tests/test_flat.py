@@ -35,7 +35,7 @@ def test_what_is_done_to_the_buffers_is_done_to_all(model):
 def test_a_stretch_is_the_parameters_it_covers(model):
     flat = Flat(model)
     flat.gradient.copy_(torch.arange(sum(SIZES)))
-    stretch = flat.stretch(2, 5)
+    stretch = flat.stretch(flat.parameters[2:5])
     begin, end = sum(SIZES[:2]), sum(SIZES[:5])
     assert torch.equal(stretch, flat.weights[begin:end])
     assert stretch.grad.tolist() == [*range(begin, end)]

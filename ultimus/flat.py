@@ -32,11 +32,10 @@ class Flat:
         for parameter, weight, gradient in zip(self.parameters, *places, strict=True):
             parameter.data, parameter.grad = weight, gradient
 
-    def stretch(self, first: int, last: int) -> nn.Parameter:
-        """The parameters from the first up to the last, which is left out, as a single one."""
-        begin, end = (
-            sum(each.numel() for each in self.parameters[:number]) for number in (first, last)
-        )
+    def stretch(self, parameters: list[nn.Parameter]) -> nn.Parameter:
+        """Some of the parameters, which follow each other, as a single one."""
+        begin = parameters[0].storage_offset()
+        end = begin + sum(each.numel() for each in parameters)
         whole = nn.Parameter(self.weights[begin:end])
         whole.grad = self.gradient[begin:end]
         return whole

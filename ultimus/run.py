@@ -75,7 +75,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.id = folder.name
-        self._request = str(folder / "request")  # looked for at each step
+        self._request = folder / "request"  # looked for at each step
 
     @classmethod
     def create(
@@ -241,7 +241,7 @@ class Run:
             UserError: the folder cannot be written.
         """
         try:
-            write_atomically(Path(self._request), request.encode())
+            write_atomically(self._request, request.encode())
         except OSError as error:
             raise storage_problem(error, self.folder) from error
 

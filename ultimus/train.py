@@ -380,14 +380,16 @@ def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Op
     Those that follow each other at the same rate are one to it, where it looks at none as a matrix.
     """
     block = {*model.ultimusBlock.parameters()}
-    rates = (recipe.block_rate if each in block else 1.0 for each in flat.parameters)
-    groups, first = [], 0
-    for rate, same in groupby(rates):
-        last = first + len([*same])
-        is_soap = recipe.optimizer == "soap"
-        alike = flat.parameters[first:last] if is_soap else [flat.stretch(first, last)]
+
+    def relative_rate(weight: Tensor) -> float:
+        return recipe.block_rate if weight in block else 1.0
+
+    groups = []
+    for rate, same in groupby(flat.parameters, relative_rate):
+        alike = [*same]
+        if recipe.optimizer != "soap":
+            alike = [flat.stretch(alike)]
         groups.append({"params": alike, "relative_rate": rate})
-        first = last
     shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     betas = (recipe.beta1, recipe.beta2)
     match recipe.optimizer:

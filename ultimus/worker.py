@@ -208,7 +208,7 @@ class Recorder:
         is_due = now - self._reported >= REPORT_EVERY
         saves = now - self._saved >= RESUME_EVERY or progress.epoch_result
         if is_early or is_single or is_due or saves:
-            self._report(now)
+            self._report()
         if progress.step in self.snapshot_steps:
             self._snapshot()
         if now - self._lived >= LIVE_EVERY:
@@ -226,7 +226,7 @@ class Recorder:
 
     def finish(self) -> Status:
         """Leave the run folder complete for what happens next; returns how the run stands."""
-        self._report(self._clock())
+        self._report()
         self._save(self._clock())
         self._live(self._clock())
         if self.parked:
@@ -236,7 +236,7 @@ class Recorder:
 
     def keep_last_good(self) -> None:
         """The step that failed changed nothing: report and keep what stood before it."""
-        self._report(self._clock())
+        self._report()
         self._live(self._clock())
         self._snapshot()
 
@@ -261,7 +261,7 @@ class Recorder:
 
     def _wait(self) -> None:
         """Paused: keep everything on disk, then listen until told to go on."""
-        self._report(self._clock())
+        self._report()
         self._save(self._clock())
         self._live(self._clock())
         self._set_state("paused")
@@ -279,7 +279,7 @@ class Recorder:
         if not self.stopped:
             self._set_state("running")
 
-    def _report(self, now: float) -> None:
+    def _report(self) -> None:
         """A line of metrics: means over the steps since the last one, if there were any."""
         if not self._interval:
             return
