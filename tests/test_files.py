@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from ultimus.files import storage_problem, write_atomically
+from ultimus.files import storage_problem, sweep, write_atomically
 
 
 def test_content_is_replaced(tmp_path):
@@ -35,6 +35,29 @@ def test_a_write_that_cannot_begin_is_told(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "missing" / "status.json", b"new")
     assert not list(tmp_path.iterdir())
+
+
+def test_only_what_is_half_written_is_swept_away(tmp_path):
+    (tmp_path / "weights" / ".ipynb_checkpoints").mkdir(parents=True)
+    kept = [tmp_path / "weights" / name for name in (".DS_Store", "7.safetensors", ".nfs0001")]
+    half = [tmp_path / ".status.json.09d8f5f0", tmp_path / "weights/.7.safetensors.0a0b0c0d"]
+    for file in kept + half:
+        file.write_bytes(b"content")
+    sweep(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
+
+
+def test_what_is_swept_away_too_early_is_written_again(tmp_path, monkeypatch):
+    path, replace = tmp_path / "status.json", os.replace
+
+    def swept(*paths):
+        monkeypatch.setattr(os, "replace", replace)
+        sweep(tmp_path)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", swept)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_others_may_read_it(tmp_path):

@@ -215,13 +215,34 @@ def test_looking_does_not_keep_a_worker_out(run):
 
 
 def test_what_a_killed_worker_left_half_written_goes(run):
-    for name in (".resume.pt.abcd", ".live.safetensors.ef", "weights/.7.safetensors.12"):
-        (run.folder / name).write_text("half")
+    for name in ("resume.pt", "live.safetensors", "status.json", "recipe.json", "metrics.jsonl"):
+        (run.folder / f".{name}.0123abcd").write_text("half")
+    (run.folder / "weights" / ".7.safetensors.00000013").write_text("half")
     with run.hold():
         pass
     left = {path.name for path in run.folder.rglob("*")}
     assert left == {"recipe.json", "status.json", "weights", "lock"}
     assert run.snapshots == ()
+
+
+def test_what_a_living_process_writes_meanwhile_arrives(run):
+    end = threading.Event()
+
+    def begin_again_and_again() -> None:
+        while not end.is_set():
+            with run.hold():
+                pass
+
+    worker = threading.Thread(target=begin_again_and_again)
+    worker.start()
+    try:
+        for step in range(997):
+            run.set_status(Status("stopped", step=step))
+            assert run.status().step == step
+    finally:
+        end.set()
+        worker.join()
+    assert not list(run.folder.rglob(".*"))
 
 
 # Requests -------------------------------------------------------------------------------------

@@ -14,10 +14,19 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with open(scratch, "xb") as file:  # not tempfile, whose files only their owner can read
             file.write(content)
-        os.replace(scratch, path)
+        try:
+            os.replace(scratch, path)
+        except FileNotFoundError:  # swept away with what a killed process left half written
+            write_atomically(path, content)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written; a living one writes it again."""
+    for scratch in folder.rglob(".*." + "[0-9a-f]" * 8):
+        scratch.unlink(missing_ok=True)
 
 
 def storage_problem(error: OSError, folder: Path) -> UserError:

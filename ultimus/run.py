@@ -30,7 +30,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from .errors import UserError, reason
-from .files import storage_problem, write_atomically
+from .files import storage_problem, sweep, write_atomically
 from .recipe import Recipe
 
 State = Literal["queued", "running", "paused", "done", "stopped", "failed", "interrupted"]
@@ -215,14 +215,8 @@ class Run:
                 raise UserError(
                     f"The run {self.id} is already being trained: wait for it, or stop it first."
                 )
-            self._sweep()
+            sweep(self.folder)
             yield
-
-    def _sweep(self) -> None:
-        """Remove what a killed worker left half written."""
-        for name in (".live.*", ".resume.*", ".metrics.*", "weights/.*"):
-            for scratch in self.folder.glob(name):
-                scratch.unlink(missing_ok=True)
 
     def is_held(self) -> bool:
         """Whether a living process trains this run."""
