@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from boards import figures, sent
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch.testing import assert_close
@@ -56,16 +56,6 @@ def checked(page: AppTest) -> AppTest:
     assert not page.exception
     assert set(figures(page)) >= ALWAYS
     return page
-
-
-def figures(page: AppTest) -> dict[str, dict]:
-    """The figures by their names, as they are sent to the browser."""
-    return {name: each["figure"] for name, each in sent(page).items()}
-
-
-def sent(page: AppTest) -> dict[str, dict]:
-    messages = [each.proto.bytes for each in page.get("bidi_component")]
-    return {each["name"]: each for each in map(json.loads, filter(None, messages))}
 
 
 def numbers(values: list | dict) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from boards import figures
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -60,11 +60,6 @@ def png(seed: int, size: tuple[int, int] = (37, 53)) -> bytes:
 
 def table(page: AppTest):
     return page.dataframe[0].value
-
-
-def figures(page: AppTest) -> dict[str, dict]:
-    sent = [json.loads(each.proto.bytes) for each in page.get("bidi_component") if each.proto.bytes]
-    return {each["name"]: each["figure"] for each in sent}
 
 
 def core(images: np.ndarray):

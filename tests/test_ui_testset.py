@@ -1,6 +1,5 @@
 """The Test set page through Streamlit's AppTest: its numbers, its pictures, its link, bad input."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 import streamlit as st
+from boards import sent
 from streamlit.testing.v1 import AppTest
 
 import ultimus
@@ -77,12 +77,6 @@ def checked(page: AppTest) -> AppTest:
     assert not page.exception
     assert set(sent(page)) == FIGURES
     return page
-
-
-def sent(page: AppTest) -> dict[str, dict]:
-    """The figures by their names, as they are sent to the browser."""
-    messages = [each.proto.bytes for each in page.get("bidi_component")]
-    return {each["name"]: each for each in map(json.loads, filter(None, messages))}
 
 
 def confusions(page: AppTest) -> np.ndarray:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from boards import figures, words
 from streamlit.testing.v1 import AppTest
 
 import ultimus
@@ -44,22 +45,11 @@ def choices(page: AppTest) -> dict[str, float]:
     return {each.key.split(" ")[0]: each.value for each in page.sidebar.number_input}
 
 
-def figures(page: AppTest) -> dict[str, dict]:
-    """The figures by their names, as they are sent to the browser."""
-    sent = [json.loads(each.proto.bytes) for each in page.get("bidi_component") if each.proto.bytes]
-    return {each["name"]: each["figure"] for each in sent}
-
-
-def written(page: AppTest) -> str:
-    return "\n".join(each.value for each in page.main.markdown)
-
-
 def test_a_first_visit_shows_the_shipped_run(runs: Path):
     page = visit()
     assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
-    assert "step 15,600 of 15,600" in written(page)
-    values = {each.label: each.value for each in page.metric}
-    assert values["Test, groups of 16"] == "68.53%"
+    assert "step 15,600 of 15,600" in words(page)
+    assert re.search(r"Test, groups of 16\s+68.53%", words(page))
     probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
     assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
 
@@ -146,7 +136,7 @@ def test_an_unknown_run_gets_a_sentence_and_a_way_back(runs: Path):
     page = visit(run="20260101-000000-nothing")
     assert "There is no run" in page.error[0].value
     checked(page.main.button[0].click().run())
-    assert "step 15,600 of 15,600" in written(page)
+    assert "step 15,600 of 15,600" in words(page)
 
 
 def test_a_damaged_run_gets_a_sentence(runs: Path):

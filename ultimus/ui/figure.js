@@ -1,5 +1,5 @@
-// One live figure: keeps its DOM node and hands every new version to Plotly.react, so that
-// nothing flickers and the reader's zoom survives (layout.uirevision).
+// One live figure of a board: keeps its DOM node and hands every new version to Plotly.react, so
+// that nothing flickers and the reader's zoom survives (layout.uirevision).
 
 // Once per page: pages sit one level below the app's base path, so a relative address finds it.
 function loadPlotly() {
@@ -98,7 +98,7 @@ function makeConfig(Plotly, name) {
 function listen(box, plot) {
   plot.on("plotly_click", ({ points: [p] }) => {
     const { x, y, z, customdata, curveNumber: curve, pointNumber: point } = p;
-    box.live.send("click", { x, y, z, curve, point, customdata });
+    box.closest(".ultimus-board").send("click", { x, y, z, curve, point, customdata });
   });
 }
 
@@ -123,10 +123,10 @@ async function draw(Plotly, box) {
   const { live, clientWidth: width } = box;
   const template = themeTemplate(box);
   const look = JSON.stringify([template, width]);
-  if (!width || (live.drawn === live.text && live.look === look)) return;
+  if (!width || (live.drawn === live.part && live.look === look)) return;
   if (live.drawn && !live.near) return;
-  Object.assign(live, { drawn: live.text, look });
-  const { figure, name, height } = JSON.parse(live.text);
+  Object.assign(live, { drawn: live.part, look });
+  const { figure, name, height } = live.part;
   const numbers = JSON.stringify(figure.data);
   const data = live.numbers === numbers ? live.data : figure.data; // the same object: not computed anew
   Object.assign(live, { numbers, data });
@@ -150,7 +150,7 @@ async function draw(Plotly, box) {
   note.hidden = true;
 }
 
-function start(box) {
+function startFigure(box) {
   const failed = "This figure cannot be drawn: the app did not serve plotly.min.js. Reload the page.";
   const redraw = () => loadPlotly().then(
     (Plotly) => draw(Plotly, box), () => (box.children[0].textContent = failed));
@@ -164,19 +164,21 @@ function start(box) {
   return { redraw, observers: [resized, seen], near: false, excess: 0, given: {} };
 }
 
-// Streamlit calls this anew for every change of the data or of the theme.
-export default function ({ data, parentElement, setTriggerValue }) {
-  const box = parentElement.querySelector(".ultimus-figure");
-  const text = new TextDecoder().decode(data);
-  const { alt, height } = JSON.parse(text);
-  box.style.height = `${height}px`;
-  box.setAttribute("aria-label", alt);
-  box.live = Object.assign(box.live ?? start(box), { text, send: setTriggerValue });
+// Shows a version of the figure in its box; the same one again where the theme has changed.
+function showFigure(box, part) {
+  if (!box.live) {
+    box.role = "img";
+    box.innerHTML =
+      '<div class="ultimus-note">Loading the figure …</div><div class="ultimus-plot"></div>';
+    box.live = startFigure(box);
+  }
+  box.style.height = `${part.height}px`;
+  box.ariaLabel = part.alt;
+  box.live.part = part;
   box.live.redraw();
-  // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
-  return () => setTimeout(() => {
-    if (box.isConnected) return;
-    box.live.observers.forEach((observer) => observer.disconnect());
-    window.Plotly?.purge(box.children[1]);
-  });
+}
+
+function endFigure(box) {
+  box.live.observers.forEach((observer) => observer.disconnect());
+  window.Plotly?.purge(box.children[1]);
 }

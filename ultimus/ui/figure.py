@@ -1,8 +1,8 @@
 """The live figure: a plotly figure that is updated in place.
 
 `st.plotly_chart` rebuilds its DOM node whenever the data change, which loses the reader's zoom,
-and it reports no click on a heatmap. This component keeps one node, calls `Plotly.react` on it
-and sends clicks back. Colours of paper, text, grid and hover labels are Streamlit's own, applied
+and it reports no click on a heatmap. A board keeps one node, calls `Plotly.react` on it and sends
+clicks back. Colours of paper, text, grid and hover labels are Streamlit's own, applied
 in the browser (figure.js), so figures carry no theme.
 """
 
@@ -17,22 +17,10 @@ from typing import Any
 
 import plotly
 import plotly.graph_objects as go
-import streamlit as st
-from plotly.io.json import to_json_plotly
 
-_HERE = Path(__file__).parent
+from . import board
+
 _PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-
-_mount = st.components.v2.component(
-    "ultimus_figure",
-    html=(
-        '<div class="ultimus-figure" role="img">'
-        '<div class="ultimus-note">Loading the figure …</div><div class="ultimus-plot"></div></div>'
-    ),
-    css=(_HERE / "figure.css").read_text(encoding="utf-8"),
-    js=(_HERE / "figure.js").read_text(encoding="utf-8"),
-    isolate_styles=False,  # plotly puts its style sheet in the page, out of a shadow root's reach
-)
 
 
 def install_plotly(static: Path) -> None:
@@ -56,6 +44,21 @@ def install_plotly(static: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def part(fig: go.Figure, name: str, alt: str, height: int, share: float = 1) -> dict[str, Any]:
+    """A figure as a part of a board.
+
+    Args:
+        fig: The figure. Its template is ignored: the page's theme takes its place.
+        name: What downloaded files are called.
+        alt: What the figure shows, in words, for those who cannot see it.
+        height: Height in pixels, kept while the figure loads.
+        share: Width beside that of the other parts of the row.
+    """
+    spec = fig.to_dict()
+    spec["layout"].pop("template", None)
+    return {"figure": spec, "alt": alt, "name": name, "height": height, "share": share}
+
+
 def show(
     fig: go.Figure,
     key: str,
@@ -63,30 +66,17 @@ def show(
     height: int = 300,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any] | None:
-    """Show a figure, or update the one already shown under this key.
+    """Show a figure by itself, or update the one already shown under this key.
 
     Args:
         fig: The figure. Its template is ignored: the page's theme takes its place.
         key: Unique on the page; also the name of downloaded files.
         alt: What the figure shows, in words, for those who cannot see it.
         height: Height in pixels, kept while the figure loads.
-        on_click: Told of a click before the page is drawn anew, so that all of it can answer.
+        on_click: As for `board.show`.
 
     Returns:
-        The click that caused this run, once: `x`, `y`, `curve` (the trace's index), `point` (the
-        point's index; row and column in a heatmap), and `z` and `customdata` where there are any.
-        None in every other run.
+        The click that caused this run, as `board.show` does.
     """
-    spec = fig.to_dict()
-    spec["layout"].pop("template", None)
-    message = to_json_plotly({"figure": spec, "alt": alt, "name": key, "height": height})
-    # As bytes: Streamlit then neither parses nor escapes it, and the browser can compare it whole.
-
-    place = f"figure-{key}"  # apart from the keys of widgets
-
-    def answer() -> None:
-        click = st.session_state[place].get("click")
-        if on_click and click:
-            on_click(click)
-
-    return _mount(key=place, data=message.encode(), height=height, on_click_change=answer).click
+    rows = [[part(fig, key, alt, height)]]
+    return board.show(rows, key, height=height, on_click=on_click)

@@ -1,5 +1,6 @@
 """A run on show: how it stands, its controls, its numbers and its curves."""
 
+import html
 import json
 import math
 from functools import cache
@@ -11,27 +12,31 @@ from .. import plots
 from ..errors import UserError
 from ..recipe import Recipe
 from ..run import LIVE, RESUMABLE, Metrics, Run, State, Status
-from . import figure, link, session
+from . import board, figure, link, session
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
-REFRESH = 0.45  # seconds; a little under the half second that is promised
+REFRESH = 0.5  # seconds
 BADGES = {
-    "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
-    "running": ("Training", "blue", ":material/play_arrow:"),
-    "paused": ("Paused", "orange", ":material/pause:"),
-    "done": ("Done", "green", ":material/check:"),
-    "stopped": ("Stopped", "gray", ":material/stop:"),
-    "failed": ("Failed", "red", ":material/error:"),
-    "interrupted": ("Interrupted", "orange", ":material/bolt:"),
+    "queued": ("Waiting", "gray"),
+    "running": ("Training", "blue"),
+    "paused": ("Paused", "orange"),
+    "done": ("Done", "green"),
+    "stopped": ("Stopped", "gray"),
+    "failed": ("Failed", "red"),
+    "interrupted": ("Interrupted", "orange"),
 }
 SEED_NOTE = """
-The dashed grey line is the **seed run**: the log that the published notebook printed, its only one.
-
-- Its *loss* is the mean over the first 2,000 of the 3,125 steps of an epoch.
-- Its *accuracy* is on the 50,000 **training** images, so its "best accuracy of 47.7 % on the test
-  images" is a training accuracy. On the test images it reached **41 %**.
-- In epoch 7 it **collapses**: the loss jumps from 1.42 to 2.36, and ends no lower than 1.68.
+<p>The dashed grey line is the <b>seed run</b>: the log that the published notebook printed, its
+only one.</p>
+<ul>
+<li>Its <i>loss</i> is the mean over the first 2,000 of the 3,125 steps of an epoch.</li>
+<li>Its <i>accuracy</i> is on the 50,000 <b>training</b> images, so its “best accuracy of 47.7 % on
+the test images” is a training accuracy. On the test images it reached <b>41 %</b>.</li>
+<li>In epoch 7 it <b>collapses</b>: the loss jumps from 1.42 to 2.36, and ends no lower than 1.68.
+</li>
+</ul>
 """
+OTHER_DATA = "The seed run saw CIFAR-10, not the data of this run: compare shapes only."
 
 
 def show(run: Run, recipe: Recipe | None) -> None:
@@ -45,21 +50,24 @@ def show(run: Run, recipe: Recipe | None) -> None:
         st.error(problem)
     status = _status(run)
     _controls(run, recipe, status)
-    live = status.state in LIVE
-    st.fragment(_panel, run_every=REFRESH if live else None)(run, status.state)
+    st.fragment(_panel)(run, status.state)
 
 
 def _panel(run: Run, state: State) -> None:
     status = _status(run)
     if status.state != state:
-        st.rerun()  # the controls, and whether there is a timer, depend on the state
-    _standing(run, status)
+        st.rerun()  # the controls, and whether the board asks again, depend on the state
+    every = REFRESH if status.state in LIVE else None
+    _explain(status)
     if "loaded" in run.about:
+        board.show([[board.html(_standing(run, status))]], "live")
         st.caption("A file of weights does not tell how training went, so there are no curves.")
         return
     metrics = session.metrics(run)
-    _numbers(metrics)
-    _curves(run, metrics)
+    if metrics.unreadable:
+        st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
+    summary = board.html(_standing(run, status) + _numbers(metrics))
+    board.show([[summary], *_curves(run, metrics)], "live", every)
 
 
 def _status(run: Run) -> Status:
@@ -129,16 +137,24 @@ def _rewind(run: Run, live: bool) -> None:
     _begin(run.recipe, paused=True)
 
 
-def _standing(run: Run, status: Status) -> None:
-    """In words and a bar how far the run is."""
-    label, color, icon = BADGES[status.state]
-    line = [f":{color}-badge[{icon} {label}]", _where(run, status)]
-    st.markdown("&ensp;".join(filter(None, line)))
-    st.progress(min(status.step / status.total, 1.0) if status.total else 0.0)
+def _explain(status: Status) -> None:
+    """Why the run does not go on, where there is more to it than that it has ended."""
     if status.state == "failed":
         st.error(status.reason)
     elif status.reason:
         st.warning(f"{status.reason} Press Resume to go on from step {status.step:,}.")
+
+
+def _standing(run: Run, status: Status) -> str:
+    """In words and a bar how far the run is, as HTML."""
+    label, color = BADGES[status.state]
+    done = min(status.step / status.total, 1.0) if status.total else 0.0
+    return (
+        f'<p class="standing"><span class="badge {color}">{label}</span> '
+        f"{html.escape(_where(run, status))}</p>"
+        f'<div class="bar" role="progressbar" aria-label="Progress" aria-valuenow="{done:.0%}">'
+        f'<div style="width: {done:.2%}"></div></div>'
+    )
 
 
 def _where(run: Run, status: Status) -> str:
@@ -168,20 +184,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
 
 
-def _numbers(metrics: Metrics) -> None:
-    row = st.container(horizontal=True, gap="medium")
+def _numbers(metrics: Metrics) -> str:
+    """The newest numbers, as HTML."""
     group = _last(metrics.column("test_group"))
     test_label = "Test accuracy" if math.isnan(group) else f"Test, groups of {group:.0f}"
-    for label, value, form in (
-        ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), "{:.3f}"),
-        ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), "{:.1%}"),
-        (test_label, _last(metrics.column("test_accuracy")), "{:.2%}"),
-        ("Learning rate", _last(metrics.column("lr")), "{:.3g}"),
-        ("Gradient norm", _last(metrics.column("grad_norm")), "{:.3g}"),
-    ):
-        row.metric(label, "–" if math.isnan(value) else form.format(value), width=148)
-    if metrics.unreadable:
-        st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
+    numbers = (
+        ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), ".3f"),
+        ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), ".1%"),
+        (test_label, _last(metrics.column("test_accuracy")), ".2%"),
+        ("Learning rate", _last(metrics.column("lr")), ".3g"),
+        ("Gradient norm", _last(metrics.column("grad_norm")), ".3g"),
+    )
+    cells = (
+        f"<div><dt>{label}</dt><dd>{'–' if math.isnan(value) else format(value, form)}</dd></div>"
+        for label, value, form in numbers
+    )
+    return f'<dl class="numbers">{"".join(cells)}</dl>'
 
 
 def _last(values: np.ndarray) -> float:
@@ -190,39 +208,40 @@ def _last(values: np.ndarray) -> float:
     return float(known[-1]) if len(known) else math.nan
 
 
-def _curves(run: Run, metrics: Metrics) -> None:
+def _curves(run: Run, metrics: Metrics) -> list[list[dict]]:
+    """Two rows of a board: loss and accuracy; the learning rate, and what was run."""
     recipe, about = run.recipe, run.about
     data = about.get("dataset", {})
-    epoch = metrics.column("epoch")
+    epoch, loss = metrics.column("epoch"), metrics.column("loss")
     shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
-    left, right = st.columns(2, gap="medium")
-    with left:
-        loss = metrics.column("loss")
-        fig = plots.loss_curve(epoch, loss, reference=_reference("loss"), **shared)
-        figure.show(fig, "loss", f"Loss over the epochs of the run {run.id}", height=330)
-    with right:
-        fig = plots.accuracy_curve(
-            epoch,
-            metrics.column("train_accuracy"),
-            *_measured(metrics, "test_accuracy"),
-            group=recipe.group,
-            chance=1 / len(data.get("classes", range(10))),
-            reference=_reference("train_accuracy"),
-            **shared,
-        )
-        figure.show(fig, "accuracy", f"Accuracy over the epochs of the run {run.id}", height=330)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        fig = plots.rate_curve(
-            epoch,
-            metrics.column("lr"),
-            planned=_planned(recipe, data),
-            reference=_reference("lr"),
-            **shared,
-        )
-        figure.show(fig, "learning-rate", "Learning rate, so far and planned", height=270)
-    with right:
-        _about(run, recipe, data)
+    losses = plots.loss_curve(epoch, loss, reference=_reference("loss"), **shared)
+    accuracies = plots.accuracy_curve(
+        epoch,
+        metrics.column("train_accuracy"),
+        *_measured(metrics, "test_accuracy"),
+        group=recipe.group,
+        chance=1 / len(data.get("classes", range(10))),
+        reference=_reference("train_accuracy"),
+        **shared,
+    )
+    rates = plots.rate_curve(
+        epoch,
+        metrics.column("lr"),
+        planned=_planned(recipe, data),
+        reference=_reference("lr"),
+        **shared,
+    )
+    over = f"over the epochs of the run {run.id}"
+    return [
+        [
+            figure.part(losses, "loss", f"Loss {over}", height=330),
+            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330),
+        ],
+        [
+            figure.part(rates, "learning-rate", "Learning rate, so far and planned", height=270),
+            board.html(_about(recipe, data)),
+        ],
+    ]
 
 
 def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -261,17 +280,19 @@ def _seed_log() -> list[dict]:
     return json.loads((session.ASSETS / "seed_log.json").read_text())["epochs"]
 
 
-def _about(run: Run, recipe: Recipe, data: dict) -> None:
-    """What was run, on what, and what the grey line is."""
+def _about(recipe: Recipe, data: dict) -> str:
+    """What was run, on what, and what the grey line is, as HTML."""
     clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
+    name, preset = (html.escape(each) for each in (data.get("name", recipe.data), recipe.preset))
     facts = [
-        f"**{data.get('name', recipe.data)}**",
-        f"recipe *{recipe.preset}*, seed {recipe.seed}",
+        f"<b>{name}</b>",
+        f"recipe <i>{preset}</i>, seed {recipe.seed}",
         f"{recipe.groups} × {recipe.group} images per step",
         f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
     ]
-    st.markdown("&ensp;·&ensp;".join(facts))
+    text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"
     if st.session_state.get("seed_run", True):
-        st.markdown(SEED_NOTE)
+        text += SEED_NOTE
         if data.get("name", "").split(" (")[0] != "CIFAR-10":
-            st.caption("The seed run saw CIFAR-10, not the data of this run: compare shapes only.")
+            text += f'<p class="caption">{OTHER_DATA}</p>'
+    return text

@@ -11,7 +11,7 @@ from ..group import Group
 from ..model import PASSES
 from ..run import LIVE, Run
 from ..train import fixed_groups
-from . import figure, link, moment, pool, vectors
+from . import board, figure, link, moment, pool, vectors
 from .moment import Moment
 from .pool import Pool
 from .view import View, faces, trace
@@ -23,11 +23,11 @@ RIGHT, WRONG = "#009E73", "#D55E00"
 def show(run: Run) -> None:
     """Draw it, following the run while it is live."""
     st.subheader("Attention of the probe group", anchor=False)
-    live = run.status().state in LIVE
-    st.fragment(_panel, run_every=REFRESH if live else None)(run)
+    st.fragment(_panel)(run)
 
 
 def _panel(run: Run) -> None:
+    every = REFRESH if run.status().state in LIVE else None
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     number = row.segmented_control(
         "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="probe_pass"
@@ -36,20 +36,18 @@ def _panel(run: Run) -> None:
         pictures, note = pool.of(run)
         chosen = moment.newest(run)
     except UserError as error:
-        st.caption(str(error))
+        sentence = f'<p class="caption">{html.escape(str(error))}</p>'
+        board.show([[board.html(sentence)]], "probe", every)
         return
     members = _members(run, pictures)
     _way_in(row, run, chosen, number, members)
     row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
     computed, who = trace(chosen, pictures, members), faces(pictures, members)
     view = View(chosen, pictures, members, computed, number, (0, 0), who)
-    left, right = st.columns([1.2, 1], gap="medium")
-    with left:
-        fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
-        figure.show(fig, "probe-attention", ap.alt(fig), height=ap.HEIGHT)
-    with right:
-        _answers(view)
-    vectors.show(view, prefix="probe-")
+    fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
+    attention = figure.part(fig, "probe-attention", ap.alt(fig), height=ap.HEIGHT, share=1.2)
+    rows = [[attention, board.html(_answers(view))], vectors.parts(view, prefix="probe-")]
+    board.show(rows, "probe", every)
 
 
 def _members(run: Run, pictures: Pool) -> Group:
@@ -69,19 +67,21 @@ def _way_in(row, run: Run, chosen: Moment, number: int, members: Group) -> None:
     )  # fmt: skip
 
 
-def _answers(view: View) -> None:
-    """What the network takes each picture for."""
+def _answers(view: View) -> str:
+    """What the network takes each picture for, as HTML."""
     answers = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
     sure, tops = (each.tolist() for each in answers.max(dim=-1))
     labels = view.labels.tolist()
     right = sum(top == label for top, label in zip(tops, labels, strict=True))
-    st.markdown(f"**{right} of {len(tops)}** pictures of this group are named rightly.")
     classes = view.pool.classes
     cells = [
         _cell(view.faces, place, classes[top], chance, top == labels[place])
         for place, (top, chance) in enumerate(zip(tops, sure, strict=True))
     ]
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{"".join(cells)}</div>')
+    return (
+        f"<p><b>{right} of {len(tops)}</b> pictures of this group are named rightly.</p>"
+        f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{"".join(cells)}</div>'
+    )
 
 
 def _cell(faces: Faces, place: int, answer: str, chance: float, is_right: bool) -> str:

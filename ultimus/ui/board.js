@@ -1,0 +1,77 @@
+// A board: rows of figures (figure.js) and pieces of HTML that arrive in one message and are updated
+// in place. A message is a header, then the rows, with an empty line after each; a row has a line of
+// JSON for each of its parts.
+
+function discard(box) {
+  if (box.live) endFigure(box);
+  box.remove();
+}
+
+// Shows a part at its place in a row, in the box that is there if it is of the same kind.
+function showPart(row, place, text) {
+  let box = row.children[place];
+  const part = box?.text === text ? box.part : JSON.parse(text);
+  const kind = part.figure ? "ultimus-figure" : "ultimus-html";
+  if (box?.className !== kind) {
+    const made = Object.assign(document.createElement("div"), { className: kind });
+    box ? box.before(made) : row.append(made);
+    if (box) discard(box);
+    box = made;
+  }
+  if (!part.figure && box.text !== text) box.innerHTML = part.html;
+  Object.assign(box, { text, part });
+  box.style.flexGrow = part.share;
+  if (part.figure) showFigure(box, part);
+}
+
+function showRow(board, place, texts) {
+  const row = board.children[place] ?? board.appendChild(document.createElement("div"));
+  row.className = "ultimus-row";
+  texts.forEach((text, part) => showPart(row, part, text));
+  [...row.children].slice(texts.length).forEach(discard);
+}
+
+const figures = (within) => [...within.querySelectorAll(".ultimus-figure")];
+
+function start(board) {
+  const observer = new IntersectionObserver((entries) => {
+    board.near = entries.at(-1).isIntersecting;
+    if (board.every) ask(board);
+  });
+  observer.observe(board);
+  return observer;
+}
+
+// Asks the app for the next version, if somebody looks: each answer costs the app and the browser
+// what a run that trains on the same processor would need.
+function ask(board) {
+  if (board.near && !document.hidden) board.send("tick", true);
+}
+
+function askEvery(board, seconds) {
+  if (board.every === seconds) return;
+  clearInterval(board.timer);
+  board.every = seconds;
+  if (seconds) board.timer = setInterval(() => ask(board), 1000 * seconds);
+}
+
+// Streamlit calls this anew for every change of the data or of the theme.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const board = parentElement.querySelector(".ultimus-board");
+  const [header, ...rows] = new TextDecoder().decode(data).split("\n\n");
+  board.send = setTriggerValue;
+  board.observer ??= start(board);
+  rows.forEach((row, place) => showRow(board, place, row.split("\n")));
+  for (const row of [...board.children].slice(rows.length)) {
+    figures(row).forEach(endFigure);
+    row.remove();
+  }
+  askEvery(board, JSON.parse(header).every);
+  // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
+  return () => setTimeout(() => {
+    if (board.isConnected) return;
+    clearInterval(board.timer);
+    board.observer.disconnect();
+    figures(board).forEach(endFigure);
+  });
+}

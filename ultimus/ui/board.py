@@ -1,0 +1,81 @@
+"""A board: rows of figures and pieces of HTML that are sent together and updated in place.
+
+What follows a run is sent anew twice a second. Sent as one element it takes the app and the browser
+a third of the time that a dozen of Streamlit's own take, and it is asked for only while it is seen.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from plotly.io.json import to_json_plotly
+
+_HERE = Path(__file__).parent
+
+
+def _read(*names: str) -> str:
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_mount = st.components.v2.component(
+    "ultimus_board",
+    html='<div class="ultimus-board"></div>',
+    css=_read("board.css", "figure.css"),
+    js=_read("figure.js", "board.js"),
+    isolate_styles=False,  # plotly puts its style sheet in the page, out of a shadow root's reach
+)
+
+
+def html(text: str, share: float = 1) -> dict[str, Any]:
+    """A part of a board.
+
+    Args:
+        text: HTML, shown as it is: whatever comes from elsewhere has to be escaped.
+        share: Width beside that of the other parts of the row.
+    """
+    return {"html": text, "share": share}
+
+
+def show(
+    rows: Sequence[Sequence[dict[str, Any]]],
+    key: str,
+    every: float | None = None,
+    height: int | None = None,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any] | None:
+    """Show a board, or update the one already shown under this key.
+
+    Args:
+        rows: Parts beside each other, made by `html` or `figure.part`; in a narrow window they
+            stand below each other.
+        key: Unique on the page.
+        every: Seconds after which the fragment that shows the board is run again, as long as
+            somebody sees the board; None if it does not change by itself.
+        height: Height in pixels, where it is known before the board is drawn.
+        on_click: Told of a click in a figure before the page is drawn anew, so that all of it can
+            answer.
+
+    Returns:
+        The click that caused this run, once: `x`, `y`, `curve` (the trace's index), `point` (the
+        point's index; row and column in a heatmap), and `z` and `customdata` where there are any.
+        None in every other run.
+    """
+    blocks = [[{"every": every}], *rows]
+    message = "\n\n".join("\n".join(map(to_json_plotly, block)) for block in blocks)
+    # As bytes: Streamlit then neither parses nor escapes it, and the browser can compare it whole.
+
+    place = f"board-{key}"  # apart from the keys of widgets
+
+    def answer() -> None:
+        click = st.session_state[place].get("click")
+        if on_click and click:
+            on_click(click)
+
+    return _mount(
+        key=place,
+        data=message.encode(),
+        height=height or "content",
+        on_click_change=answer,
+        on_tick_change=lambda: None,  # that it runs again is all there is to a tick
+    ).click
