@@ -128,6 +128,39 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(teacher.get_by_text("Stopped")).to_be_visible()
 
 
+def test_the_probe_group_is_followed_while_it_is_seen(server: str, person: Callable[[], Page]):
+    page = person()
+    page.set_viewport_size({"width": 1280, "height": 600})
+    page.goto(f"{server}/?epochs=900")
+    expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
+    press(page, "Start")
+    first = step_of_a_live_run(page)
+    probe = page.get_by_text(re.compile(r"^Step [\d,]+\. "))
+    page.get_by_text("Attention of the probe group").scroll_into_view_if_needed()
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, 400)
+    expect(probe).to_be_in_viewport()
+    said = probe.inner_text()
+    expect(probe).not_to_have_text(said)
+    page.mouse.wheel(0, -9000)
+    expect(probe).not_to_be_in_viewport()
+    page.wait_for_timeout(1000)  # for what is on its way
+    said = probe.inner_text()
+    assert step_of_a_live_run(page, more_than=first + 30)
+    assert probe.inner_text() == said
+    press(page, "Stop")
+    expect(page.get_by_text("Stopped")).to_be_visible()
+
+
+def step_of_a_live_run(page: Page, more_than: int = 0) -> int:
+    expect(page.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+    for _ in range(300):
+        if (step := step_of(page)) > more_than:
+            return step
+        page.wait_for_timeout(200)
+    raise AssertionError(f"the run did not come beyond step {more_than}")
+
+
 def test_settings_are_in_the_link(server: str, person: Callable[[], Page]):
     page = person()
     page.goto(f"{server}/?preset=seed&epochs=5")
