@@ -12,7 +12,7 @@ from .. import plots
 from ..errors import UserError
 from ..recipe import Recipe
 from ..run import LIVE, RESUMABLE, Metrics, Run, State, Status
-from . import board, figure, link, session
+from . import audience, board, figure, link, session
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
 REFRESH = 0.5  # seconds
@@ -57,7 +57,7 @@ def _panel(run: Run, state: State) -> None:
     status = _status(run)
     if status.state != state:
         st.rerun()  # the controls, and whether the board asks again, depend on the state
-    every = REFRESH if status.state in LIVE else None
+    every = _refresh(run) if status.state in LIVE else None
     _explain(status)
     if "loaded" in run.about:
         board.show([[board.html(_standing(run, status))]], "live")
@@ -68,6 +68,11 @@ def _panel(run: Run, state: State) -> None:
         st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
     summary = board.html(_standing(run, status) + _numbers(metrics))
     board.show([[summary], *_curves(run, metrics)], "live", every)
+
+
+def _refresh(run: Run) -> float:
+    """Seconds between updates: whoever trains the run comes first."""
+    return REFRESH if session.is_mine(run) else audience.share(REFRESH)
 
 
 def _status(run: Run) -> Status:

@@ -11,7 +11,7 @@ from ..group import Group
 from ..model import PASSES
 from ..run import LIVE, Run
 from ..train import fixed_groups
-from . import board, figure, link, moment, pool, vectors
+from . import audience, board, figure, link, moment, pool, vectors
 from .moment import Moment
 from .pool import Pool
 from .view import View, faces, trace
@@ -27,7 +27,7 @@ def show(run: Run) -> None:
 
 
 def _panel(run: Run) -> None:
-    every = REFRESH if run.status().state in LIVE else None
+    every = audience.share(REFRESH) if run.status().state in LIVE else None
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     number = row.segmented_control(
         "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="probe_pass"
