@@ -24,6 +24,7 @@ from ultimus.ui import pool
 from ultimus.walk import walk
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
+EARLY, LAST = (Run(SHIPPED).snapshots[place] for place in (21, -1))
 TABS = {
     "One cell, step by step": {"walk-query", "walk-key"},
     "The answer, pass by pass": {"passes", "answer"},
@@ -86,13 +87,13 @@ def errors(page: AppTest) -> str:
     return "\n".join(each.value for each in page.error)
 
 
-def computed(step: int = 15600, members: tuple[int, ...] = (3, 0, 6, 11, 19)) -> Trace:
+def computed(step: int = LAST, members: tuple[int, ...] = (3, 0, 6, 11, 19)) -> Trace:
     """What the network itself computes for some of the example pictures."""
     with torch.inference_mode():
         return shipped_model(step).trace(preprocess(pool.examples().images[list(members)]))
 
 
-def shipped_model(step: int = 15600) -> Transformer:
+def shipped_model(step: int = LAST) -> Transformer:
     return checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
 
 
@@ -107,7 +108,7 @@ def test_a_first_visit_shows_the_shipped_run_and_the_example_pictures(runs: Path
     page = visit()
     assert not page.error
     assert len(group(page)) == 16
-    assert page.query_params["step"] == "15600"
+    assert page.query_params["step"] == str(LAST)
     assert "these are examples" in page.sidebar.caption[0].value
 
 
@@ -147,9 +148,9 @@ def test_the_matrices_are_the_networks_own(runs: Path, kind: str, number: int):
 
 
 def test_the_products_are_those_of_the_walk(runs: Path):
-    page = visit(images=picked(), cell="2-4", step="2436", **{"pass": "3"})
+    page = visit(images=picked(), cell="2-4", step=str(EARLY), **{"pass": "3"})
     click(page, "Next")
-    own = walk(shipped_model(2436), computed(2436), 3, 2, 4)
+    own = walk(shipped_model(EARLY), computed(EARLY), 3, 2, 4)
     query, key, products = (numbers(trace["y"]) for trace in figures(page)["walk-products"]["data"])
     assert_close(torch.tensor(query), own.query)
     assert_close(torch.tensor(key), own.key)
@@ -166,13 +167,13 @@ def chosen(widgets, name: str):
 
 def test_a_link_restores_everything(runs: Path):
     link = {
-        "run": "best-cifar10", "step": "2436", "pass": "3", "show": "÷ √8", "cell": "2-4",
+        "run": "best-cifar10", "step": str(EARLY), "pass": "3", "show": "÷ √8", "cell": "2-4",
         "images": picked(), "view": "Ablations", "ablation": "identity",
     }  # fmt: skip
     page = visit(**link)
     assert not page.error
     assert {name: page.query_params[name] for name in link} == link
-    assert chosen(page.select_slider, "step").value == 2436
+    assert chosen(page.select_slider, "step").value == EARLY
     assert page.button_group(key="pass").value == 3
     _, looks, looked = (each.proto.label for each in page.get("menu_button"))
     assert (looks, looked) == ("automobile #2 looks", "frog #4 is looked at")
@@ -345,8 +346,8 @@ def test_steps_back_and_on(runs: Path):
 
 def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
     run = copy_of_shipped(runs)
-    run.snapshot(2436).write_bytes(b"nothing")
-    page = visit(run=run.id, step="2436", images=picked())
+    run.snapshot(EARLY).write_bytes(b"nothing")
+    page = visit(run=run.id, step=str(EARLY), images=picked())
     assert "What follows" in errors(page)
     assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
     click(page, "On")

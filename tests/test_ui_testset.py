@@ -24,6 +24,7 @@ from ultimus.train import evaluate
 from ultimus.ui import pool, testset
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
+EARLY, LAST = (Run(SHIPPED).snapshots[place] for place in (21, -1))
 FIGURES = {"confusion", "classes", "calibration"}
 
 
@@ -124,7 +125,7 @@ def click(page: AppTest, label: str) -> AppTest:
     return checked(found[0].click().run())
 
 
-def judged(step: int = 15600, group: int = 16, split: Split | None = None) -> Verdict:
+def judged(step: int = LAST, group: int = 16, split: Split | None = None) -> Verdict:
     """What the core says about the example pictures and the shipped weights."""
     model = checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
     return measured(model, split or pool.examples(), group)
@@ -147,7 +148,7 @@ def test_a_first_visit_judges_the_shipped_run_by_the_example_pictures(runs: Path
     assert found["By chance"] == "10.0%"
     assert found["Loss, in groups"] == f"{group.loss:.3f}"
     assert np.array_equal(confusions(page), group.confusion.numpy())
-    assert page.query_params["step"] == "15600"
+    assert page.query_params["step"] == str(LAST)
 
 
 def test_twenty_pictures_are_called_few(runs: Path):
@@ -251,11 +252,11 @@ def test_a_picture_tells_what_it_is_taken_for(runs: Path):
 
 
 def test_a_picture_leads_to_its_group(runs: Path):
-    page = visit(step="2436")
+    page = visit(step=str(EARLY))
     for each in gallery(page):
         assert group_of(each) == list(companions(20, 16, group_of(each)[0]))
         link = parse_qs(each.query_string)
-        assert (link["run"], link["step"]) == (["best-cifar10"], ["2436"])
+        assert (link["run"], link["step"]) == (["best-cifar10"], [str(EARLY)])
         assert each.page == "attention"
 
 
@@ -338,8 +339,8 @@ def test_a_followed_run_is_measured_at_its_newest_snapshot(of_shapes: Run, shape
 
 def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
     shutil.copytree(SHIPPED, runs / "damaged")
-    Run(runs / "damaged").snapshot(2436).write_bytes(b"nothing")
-    page = visit(run="damaged", step="2436")
+    Run(runs / "damaged").snapshot(EARLY).write_bytes(b"nothing")
+    page = visit(run="damaged", step=str(EARLY))
     assert "What follows" in errors(page)
     assert np.array_equal(confusions(page), judged().confusion.numpy())
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from ultimus.recipe import PRESETS
+
 SLOW = 90_000  # milliseconds
 
 
@@ -74,7 +76,7 @@ def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], P
     expect(page.get_by_text("You look at the run that comes with Ultimus")).to_be_visible()
     expect(page.get_by_text("Done")).to_be_visible()
     wait_for_points(page, "Loss", "training", more_than=100)
-    assert points(page, "Accuracy", "test, groups of 16") == 40
+    assert points(page, "Accuracy", "test, groups of 16") == PRESETS["best"].epochs
     assert points(page, "Loss", "seed run") == 24
     for name in ("Pause", "Step", "Stop", "Rewind"):
         expect(button(page, name)).to_be_disabled()
