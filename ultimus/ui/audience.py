@@ -12,23 +12,34 @@ import streamlit as st
 UPDATES = 20  # a second, for all who watch together: a third of a core
 
 
-def share(seconds: float) -> float:
-    """Seconds from one update of this session to the next.
+class Audience:
+    """Who watches at present. Used by many threads at once."""
 
-    Args:
-        seconds: What they are as long as few watch.
-    """
-    watching, now = _watching(), time.monotonic()
-    for who, until in list(watching.items()):  # a copy: other sessions write meanwhile
-        if until < now:
-            watching.pop(who, None)
-    me = st.session_state.setdefault("watching_as", secrets.token_hex(8))
-    every = max(seconds, len(watching.keys() | {me}) / UPDATES)
-    watching[me] = now + 3 * every  # who is silent for so long has gone
-    return every
+    def __init__(self):
+        self._until: dict[str, float] = {}  # who counts as watching until when
+
+    def share(self, who: str, seconds: float, now: float) -> float:
+        """Seconds until the next update of one who watches.
+
+        Args:
+            who: asks for an update just now.
+            seconds: what they are as long as few watch.
+            now: the time in seconds, from any beginning.
+        """
+        for each, until in list(self._until.items()):
+            if until < now:
+                self._until.pop(each, None)
+        every = max(seconds, len(self._until.keys() | {who}) / UPDATES)
+        self._until[who] = now + 3 * every  # who is silent for so long has gone
+        return every
+
+
+def share(seconds: float) -> float:
+    """Seconds until the next update of this session, which are `seconds` as long as few watch."""
+    who = st.session_state.setdefault("watches_as", secrets.token_hex(8))
+    return _audience().share(who, seconds, time.monotonic())
 
 
 @st.cache_resource(show_spinner=False)
-def _watching() -> dict[str, float]:
-    """Until when each session counts as watching."""
-    return {}
+def _audience() -> Audience:
+    return Audience()
