@@ -194,7 +194,7 @@ SOAP = Recipe(
 PRESETS = {
     "demo": SOAP.model_copy(update={"preset": "demo", "epochs": 4}),
     "steady": Recipe(precision="mixed"),
-    "best": SOAP.model_copy(update={"preset": "best", "epochs": 40, "shift": 2}),
+    "best": SOAP.model_copy(update={"preset": "best", "epochs": 100, "shift": 2}),
     "seed": Recipe(
         preset="seed",
         group=16,
