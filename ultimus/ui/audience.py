@@ -9,6 +9,9 @@ import time
 
 import streamlit as st
 
+from ..run import Run
+from . import session
+
 UPDATES = 20  # a second, for all who watch together: a third of a core
 
 
@@ -34,8 +37,11 @@ class Audience:
         return every
 
 
-def share(seconds: float) -> float:
-    """Seconds until the next update of this session, which are `seconds` as long as few watch."""
+def every(run: Run, seconds: float) -> float:
+    """Seconds until the next update of this session: as asked for whoever trains the run, and as
+    long as few watch."""
+    if session.is_mine(run):
+        return seconds
     who = st.session_state.setdefault("watches_as", secrets.token_hex(8))
     return _audience().share(who, seconds, time.monotonic())
 

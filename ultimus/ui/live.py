@@ -57,7 +57,7 @@ def _panel(run: Run, state: State) -> None:
     status = _status(run)
     if status.state != state:
         st.rerun()  # the controls, and whether the board asks again, depend on the state
-    every = _refresh(run) if status.state in LIVE else None
+    every = audience.every(run, REFRESH) if status.state in LIVE else None
     _explain(status)
     if "loaded" in run.about:
         board.show([[board.html(_standing(run, status))]], "live")
@@ -68,11 +68,6 @@ def _panel(run: Run, state: State) -> None:
         st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
     summary = board.html(_standing(run, status) + _numbers(metrics))
     board.show([[summary], *_curves(run, metrics)], "live", every)
-
-
-def _refresh(run: Run) -> float:
-    """Seconds between updates: whoever trains the run comes first."""
-    return REFRESH if session.is_mine(run) else audience.share(REFRESH)
 
 
 def _status(run: Run) -> Status:
@@ -157,7 +152,7 @@ def _standing(run: Run, status: Status) -> str:
     return (
         f'<p class="standing"><span class="badge {color}">{label}</span> '
         f"{html.escape(_where(run, status))}</p>"
-        f'<div class="bar" role="progressbar" aria-label="Progress" aria-valuenow="{done:.0%}">'
+        f'<div class="bar" role="progressbar" aria-label="Progress" aria-valuenow="{100 * done:.0f}">'
         f'<div style="width: {done:.2%}"></div></div>'
     )
 

@@ -27,7 +27,7 @@ def show(run: Run) -> None:
 
 
 def _panel(run: Run) -> None:
-    every = audience.share(REFRESH) if run.status().state in LIVE else None
+    every = audience.every(run, REFRESH) if run.status().state in LIVE else None
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     number = row.segmented_control(
         "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="probe_pass"
