@@ -152,8 +152,8 @@ def _standing(run: Run, status: Status) -> str:
     return (
         f'<p class="standing"><span class="badge {color}">{label}</span> '
         f"{html.escape(_where(run, status))}</p>"
-        f'<div class="bar" role="progressbar" aria-label="Progress" aria-valuenow="{100 * done:.0f}">'
-        f'<div style="width: {done:.2%}"></div></div>'
+        '<div class="bar" role="progressbar" aria-label="Progress" '
+        f'aria-valuenow="{100 * done:.0f}"><div style="width: {done:.2%}"></div></div>'
     )
 
 
