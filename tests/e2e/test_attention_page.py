@@ -24,6 +24,8 @@ from ultimus.walk import walk
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 STEPS = Run(SHIPPED).snapshots
 EARLY = STEPS[21]
+
+pytestmark = pytest.mark.usefixtures("one_thread")  # as the app computes: the last bits differ
 MAP = "^(Attention weights|Scores|Products)"
 
 # Notes when something is pressed, and when a figure has been drawn.
