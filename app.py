@@ -8,7 +8,8 @@ import pandas  # noqa: F401  whole, before two sessions at once import parts of 
 import streamlit as st
 
 # Before torch is loaded. The server, its workers and the browser may share a few cores, and waiting
-# threads that spin would keep the others from them: watched, a run is then a tenth faster.
+# threads that spin would keep the others from them: a run whose second core something else takes is
+# two fifths faster so.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import torch

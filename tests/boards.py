@@ -1,10 +1,12 @@
 """What a page sends to the browser on its boards."""
 
+import base64
 import html
 import json
 import re
 from typing import Any
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
 
@@ -25,7 +27,22 @@ def figures(page: AppTest) -> dict[str, dict[str, Any]]:
     return {name: each["figure"] for name, each in sent(page).items()}
 
 
+def numbers(values: list | dict) -> np.ndarray:
+    """Numbers of a trace, which plotly may send as bytes."""
+    if isinstance(values, list):
+        return np.array(values)
+    flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    shape = values.get("shape")
+    return flat.reshape([int(part) for part in shape.split(",")]) if shape else flat
+
+
 def words(page: AppTest) -> str:
     """What the pieces of HTML say."""
     pieces = (each["html"] for each in parts(page) if "html" in each)
     return html.unescape("\n".join(re.sub(r"<[^>]+>", " ", piece) for piece in pieces))
+
+
+def told(page: AppTest) -> dict[str, str]:
+    """The numbers that pieces of HTML list, by their names."""
+    pieces = "".join(each["html"] for each in parts(page) if "html" in each)
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", pieces))

@@ -1,6 +1,5 @@
 """The Attention page through Streamlit's AppTest: the group, the moment, the numbers, bad input."""
 
-import base64
 import io
 import re
 import shutil
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from boards import figures, sent
+from boards import figures, numbers, sent
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch.testing import assert_close
@@ -24,7 +23,7 @@ from ultimus.ui import pool
 from ultimus.walk import walk
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
-EARLY, LAST = (Run(SHIPPED).snapshots[place] for place in (21, -1))
+EARLY, LAST = 6089, 39000  # steps of its snapshots
 TABS = {
     "One cell, step by step": {"walk-query", "walk-key"},
     "The answer, pass by pass": {"passes", "answer"},
@@ -57,15 +56,6 @@ def checked(page: AppTest) -> AppTest:
     assert not page.exception
     assert set(figures(page)) >= ALWAYS
     return page
-
-
-def numbers(values: list | dict) -> np.ndarray:
-    """Numbers of a trace, which plotly may send as bytes."""
-    if isinstance(values, list):
-        return np.array(values)
-    flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
-    shape = values.get("shape")
-    return flat.reshape([int(part) for part in shape.split(",")]) if shape else flat
 
 
 def matrix(page: AppTest, name: str = "attention") -> np.ndarray:

@@ -24,7 +24,7 @@ from ultimus.train import evaluate
 from ultimus.ui import pool, testset
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
-EARLY, LAST = (Run(SHIPPED).snapshots[place] for place in (21, -1))
+EARLY, LAST = 6089, 39000  # steps of its snapshots
 FIGURES = {"confusion", "classes", "calibration"}
 
 

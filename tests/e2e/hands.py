@@ -18,10 +18,10 @@ def press_cell(figure: Locator, i: int, j: int, count: int) -> None:
     figure.page.mouse.click(x, y)
 
 
-def start_training(person: Callable[[], Page], server: str) -> Page:
+def start_training(person: Callable[[], Page], server: str, epochs: int = 30) -> Page:
     """Somebody starts a run and watches it."""
     page = person()
-    page.goto(f"{server}/?epochs=30")
+    page.goto(f"{server}/?epochs={epochs}")
     start = page.get_by_test_id("stMain").get_by_role("button", name="Start", exact=True)
     expect(start).to_be_enabled(timeout=PATIENCE)
     start.click()

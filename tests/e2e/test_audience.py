@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hands import start_training
+from pace import newest_metrics, speed
 from playwright.sync_api import Page
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from test_train_page import button, last_row, press, step_of_a_live_run
 from tornado.websocket import websocket_connect
 
 from ultimus.ui.live import REFRESH
@@ -34,35 +35,27 @@ def test_what_a_class_costs(
     capsys: pytest.CaptureFixture,
     viewers: int,
 ):
-    teacher = person()
-    teacher.goto(f"{server}/?epochs=900")
-    press(teacher, "Start")
-    step_of_a_live_run(teacher)
-    watched = teacher.url
+    teacher = start_training(person, server, epochs=900)
+    watched, metrics = teacher.url, newest_metrics(runs)
     teacher.goto("about:blank")
-    metrics = max(runs.glob("*/metrics.jsonl"), key=lambda file: file.stat().st_mtime)
     time.sleep(SETTLED)
-    alone = _speed(metrics)
+    alone = speed(metrics, _measured)
     watching = _class(server, watched.partition("?")[2], metrics, viewers)
     with ThreadPoolExecutor(1) as elsewhere:  # the browser's loop runs in this thread
-        speed, answers = elsewhere.submit(asyncio.run, watching).result()
+        together, answers = elsewhere.submit(asyncio.run, watching).result()
     teacher.goto(watched)
-    button(teacher, "Stop").click()
+    teacher.get_by_role("button", name="Stop", exact=True).click()
     middle, late = statistics.median(answers), statistics.quantiles(answers, n=20)[-1]
     with capsys.disabled():
         print(
-            f"\n{viewers} viewers: {speed / alone:.2f} of the speed unwatched; for each "
+            f"\n{viewers} viewers: {together / alone:.2f} of the speed unwatched; for each "
             f"{len(answers) / viewers / (SETTLED + MEASURED):.2f} updates a second, answered in "
             f"{1000 * middle:.0f} ms (median), {1000 * late:.0f} ms (95th percentile)"
         )
 
 
-def _speed(metrics: Path) -> float:
-    """Steps a second over some time."""
-    before = last_row(metrics)
+def _measured() -> None:
     time.sleep(MEASURED)
-    after = last_row(metrics)
-    return (after["step"] - before["step"]) / (after["seconds"] - before["seconds"])
 
 
 async def _class(server: str, link: str, metrics: Path, viewers: int) -> tuple[float, list[float]]:
@@ -74,8 +67,8 @@ async def _class(server: str, link: str, metrics: Path, viewers: int) -> tuple[f
         for number in range(viewers)
     ]
     await asyncio.sleep(SETTLED)
-    speed = await asyncio.to_thread(_speed, metrics)
-    return speed, [seconds for taken in await asyncio.gather(*each) for seconds in taken]
+    together = await asyncio.to_thread(speed, metrics, _measured)
+    return together, [seconds for taken in await asyncio.gather(*each) for seconds in taken]
 
 
 async def _watch(address: str, link: str, later: float, end: float) -> list[float]:

@@ -1,6 +1,5 @@
 """The Train page as a class uses it."""
 
-import json
 import os
 import re
 import statistics
@@ -8,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hands import start_training
+from pace import newest_metrics, speed
 from playwright.sync_api import Locator, Page, expect
-
-from ultimus.recipe import PRESETS
 
 SLOW = 90_000  # milliseconds
 
@@ -76,7 +75,7 @@ def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], P
     expect(page.get_by_text("You look at the run that comes with Ultimus")).to_be_visible()
     expect(page.get_by_text("Done")).to_be_visible()
     wait_for_points(page, "Loss", "training", more_than=100)
-    assert points(page, "Accuracy", "test, groups of 16") == PRESETS["best"].epochs
+    assert points(page, "Accuracy", "test, groups of 16") == 100
     assert points(page, "Loss", "seed run") == 24
     for name in ("Pause", "Step", "Stop", "Rewind"):
         expect(button(page, name)).to_be_disabled()
@@ -131,12 +130,9 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
 
 
 def test_the_probe_group_is_followed_while_it_is_seen(server: str, person: Callable[[], Page]):
-    page = person()
+    page = start_training(person, server, epochs=900)
     page.set_viewport_size({"width": 1280, "height": 600})
-    page.goto(f"{server}/?epochs=900")
-    expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
-    press(page, "Start")
-    first = step_of_a_live_run(page)
+    first = step_of(page)
     probe = page.get_by_text(re.compile(r"^Step [\d,]+\. "))
     page.get_by_text("Attention of the probe group").scroll_into_view_if_needed()
     page.mouse.move(640, 300)
@@ -148,17 +144,16 @@ def test_the_probe_group_is_followed_while_it_is_seen(server: str, person: Calla
     expect(probe).not_to_be_in_viewport()
     page.wait_for_timeout(1000)  # for what is on its way
     said = probe.inner_text()
-    assert step_of_a_live_run(page, more_than=first + 30)
+    wait_for_step(page, more_than=first + 30)
     assert probe.inner_text() == said
     press(page, "Stop")
     expect(page.get_by_text("Stopped")).to_be_visible()
 
 
-def step_of_a_live_run(page: Page, more_than: int = 0) -> int:
-    expect(page.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+def wait_for_step(page: Page, more_than: int) -> None:
     for _ in range(300):
-        if (step := step_of(page)) > more_than:
-            return step
+        if step_of(page) > more_than:
+            return
         page.wait_for_timeout(200)
     raise AssertionError(f"the run did not come beyond step {more_than}")
 
@@ -222,30 +217,18 @@ def test_what_it_costs_to_be_watched(
     server: str, runs: Path, person: Callable[[], Page], capsys: pytest.CaptureFixture
 ):
     """Training speed in turns with a browser on the run and without, server and all here."""
-    page = person()
-    page.goto(f"{server}/?epochs=900")
-    expect(button(page, "Start")).to_be_enabled(timeout=SLOW)
-    press(page, "Start")
-    expect(page.get_by_text("images/s")).to_be_visible(timeout=SLOW)
-    watched = page.url
-    metrics = max(runs.glob("*/metrics.jsonl"), key=lambda file: file.stat().st_mtime)
+    page = start_training(person, server, epochs=900)
+    watched, metrics = page.url, newest_metrics(runs)
     ratios = []
     for _ in range(TURNS):
         speeds = []
         for address in (watched, "about:blank"):
             page.goto(address)
             page.wait_for_timeout(3000)  # opening a page is not what is measured
-            before = last_row(metrics)
-            page.wait_for_timeout(1000 * WATCHED)
-            after = last_row(metrics)
-            speeds.append((after["step"] - before["step"]) / (after["seconds"] - before["seconds"]))
+            speeds.append(speed(metrics, lambda: page.wait_for_timeout(1000 * WATCHED)))
         ratios.append(speeds[0] / speeds[1])
     page.goto(watched)
     press(page, "Stop")
     low, middle, high = statistics.quantiles(ratios, n=4)
     with capsys.disabled():
         print(f"\nspeed watched / unwatched: median {middle:.3f}, quartiles {low:.3f} … {high:.3f}")
-
-
-def last_row(metrics: Path) -> dict:
-    return json.loads(metrics.read_text().rstrip("\n").rsplit("\n", 1)[-1])

@@ -1,6 +1,6 @@
 // A board: rows of figures (figure.js) and pieces of HTML that arrive in one message and are updated
-// in place. A message is a header, then the rows, with an empty line after each; a row has a line of
-// JSON for each of its parts.
+// in place. A message is a header and the rows, with an empty line between; a row has a line of JSON
+// for each of its parts.
 
 function discard(box) {
   if (box.live) endFigure(box);
@@ -30,8 +30,6 @@ function showRow(board, place, texts) {
   texts.forEach((text, part) => showPart(row, part, text));
   [...row.children].slice(texts.length).forEach(discard);
 }
-
-const figures = (within) => [...within.querySelectorAll(".ultimus-figure")];
 
 function start(board) {
   const observer = new IntersectionObserver((entries) => {
@@ -63,7 +61,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   board.observer ??= start(board);
   rows.forEach((row, place) => showRow(board, place, row.split("\n")));
   for (const row of [...board.children].slice(rows.length)) {
-    figures(row).forEach(endFigure);
+    [...row.children].forEach(discard);
     row.remove();
   }
   askEvery(board, JSON.parse(header).every);
@@ -72,6 +70,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (board.isConnected) return;
     clearInterval(board.timer);
     board.observer.disconnect();
-    figures(board).forEach(endFigure);
+    board.querySelectorAll(".ultimus-figure").forEach(endFigure);
   });
 }

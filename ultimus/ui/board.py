@@ -27,14 +27,9 @@ _mount = st.components.v2.component(
 )
 
 
-def html(text: str, share: float = 1) -> dict[str, Any]:
-    """A part of a board.
-
-    Args:
-        text: HTML, shown as it is: whatever comes from elsewhere has to be escaped.
-        share: Width beside that of the other parts of the row.
-    """
-    return {"html": text, "share": share}
+def html(text: str) -> dict[str, Any]:
+    """HTML as a part of a board, shown as it is: what comes from elsewhere has to be escaped."""
+    return {"html": text, "share": 1}
 
 
 def show(

@@ -149,8 +149,9 @@ def _standing(run: Run, status: Status) -> str:
     """In words and a bar how far the run is, as HTML."""
     label, color = BADGES[status.state]
     done = min(status.step / status.total, 1.0) if status.total else 0.0
+    look = f"color: var(--st-{color}-text-color); background: var(--st-{color}-background-color)"
     return (
-        f'<p class="standing"><span class="badge {color}">{label}</span> '
+        f'<p class="standing"><span class="badge" style="{look}">{label}</span> '
         f"{html.escape(_where(run, status))}</p>"
         '<div class="bar" role="progressbar" aria-label="Progress" '
         f'aria-valuenow="{100 * done:.0f}"><div style="width: {done:.2%}"></div></div>'
