@@ -12,8 +12,9 @@ from ultimus.data import open_dataset
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.run import Run, Status
 
-APP = Path(__file__).parents[1] / "app.py"
-SHIPPED = APP.parent / "assets" / "runs" / "best-cifar10"
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "ultimus" / "ui" / "pages.py"
+SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 ENDED = "step 39,000 of 39,000"
 BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
 

@@ -212,6 +212,24 @@ WATCHED = 15  # seconds of each turn of the measurement
 TURNS = 9
 
 
+def test_a_board_fetches_its_versions_without_the_script(server: str, person: Callable[[], Page]):
+    """What a run that trains beside it would have to pay for."""
+    page = start_training(person, server)
+    sent: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.reload()
+    drawn = wait_for_points(page, "Loss", "training", more_than=0)
+    page.wait_for_timeout(2000)  # the page has come to rest
+    sent.clear()
+    with page.expect_response(re.compile(r"/live/.*/running/")) as first:
+        pass
+    wait_for_points(page, "Loss", "training", more_than=drawn)
+    assert first.value.ok
+    assert not sent
+    press(page, "Stop")
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+
+
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
 def test_what_it_costs_to_be_watched(
     server: str, runs: Path, person: Callable[[], Page], capsys: pytest.CaptureFixture

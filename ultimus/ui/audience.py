@@ -1,7 +1,7 @@
 """How often each of many who watch gets news, so that a class does not stop what it watches.
 
-An update takes the app about 16 ms, of which Streamlit itself needs three quarters: thirty who
-watch at 2 Hz would keep a whole core busy.
+An update that runs a part of the script takes the app about 16 ms, of which Streamlit itself needs
+three quarters: thirty who watch at 1 Hz would keep half a core busy.
 """
 
 import secrets

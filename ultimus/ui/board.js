@@ -40,10 +40,24 @@ function start(board) {
   return observer;
 }
 
-// Asks the app for the next version, if somebody looks: each answer costs the app and the browser
-// what a run that trains on the same processor would need.
-function ask(board) {
-  if (board.near && !document.hidden) board.send("tick", true);
+// Asks for the next version, if somebody looks: each answer costs the app and the browser what a run
+// that trains on the same processor would need.
+async function ask(board) {
+  if (!board.near || document.hidden) return;
+  if (!board.source) return board.send("tick", true);
+  if (board.asking) return;
+  board.asking = true;
+  await fetchNext(board).catch(() => {}); // the app is out of reach, as Streamlit tells
+  board.asking = false;
+}
+
+async function fetchNext(board) {
+  const { source, given } = board;
+  const answer = await fetch(new URL(source, document.baseURI));
+  const message = answer.ok ? await answer.text() : null;
+  if (board.given !== given || !board.isConnected) return; // Streamlit was faster
+  if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
+  else if (message !== board.message) show(board, message);
 }
 
 function askEvery(board, seconds) {
@@ -53,18 +67,27 @@ function askEvery(board, seconds) {
   if (seconds) board.timer = setInterval(() => ask(board), 1000 * seconds);
 }
 
-// Streamlit calls this anew for every change of the data or of the theme.
-export default function ({ data, parentElement, setTriggerValue }) {
-  const board = parentElement.querySelector(".ultimus-board");
-  const [header, ...rows] = new TextDecoder().decode(data).split("\n\n");
-  board.send = setTriggerValue;
-  board.observer ??= start(board);
+function show(board, message) {
+  board.message = message;
+  const [header, ...rows] = message.split("\n\n");
   rows.forEach((row, place) => showRow(board, place, row.split("\n")));
   for (const row of [...board.children].slice(rows.length)) {
     [...row.children].forEach(discard);
     row.remove();
   }
-  askEvery(board, JSON.parse(header).every);
+  const { every, source } = JSON.parse(header);
+  board.source = source;
+  askEvery(board, every);
+}
+
+// Streamlit calls this anew for every change of the data or of the theme.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const board = parentElement.querySelector(".ultimus-board");
+  const given = new TextDecoder().decode(data);
+  board.send = setTriggerValue;
+  board.observer ??= start(board);
+  show(board, board.given === given ? board.message : given); // what was fetched since is newer
+  board.given = given;
   // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
   return () => setTimeout(() => {
     if (board.isConnected) return;

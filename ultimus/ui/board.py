@@ -2,6 +2,7 @@
 
 What follows a run is sent anew twice a second. Sent as one element it takes the app and the browser
 a third of the time that a dozen of Streamlit's own take, and it is asked for only while it is seen.
+A board may fetch its newer versions itself (feed.py), which takes less again.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 from plotly.io.json import to_json_plotly
+
+from .plotly_js import ADDRESS as PLOTLY_ADDRESS
 
 _HERE = Path(__file__).parent
 
@@ -22,7 +25,7 @@ _mount = st.components.v2.component(
     "ultimus_board",
     html='<div class="ultimus-board"></div>',
     css=_read("board.css", "figure.css"),
-    js=_read("figure.js", "board.js"),
+    js=f'const PLOTLY = "{PLOTLY_ADDRESS}";\n' + _read("figure.js", "board.js"),
     isolate_styles=False,  # plotly puts its style sheet in the page, out of a shadow root's reach
 )
 
@@ -32,10 +35,22 @@ def html(text: str) -> dict[str, Any]:
     return {"html": text, "share": 1}
 
 
+def message(
+    rows: Sequence[Sequence[dict[str, Any]]], every: float | None = None, source: str | None = None
+) -> bytes:
+    """A version of a board as board.js takes it; see `show` for what it says.
+
+    Bytes, since Streamlit then neither parses nor escapes it, and the browser can compare it whole.
+    """
+    blocks = [[{"every": every, "source": source}], *rows]
+    return "\n\n".join("\n".join(map(to_json_plotly, block)) for block in blocks).encode()
+
+
 def show(
     rows: Sequence[Sequence[dict[str, Any]]],
     key: str,
     every: float | None = None,
+    source: str | None = None,
     height: int | None = None,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any] | None:
@@ -45,8 +60,10 @@ def show(
         rows: Parts beside each other, made by `html` or `figure.part`; in a narrow window they
             stand below each other.
         key: Unique on the page.
-        every: Seconds after which the fragment that shows the board is run again, as long as
-            somebody sees the board; None if it does not change by itself.
+        every: Seconds until the next version, as long as somebody sees the board; None if it does
+            not change by itself.
+        source: Address of the newest version, relative to the app's; where it has none, or none is
+            named, the fragment that shows the board is run again.
         height: Height in pixels, where it is known before the board is drawn.
         on_click: Told of a click in a figure before the page is drawn anew, so that all of it can
             answer.
@@ -56,10 +73,6 @@ def show(
         point's index; row and column in a heatmap), and `z` and `customdata` where there are any.
         None in every other run.
     """
-    blocks = [[{"every": every}], *rows]
-    message = "\n\n".join("\n".join(map(to_json_plotly, block)) for block in blocks)
-    # As bytes: Streamlit then neither parses nor escapes it, and the browser can compare it whole.
-
     place = f"board-{key}"  # apart from the keys of widgets
 
     def answer() -> None:
@@ -69,7 +82,7 @@ def show(
 
     return _mount(
         key=place,
-        data=message.encode(),
+        data=message(rows, every, source),
         height=height or "content",
         on_click_change=answer,
         on_tick_change=lambda: None,  # that it runs again is all there is to a tick

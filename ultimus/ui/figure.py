@@ -8,40 +8,12 @@ in the browser (figure.js), so figures carry no theme.
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import plotly
 import plotly.graph_objects as go
 
 from . import board
-
-_PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-
-
-def install_plotly(static: Path) -> None:
-    """Put plotly's JavaScript where Streamlit serves it, unless it is there already.
-
-    Args:
-        static: The folder `static` beside the app's script (`server.enableStaticServing`).
-
-    Raises:
-        OSError: The file is missing and the folder cannot be written.
-    """
-    target = static / _PLOTLY_JS.name
-    if target.is_file() and target.stat().st_size == _PLOTLY_JS.stat().st_size:
-        return
-    static.mkdir(parents=True, exist_ok=True)
-    part = static / f".{target.name}.{uuid.uuid4().hex}"
-    try:
-        shutil.copyfile(_PLOTLY_JS, part)
-        os.replace(part, target)  # a browser never gets half a file
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def part(fig: go.Figure, name: str, alt: str, height: int, share: float = 1) -> dict[str, Any]:

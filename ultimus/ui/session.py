@@ -12,7 +12,7 @@ import streamlit as st
 from ..errors import UserError
 from ..exchange import adopt_file
 from ..lab import Lab
-from ..run import Metrics, Run
+from ..run import Metrics, Run, Status
 from . import link
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -116,6 +116,14 @@ def shipped_run() -> Run:
     if not shipped:
         raise UserError("The shipped run is missing from assets/runs: install the product again.")
     return shipped[0]
+
+
+def status(run: Run) -> Status:
+    """How a run stands; one of this app's that is asked to go on gets a worker."""
+    if run.folder.parent != runs_folder():
+        return run.status()
+    lab().tend(run)
+    return lab().status(run)
 
 
 def metrics(run: Run) -> Metrics:
