@@ -323,6 +323,7 @@ class Metrics:
 
     def _start_over(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self._columns: dict[str, np.ndarray] = {}  # as far as they were asked for
         self.unreadable = 0
         self._offset = 0
         self._file = None
@@ -356,10 +357,13 @@ class Metrics:
 
     def column(self, name: str) -> np.ndarray:
         """One number of every row, (rows,) float64; NaN where a row does not have it."""
-        values = (row.get(name) for row in self.rows)
-        return np.array(
-            [value if _is_number(value, float) else np.nan for value in values], dtype=np.float64
-        )
+        known = self._columns.get(name, np.empty(0))
+        added = [row.get(name) for row in self.rows[len(known) :]]
+        if added:
+            numbers = [value if _is_number(value, float) else np.nan for value in added]
+            known = self._columns[name] = np.concatenate([known, numbers])
+            known.setflags(write=False)  # all who ask share it
+        return known
 
 
 def _fits(value: Any, kind: Any) -> bool:

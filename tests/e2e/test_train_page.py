@@ -230,6 +230,24 @@ def test_a_board_fetches_its_versions_without_the_script(server: str, person: Ca
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
+def test_a_curve_is_drawn_once_it_is_longer_by_a_pixel(server: str, person: Callable[[], Page]):
+    """Each drawing takes what the run could use; numbers follow it all the same."""
+    page = start_training(person, server, epochs=900)
+    wait_for_points(page, "Loss", "training", more_than=1)
+    told, drawn = page.locator(".standing"), []
+    for _ in range(11):
+        before = told.text_content()
+        expect(told).not_to_have_text(before)
+        drawn.append(points(page, "Loss", "training"))
+    assert len(set(drawn)) < 7  # it is drawn anew where its axis changes
+    figure(page, "Loss").evaluate(
+        """box => Plotly.relayout(box.querySelector(".ultimus-plot"), { "xaxis.range": [0, 2] })"""
+    )
+    wait_for_points(page, "Loss", "training", more_than=drawn[-1] + 3)
+    press(page, "Stop")
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+
+
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
 def test_what_it_costs_to_be_watched(
     server: str, runs: Path, person: Callable[[], Page], capsys: pytest.CaptureFixture

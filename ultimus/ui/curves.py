@@ -48,7 +48,7 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
     if "loaded" in run.about:  # a file of weights does not tell how training went
         return [[board.html(_standing(run, status))]]
     summary = board.html(_standing(run, status) + _numbers(metrics))
-    return [[summary], *_curves(run, metrics, seed_run)]
+    return [[summary], *_curves(run, status, metrics, seed_run)]
 
 
 def _standing(run: Run, status: Status) -> str:
@@ -115,12 +115,13 @@ def _last(values: np.ndarray) -> float:
     return float(known[-1]) if len(known) else math.nan
 
 
-def _curves(run: Run, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
+def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
     """Two rows of a board: loss and accuracy; the learning rate, and what was run."""
     recipe, about = run.recipe, run.about
     data = about.get("dataset", {})
     epoch, loss = metrics.column("epoch"), metrics.column("loss")
     shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
+    reach = float(epoch[-1]) if status.state == "running" and len(epoch) else None
     reference = _reference if seed_run else lambda name: None
     losses = plots.loss_curve(epoch, loss, reference=reference("loss"), **shared)
     accuracies = plots.accuracy_curve(
@@ -142,11 +143,13 @@ def _curves(run: Run, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
     over = f"over the epochs of the run {run.id}"
     return [
         [
-            figure.part(losses, "loss", f"Loss {over}", height=330),
-            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330),
+            figure.part(losses, "loss", f"Loss {over}", height=330, reach=reach),
+            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330, reach=reach),
         ],
         [
-            figure.part(rates, "learning-rate", "Learning rate, so far and planned", height=270),
+            figure.part(
+                rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=reach
+            ),
             board.html(_about(recipe, data, seed_run)),
         ],
     ]

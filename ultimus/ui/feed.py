@@ -4,6 +4,7 @@ Streamlit brings a page up to date by running a part of its script, for each who
 the app's time and as much again in the browser. Here one version, made in 4 ms, answers all.
 """
 
+import gzip
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from . import board, curves, session
 REFRESH = 0.5  # seconds between what a browser fetches
 FRESH = REFRESH / 2  # seconds for which a version counts as the newest
 PATH = "live/{run}/{state}/{seed_run}"
+HEADERS = {"content-encoding": "gzip", "cache-control": "no-store"}
 SHOWN = {True: "beside-the-seed-run", False: "alone"}
 
 
@@ -29,8 +31,8 @@ def address(run: Run, state: State, seed_run: bool) -> str:
 
 
 def answer(request: Request) -> Response:
-    """The board as a message for board.js; 410 once the run is in another state, since more than
-    the board changes then, 404 where there is no such run."""
+    """The board as a message for board.js, compressed; 410 once the run is in another state, since
+    more than the board changes then, 404 where there is no such run."""
     run_id, state, shown = (request.path_params[name] for name in ("run", "state", "seed_run"))
     try:
         version = _newest(session.runs_folder(), run_id, shown == SHOWN[True]).message(state)
@@ -38,7 +40,7 @@ def answer(request: Request) -> Response:
         return PlainTextResponse(str(error), 404)
     if version is None:
         return PlainTextResponse("The run is in another state: draw the page anew.", 410)
-    return Response(version, media_type="text/plain", headers={"cache-control": "no-store"})
+    return Response(version, media_type="text/plain", headers=HEADERS)
 
 
 class _Newest:
@@ -69,7 +71,7 @@ class _Newest:
         status = session.status(self._run)
         source = address(self._run, status.state, self._seed_run)
         rows = curves.rows(self._run, status, self._metrics.read(), self._seed_run)
-        self._message = board.message(rows, REFRESH, source)
+        self._message = gzip.compress(board.message(rows, REFRESH, source), 5)
         self._state = status.state
         self._until = time.monotonic() + FRESH
 

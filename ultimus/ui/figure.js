@@ -117,6 +117,18 @@ function holdZoom(live, layout, plot) {
   }
 }
 
+// What of a version is not the numbers of its traces.
+const frame = ({ figure: { layout, data } }) =>
+  JSON.stringify([layout, data.map(({ name, mode }) => [name, mode])]);
+
+// Whether all that is new is a curve that has grown, by less than a pixel: in a long run most versions.
+function showsNothingNew(live, plot) {
+  const { part, drawn } = live;
+  if (!(part.reach >= drawn?.reach) || frame(part) !== frame(drawn)) return false;
+  const { range: [low, high], _length: pixels } = plot._fullLayout.xaxis;
+  return (part.reach - drawn.reach) * pixels < high - low;
+}
+
 // Draws the newest version, unless it is drawn already or out of sight: a page with a dozen figures
 // answers at once, since only those on the screen are drawn anew.
 async function draw(Plotly, box) {
@@ -125,6 +137,7 @@ async function draw(Plotly, box) {
   const look = JSON.stringify([template, width]);
   if (!width || (live.drawn === live.part && live.look === look)) return;
   if (live.drawn && !live.near) return;
+  if (live.look === look && showsNothingNew(live, box.children[1])) return;
   Object.assign(live, { drawn: live.part, look });
   const { figure, name, height } = live.part;
   const numbers = JSON.stringify(figure.data);

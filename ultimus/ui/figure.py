@@ -16,7 +16,14 @@ import plotly.graph_objects as go
 from . import board
 
 
-def part(fig: go.Figure, name: str, alt: str, height: int, share: float = 1) -> dict[str, Any]:
+def part(
+    fig: go.Figure,
+    name: str,
+    alt: str,
+    height: int,
+    share: float = 1,
+    reach: float | None = None,
+) -> dict[str, Any]:
     """A figure as a part of a board.
 
     Args:
@@ -25,10 +32,13 @@ def part(fig: go.Figure, name: str, alt: str, height: int, share: float = 1) -> 
         alt: What the figure shows, in words, for those who cannot see it.
         height: Height in pixels, kept while the figure loads.
         share: Width beside that of the other parts of the row.
+        reach: How far on the x axis the curves go which later versions only continue. Such a one
+            is drawn once it is longer by a pixel.
     """
     spec = fig.to_dict()
     spec["layout"].pop("template", None)
-    return {"figure": spec, "alt": alt, "name": name, "height": height, "share": share}
+    shown = {"figure": spec, "alt": alt, "name": name, "height": height, "share": share}
+    return shown if reach is None else shown | {"reach": reach}
 
 
 def show(
