@@ -54,7 +54,7 @@ async function ask(board) {
 async function fetchNext(board) {
   const { source, given } = board;
   const answer = await fetch(new URL(source, document.baseURI));
-  const message = answer.ok ? await answer.text() : null;
+  const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
   else if (message !== board.message) show(board, message);

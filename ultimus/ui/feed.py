@@ -31,7 +31,7 @@ def address(run: Run, state: State, seed_run: bool) -> str:
 
 
 def answer(request: Request) -> Response:
-    """The board as a message for board.js, compressed; 410 once the run is in another state, since
+    """The board as a message for board.js, compressed; none once the run is in another state, since
     more than the board changes then, 404 where there is no such run."""
     run_id, state, shown = (request.path_params[name] for name in ("run", "state", "seed_run"))
     try:
@@ -39,7 +39,7 @@ def answer(request: Request) -> Response:
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     if version is None:
-        return PlainTextResponse("The run is in another state: draw the page anew.", 410)
+        return Response(status_code=204)
     return Response(version, media_type="text/plain", headers=HEADERS)
 
 
