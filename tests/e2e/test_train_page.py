@@ -212,6 +212,25 @@ WATCHED = 15  # seconds of each turn of the measurement
 TURNS = 9
 
 
+def test_figures_take_the_colours_of_another_theme(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(server)
+    wait_for_points(page, "Loss", "training", more_than=100)
+    ink = """box => {
+        const plot = box.querySelector(".ultimus-plot");
+        return plot?._fullLayout ? [plot._fullLayout.font.color, plot._fullData.length] : null;
+    }"""
+    names = ("Loss", "Accuracy", "Learning rate")
+    light = [figure(page, name).evaluate(ink) for name in names]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(3000)
+    for name, (color, traces) in zip(names, light, strict=True):
+        now, still = figure(page, name).evaluate(ink)
+        assert now != color
+        assert still == traces
+    expect(page.get_by_text("undefined")).to_have_count(0)
+
+
 def test_a_board_fetches_its_versions_without_the_script(server: str, person: Callable[[], Page]):
     """What a run that trains beside it would have to pay for."""
     page = start_training(person, server)

@@ -10,7 +10,7 @@ function discard(box) {
 // Shows a part at its place in a row, in the box that is there if it is of the same kind.
 function showPart(row, place, text) {
   let box = row.children[place];
-  const part = box?.text === text ? box.part : JSON.parse(text);
+  const part = box?.text === text ? box.shown : JSON.parse(text);
   const kind = part.figure ? "ultimus-figure" : "ultimus-html";
   if (box?.className !== kind) {
     const made = Object.assign(document.createElement("div"), { className: kind });
@@ -19,7 +19,7 @@ function showPart(row, place, text) {
     box = made;
   }
   if (!part.figure && box.text !== text) box.innerHTML = part.html;
-  Object.assign(box, { text, part });
+  Object.assign(box, { text, shown: part }); // an element's `part` is the browser's own
   box.style.flexGrow = part.share;
   if (part.figure) showFigure(box, part);
 }
