@@ -208,10 +208,6 @@ def test_nothing_is_fetched_from_elsewhere(server: str, person: Callable[[], Pag
     assert hosts - {""} == {server.split("/")[2]}
 
 
-WATCHED = 15  # seconds of each turn of the measurement
-TURNS = 9
-
-
 def test_figures_take_the_colours_of_another_theme(server: str, person: Callable[[], Page]):
     page = person()
     page.goto(server)
@@ -265,6 +261,10 @@ def test_a_curve_is_drawn_once_it_is_longer_by_a_pixel(server: str, person: Call
     wait_for_points(page, "Loss", "training", more_than=drawn[-1] + 3)
     press(page, "Stop")
     expect(page.get_by_text("Stopped").first).to_be_visible()
+
+
+WATCHED = 15  # seconds of each turn of the measurement
+TURNS = 9
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")

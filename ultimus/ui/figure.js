@@ -117,14 +117,16 @@ function holdZoom(live, layout, plot) {
   }
 }
 
-// What of a version is not the numbers of its traces.
-const frame = ({ figure: { layout, data } }) =>
-  JSON.stringify([layout, data.map(({ name, mode }) => [name, mode])]);
+// What of a version that others continue is not the numbers of its traces.
+function frame({ reach, figure: { layout, data } }) {
+  if (reach === undefined) return null;
+  return JSON.stringify([layout, data.map(({ name, mode }) => [name, mode])]);
+}
 
 // Whether all that is new is a curve that has grown, by less than a pixel: in a long run most versions.
 function showsNothingNew(live, plot) {
   const { part, drawn } = live;
-  if (!(part.reach >= drawn?.reach) || frame(part) !== frame(drawn)) return false;
+  if (!(part.reach >= drawn?.reach) || frame(part) !== live.frame) return false;
   const { range: [low, high], _length: pixels } = plot._fullLayout.xaxis;
   return (part.reach - drawn.reach) * pixels < high - low;
 }
@@ -138,7 +140,7 @@ async function draw(Plotly, box) {
   if (!width || (live.drawn === live.part && live.look === look)) return;
   if (live.drawn && !live.near) return;
   if (live.look === look && showsNothingNew(live, box.children[1])) return;
-  Object.assign(live, { drawn: live.part, look });
+  Object.assign(live, { drawn: live.part, look, frame: frame(live.part) }); // before it is written into
   const { figure, name, height } = live.part;
   const numbers = JSON.stringify(figure.data);
   const data = live.numbers === numbers ? live.data : figure.data; // the same object: not computed anew

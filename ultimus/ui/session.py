@@ -122,8 +122,9 @@ def status(run: Run) -> Status:
     """How a run stands; one of this app's that is asked to go on gets a worker."""
     if run.folder.parent != runs_folder():
         return run.status()
-    lab().tend(run)
-    return lab().status(run)
+    keeper = lab()
+    keeper.tend(run)
+    return keeper.status(run)
 
 
 def metrics(run: Run) -> Metrics:
