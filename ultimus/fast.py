@@ -21,7 +21,7 @@ begins with d is the loss's derivative with respect to what follows.
 """
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from itertools import chain
 from typing import NamedTuple
 
@@ -166,19 +166,17 @@ def _block(model: Transformer) -> _Block:
 def _totals(maps: Tensor) -> Tensor:
     """What conv3's taps see of maps (n, 32, 32, 32) in channels-last memory.
 
-    Tap (i, j) misses a border row unless i is 1 and a border column unless j is 1 (see
-    `model.conv_average`). So its total is the whole one less these.
-
     Returns:
         (n, 9 * 32) float32 or wider, divided by the size of the map; taps before channels.
     """
     rows = maps.permute(0, 2, 3, 1)  # (n, 32 rows, 32 columns, 32 channels)
+    lines = rows.sum(2)  # (n, 32 rows, 32)
     wide = torch.promote_types(maps.dtype, torch.float32)
-    lines, left, right = (each.to(wide) for each in (rows.sum(2), rows[:, :, 0], rows[:, :, -1]))
-    seen = torch.stack([lines - right, lines, lines - left], dim=2)  # (n, 32 rows, 3, 32)
-    whole, top, bottom = seen.sum(1), seen[:, 0], seen[:, -1]  # (n, 3, 32)
-    totals = torch.stack([whole - bottom, whole, whole - top], dim=1)  # (n, 3, 3, 32)
-    return totals.flatten(1).div_(rows.shape[1] * rows.shape[2])
+    parts = []  # nine of (n, 32)
+    for columns in (lines, rows[:, :, 0], rows[:, :, -1]):
+        parts += [columns.sum(1, dtype=wide), columns[:, 0].to(wide), columns[:, -1].to(wide)]
+    seen = _seen(maps.shape[-1], wide, maps.device)
+    return (seen @ torch.stack(parts, dim=1)).flatten(1)
 
 
 def _totals_backward(dtotals: Tensor, maps: Tensor) -> Tensor:
@@ -188,22 +186,35 @@ def _totals_backward(dtotals: Tensor, maps: Tensor) -> Tensor:
     fewer taps see.
     """
     size = maps.shape[-1]
-    nine = dtotals.unflatten(1, (3, 3, -1)) / size**2  # (n, 3, 3, 32), by tap
-    nine = _seen_by(_seen_by(nine, 1), 2).to(maps.dtype)  # (n, 3, 3, 32), by place
-    left, middle, right = nine.split(1, dim=2)
-    lines = torch.cat([left, middle.expand(-1, -1, size - 2, -1), right], dim=2)
+    seen_by = _seen_by(size, dtotals.dtype, maps.device)
+    lines = (seen_by @ dtotals.unflatten(1, (9, -1))).to(maps.dtype)  # (n, 3 * 32 columns, 32)
     rows = maps.permute(0, 2, 3, 1).flatten(2)  # (n, 32 rows, 32 * 32), a view
-    for place, line in zip(PLACES, lines.flatten(2).split(1, dim=1), strict=True):
+    for place, line in zip(PLACES, lines.unflatten(1, (3, -1)).flatten(2).split(1, 1), strict=True):
         some = rows[:, place]
         _relu_backward(line.expand_as(some), some, out=some)
     return maps
 
 
-def _seen_by(taps: Tensor, dim: int) -> Tensor:
-    """Along a dimension, from three taps to the first place, the middle and the last place."""
-    first, middle, last = taps.unbind(dim)
-    early, late = first + middle, middle + last
-    return torch.stack([early, early + last, late], dim)
+@cache
+def _seen(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(9, 9), from the totals of nine parts of a map to what the nine taps see, averaged.
+
+    Tap i of a kernel's side, 0 to 2, misses the last row of a map, none or the first (see
+    `model.conv_average`): it sees the total of all rows less that of one. So do taps with columns.
+    The parts are all columns, the first and the last, and of each all rows, the first and the last.
+    """
+    side = torch.tensor([[1, 0, -1], [1, 0, 0], [1, -1, 0]], dtype=torch.float64)
+    both = torch.einsum("ip,jq->ijqp", side, side)  # taps: rows, columns; parts: columns, rows
+    return (both.reshape(9, 9) / size**2).to(device, dtype)
+
+
+@cache
+def _seen_by(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(3 * S, 9), by which taps the places of a map are seen: those of its first row, of any in the
+    middle and of the last."""
+    side = torch.tensor([[1, 1, 0], [1, 1, 1], [0, 1, 1]], dtype=torch.float64)
+    columns = side[[0] + [1] * (size - 2) + [2]]  # (S, 3)
+    return (torch.kron(side, columns) / size**2).to(device, dtype)
 
 
 def _convolve(kernels: list[Tensor], inputs: Tensor) -> tuple[list[_Maps], Tensor]:
@@ -286,9 +297,9 @@ def _attend(block: _Block, features: Tensor) -> _Passes:
     return _Passes(kqv, weights, mixed)
 
 
-def _product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+def _product(a: Tensor, b: Tensor) -> Tensor:
     """a @ b / √H in one operation; what is added, 0 times, only has to exist."""
-    return torch.baddbmm(a.new_empty(()), a, b, beta=0, alpha=SCALE, out=out)
+    return torch.baddbmm(a.new_empty(()), a, b, beta=0, alpha=SCALE)
 
 
 def _attend_backward(block: _Block, passes: _Passes, dstate: Tensor) -> tuple[Tensor, Tensor]:
@@ -318,12 +329,11 @@ def _attend_backward(block: _Block, passes: _Passes, dstate: Tensor) -> tuple[Te
 def _attention_backward(kqv: Tensor, weights: Tensor, dmixed: Tensor, dkqv: Tensor) -> None:
     """Write the gradient of a pass's keys, queries and values into `dkqv` (G, B, T)."""
     k, q, v = kqv.split(HEAD, dim=-1)  # each (G, B, H)
-    dk, dq, dv = dkqv.split(HEAD, dim=-1)  # each (G, B, H)
     dweights = dmixed.bmm(v.mT)  # (G, B, B)
     dscores = torch.ops.aten._softmax_backward_data(dweights, weights, -1, weights.dtype)
-    _product(dscores.mT, q, out=dk)  # (G, B, H)
-    _product(dscores, k, out=dq)  # (G, B, H)
-    torch.bmm(weights.mT, dmixed, out=dv)  # (G, B, H)
+    dk, dq = _product(dscores.mT, q), _product(dscores, k)  # each (G, B, H)
+    dv = weights.mT.bmm(dmixed)  # (G, B, H)
+    torch.cat([dk, dq, dv], dim=-1, out=dkqv)  # products write to parts group by group
 
 
 # The loss ---------------------------------------------------------------------------------------

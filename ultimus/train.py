@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .adam import Adam
 from .data import Dataset, Epoch, Split, preprocess
 from .errors import UserError
 from .fast import loss_and_gradients
@@ -397,10 +398,8 @@ def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Op
             return Soap(groups, betas=betas, **shared)
         case "sgd":
             return torch.optim.SGD(groups, momentum=recipe.beta1, fused=True, **shared)
-        case "adam":
-            return torch.optim.Adam(groups, betas=betas, fused=True, **shared)
-        case "adamw":
-            return torch.optim.AdamW(groups, betas=betas, fused=True, **shared)
+        case "adam" | "adamw":
+            return Adam(groups, betas=betas, decoupled=recipe.optimizer == "adamw", **shared)
 
 
 def _precision(recipe: Recipe, device: torch.device) -> torch.dtype:
