@@ -83,6 +83,18 @@ def test_a_run_is_trained(lab, data):
     assert run.about["owner"] == "somebody" and run.about["version"]
 
 
+def test_dask_hardly_watches_itself(lab):
+    """Its threads would stop the one that trains."""
+
+    def settings() -> tuple:
+        import dask  # in the worker
+
+        names = ("admin.tick.interval", "worker.profile.enabled")
+        return tuple(dask.config.get(f"distributed.{name}") for name in names)
+
+    assert [*lab._client.run(settings).values()] == [("1s", False)]
+
+
 def test_a_relative_folder_is_meant_from_here(lab, data, monkeypatch):
     monkeypatch.chdir(data.parent)
     run = lab.start(_recipe("pictures", epochs=1))

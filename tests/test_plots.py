@@ -17,6 +17,19 @@ def rng():
     return np.random.default_rng(3)
 
 
+def loss_curve(*series, **options):
+    """The figure as plotly makes it, which checks it."""
+    return go.Figure(plots.loss_curve(*series, **options))
+
+
+def accuracy_curve(*series, **options):
+    return go.Figure(plots.accuracy_curve(*series, **options))
+
+
+def rate_curve(*series, **options):
+    return go.Figure(plots.rate_curve(*series, **options))
+
+
 def reference(rng, name="seed run"):
     return np.arange(R) + 0.64, rng.uniform(1, 2, R), name
 
@@ -24,9 +37,9 @@ def reference(rng, name="seed run"):
 def curves(rng, epoch, values, **options):
     """All three figures of one run."""
     epoch, values = np.asarray(epoch), np.asarray(values)
-    yield plots.loss_curve(epoch, values, **options)
-    yield plots.accuracy_curve(epoch, values, epoch[:T], values[:T], group=5, **options)
-    yield plots.rate_curve(epoch, values, **options)
+    yield loss_curve(epoch, values, **options)
+    yield accuracy_curve(epoch, values, epoch[:T], values[:T], group=5, **options)
+    yield rate_curve(epoch, values, **options)
 
 
 def named(fig, name):
@@ -110,9 +123,9 @@ def test_thin_names_both_shapes():
 def test_figures_hold_exactly_the_given_numbers(rng, dtype):
     epoch, values = np.arange(1, N + 1) / 31, rng.random(N).astype(dtype)
     tested, seed = rng.random(T), reference(rng)
-    loss = plots.loss_curve(epoch, values, reference=seed)
-    accuracy = plots.accuracy_curve(epoch, values, epoch[:T], tested, group=13, reference=seed)
-    rate = plots.rate_curve(epoch, values, planned=(epoch, values[::-1]), reference=seed)
+    loss = loss_curve(epoch, values, reference=seed)
+    accuracy = accuracy_curve(epoch, values, epoch[:T], tested, group=13, reference=seed)
+    rate = rate_curve(epoch, values, planned=(epoch, values[::-1]), reference=seed)
     expected = [
         (loss, "training, unsmoothed", epoch, values),
         (accuracy, "training, unsmoothed", epoch, values),
@@ -127,14 +140,14 @@ def test_figures_hold_exactly_the_given_numbers(rng, dtype):
 
 
 def test_float32_is_sent_where_it_loses_nothing(rng):
-    fig = plots.loss_curve(np.arange(N) / 10, rng.random(N).astype(np.float32).tolist())
+    fig = loss_curve(np.arange(N) / 10, rng.random(N).astype(np.float32).tolist())
     raw = named(fig, "training, unsmoothed")
     assert (raw.x.dtype, raw.y.dtype) == (np.float64, np.float32)
 
 
 def test_the_smoothed_line_is_smooth_at_the_points_shown(rng):
     epoch, loss = np.arange(1009) / 100, rng.random(1009)
-    fig = plots.loss_curve(epoch, loss, smoothing=7)
+    fig = loss_curve(epoch, loss, smoothing=7)
     raw, mean = named(fig, "training, unsmoothed"), named(fig, "training")
     np.testing.assert_array_equal(raw.x, mean.x)
     shown = np.searchsorted(epoch, mean.x)
@@ -172,12 +185,12 @@ def test_values_that_are_not_finite_make_no_trouble(rng, values):
 
 
 def test_lost_values_are_counted():
-    assert "2 not finite" in texts(plots.loss_curve(range(5), [1, NAN, INF, 2, 1]))[0]
+    assert "2 not finite" in texts(loss_curve(range(5), [1, NAN, INF, 2, 1]))[0]
 
 
 def test_an_exploding_loss_leaves_the_frame_and_says_so():
     loss = np.r_[np.linspace(2.3, 1.1, 43), np.geomspace(2, 1e6, 10)]
-    fig = plots.loss_curve(np.arange(N), loss)
+    fig = loss_curve(np.arange(N), loss)
     low, high = fig.layout.yaxis.range
     assert low <= 1.1 and 2.3 < high < 5
     assert "1e+06" in texts(fig)[0] and "double-click" in texts(fig)[0]
@@ -185,7 +198,7 @@ def test_an_exploding_loss_leaves_the_frame_and_says_so():
 
 def test_a_quiet_loss_fits_the_frame(rng):
     loss = np.linspace(2.3, 1.1, N)
-    low, high = plots.loss_curve(np.arange(N), loss).layout.yaxis.range
+    low, high = loss_curve(np.arange(N), loss).layout.yaxis.range
     assert low <= loss.min() and high >= loss.max()
 
 
@@ -197,7 +210,7 @@ def test_options_reach_the_figure(rng):
 
 
 def test_the_group_is_named(rng):
-    alone = plots.accuracy_curve([1], [0.5], [1], [0.5], group=1)
+    alone = accuracy_curve([1], [0.5], [1], [0.5], group=1)
     assert named(alone, "test, each alone")
 
 

@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,19 @@ def report(run: Run, step: int) -> None:
     )
 
 
-def fetch(run: Run, state: str = "running", seed_run: bool = True) -> Response:
+def fetch(run: Run, state: str = "running", seed_run: bool = True, query: str = "") -> Response:
     """What the address of a board answers."""
     names = ("run", "state", "seed_run")
     parts = feed.address(run, state, seed_run).split("/")[1:]
+    path = dict(zip(names, parts, strict=True))
     return feed.answer(
-        Request({"type": "http", "path_params": dict(zip(names, parts, strict=True))})
+        Request({"type": "http", "query_string": query.encode(), "path_params": path})
     )
+
+
+def content(answer: Response) -> bytes:
+    assert answer.status_code == 200
+    return gzip.decompress(answer.body)
 
 
 def test_it_is_what_the_page_itself_would_show(run: Run):
@@ -53,6 +60,29 @@ def test_it_is_what_the_page_itself_would_show(run: Run):
 @pytest.mark.parametrize("shown", [True, False])
 def test_the_seed_run_is_drawn_where_it_is_asked_for(run: Run, shown: bool):
     assert (b'"seed run"' in gzip.decompress(fetch(run, seed_run=shown).body)) == shown
+
+
+@pytest.mark.parametrize("beyond", ["", "beyond=-Infinity", f"beyond={7 / 390}", "beyond=soon"])
+def test_curves_are_in_it_where_they_would_look_longer(run: Run, beyond: str):
+    assert content(fetch(run, query=beyond)) == content(fetch(run))
+
+
+@pytest.mark.parametrize("beyond", [str(7 / 390 + 1e-9), "1", "Infinity", "nan"])
+def test_where_they_would_not_the_summary_is_enough(run: Run, beyond: str):
+    summary = content(fetch(run, query=f"beyond={beyond}"))
+    whole = content(fetch(run))
+    header, row = summary.split(b"\n\n")
+    assert b'"begins":true' in header and b'"begins":false' in whole
+    assert row == whole.split(b"\n\n")[1]
+    run.set_status(replace(STATUS, step=11))
+    time.sleep(2 * feed.FRESH)
+    later = content(fetch(run, query=f"beyond={beyond}"))
+    assert b"step 11 of" in later and b"step 7 of" in summary
+
+
+def test_curves_that_do_not_grow_are_always_in_it(run: Run):
+    run.set_status(Status("paused", step=7, total=1170))
+    assert content(fetch(run, "paused", query="beyond=1")) == content(fetch(run, "paused"))
 
 
 def test_all_who_ask_at_once_get_the_same_version(run: Run):

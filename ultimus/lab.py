@@ -32,6 +32,15 @@ from .worker import PATIENCE, located, work
 
 PACKAGE = Path(__file__).parent
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
+DASK = {
+    # the scheduler logs into a pipe that nobody reads, and would stand still once it is full
+    "DASK_LOGGING__DISTRIBUTED": "error",
+    # Dask watches itself: its threads wake up fifty to a hundred times a second and stop the one
+    # that trains, which costs a run about a tenth of its speed
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}  # settings of a local cluster's processes, unless whoever starts the app has set them
 NICENESS = 10  # of a local worker: about a tenth of a core that a page wants too
 
 
@@ -217,8 +226,8 @@ def _local_cluster() -> SubprocessCluster:
     # the workers start elsewhere than in this folder, and find the package all the same
     paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    # the scheduler logs into a pipe that nobody reads, and would stand still once it is full
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    for name, value in DASK.items():
+        os.environ.setdefault(name, value)
     return SubprocessCluster(
         n_workers=_workers(),
         threads_per_worker=1,  # one run at a time in each

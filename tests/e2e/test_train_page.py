@@ -245,7 +245,7 @@ def test_a_board_fetches_its_versions_without_the_script(server: str, person: Ca
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
-def test_a_curve_is_drawn_once_it_is_longer_by_a_pixel(server: str, person: Callable[[], Page]):
+def test_a_curve_is_drawn_once_it_looks_longer(server: str, person: Callable[[], Page]):
     """Each drawing takes what the run could use; numbers follow it all the same."""
     page = start_training(person, server, epochs=900)
     wait_for_points(page, "Loss", "training", more_than=1)

@@ -1,6 +1,6 @@
 // A board: rows of figures (figure.js) and pieces of HTML that arrive in one message and are updated
 // in place. A message is a header and the rows, with an empty line between; a row has a line of JSON
-// for each of its parts.
+// for each of its parts. Where the rows only begin the board, those that follow stay as they are.
 
 function discard(box) {
   if (box.live) endFigure(box);
@@ -53,7 +53,10 @@ async function ask(board) {
 
 async function fetchNext(board) {
   const { source, given } = board;
-  const answer = await fetch(new URL(source, document.baseURI));
+  const address = new URL(source, document.baseURI);
+  const figures = [...board.querySelectorAll(".ultimus-figure")];
+  address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
+  const answer = await fetch(address);
   const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
@@ -70,14 +73,19 @@ function askEvery(board, seconds) {
 function show(board, message) {
   board.message = message;
   const [header, ...rows] = message.split("\n\n");
-  rows.forEach((row, place) => showRow(board, place, row.split("\n")));
-  for (const row of [...board.children].slice(rows.length)) {
+  const { every, source, begins } = JSON.parse(header);
+  showRows(board, rows);
+  board.rows = begins ? [...rows, ...board.rows.slice(rows.length)] : rows;
+  for (const row of [...board.children].slice(board.rows.length)) {
     [...row.children].forEach(discard);
     row.remove();
   }
-  const { every, source } = JSON.parse(header);
   board.source = source;
   askEvery(board, every);
+}
+
+function showRows(board, rows) {
+  rows.forEach((row, place) => showRow(board, place, row.split("\n")));
 }
 
 // Streamlit calls this anew for every change of the data or of the theme.
@@ -86,7 +94,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const given = new TextDecoder().decode(data);
   board.send = setTriggerValue;
   board.observer ??= start(board);
-  show(board, board.given === given ? board.message : given); // what was fetched since is newer
+  if (board.given === given) showRows(board, board.rows); // what was fetched since is newer
+  else show(board, given);
   board.given = given;
   // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
   return () => setTimeout(() => {

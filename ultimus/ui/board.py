@@ -36,13 +36,17 @@ def html(text: str) -> dict[str, Any]:
 
 
 def message(
-    rows: Sequence[Sequence[dict[str, Any]]], every: float | None = None, source: str | None = None
+    rows: Sequence[Sequence[dict[str, Any]]],
+    every: float | None = None,
+    source: str | None = None,
+    begins: bool = False,
 ) -> bytes:
     """A version of a board as board.js takes it; see `show` for what it says.
 
+    Whether these rows only begin it, and those that follow stay as they are, `begins` tells.
     Bytes, since Streamlit then neither parses nor escapes it, and the browser can compare it whole.
     """
-    blocks = [[{"every": every, "source": source}], *rows]
+    blocks = [[{"every": every, "source": source, "begins": begins}], *rows]
     return "\n\n".join("\n".join(map(to_json_plotly, block)) for block in blocks).encode()
 
 

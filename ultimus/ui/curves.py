@@ -47,8 +47,18 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
     """
     if "loaded" in run.about:  # a file of weights does not tell how training went
         return [[board.html(_standing(run, status))]]
-    summary = board.html(_standing(run, status) + _numbers(metrics))
-    return [[summary], *_curves(run, status, metrics, seed_run)]
+    return [summary(run, status, metrics), *_curves(run, status, metrics, seed_run)]
+
+
+def summary(run: Run, status: Status, metrics: Metrics) -> list[dict[str, Any]]:
+    """The first of the rows, which is new each time."""
+    return [board.html(_standing(run, status) + _numbers(metrics))]
+
+
+def reach(status: Status, metrics: Metrics) -> float | None:
+    """The epoch that the curves of a run in training go up to; None if none grows."""
+    epoch = metrics.column("epoch")
+    return float(epoch[-1]) if status.state == "running" and len(epoch) else None
 
 
 def _standing(run: Run, status: Status) -> str:
@@ -121,7 +131,7 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
     data = about.get("dataset", {})
     epoch, loss = metrics.column("epoch"), metrics.column("loss")
     shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
-    reach = float(epoch[-1]) if status.state == "running" and len(epoch) else None
+    grown = reach(status, metrics)
     reference = _reference if seed_run else lambda name: None
     losses = plots.loss_curve(epoch, loss, reference=reference("loss"), **shared)
     accuracies = plots.accuracy_curve(
@@ -143,12 +153,12 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
     over = f"over the epochs of the run {run.id}"
     return [
         [
-            figure.part(losses, "loss", f"Loss {over}", height=330, reach=reach),
-            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330, reach=reach),
+            figure.part(losses, "loss", f"Loss {over}", height=330, reach=grown),
+            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330, reach=grown),
         ],
         [
             figure.part(
-                rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=reach
+                rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=grown
             ),
             board.html(_about(recipe, data, seed_run)),
         ],

@@ -120,15 +120,29 @@ function holdZoom(live, layout, plot) {
 // What of a version that others continue is not the numbers of its traces.
 function frame({ reach, figure: { layout, data } }) {
   if (reach === undefined) return null;
-  return JSON.stringify([layout, data.map(({ name, mode }) => [name, mode])]);
+  return JSON.stringify([layout, data.map(({ x, y, ...rest }) => rest)]);
 }
 
-// Whether all that is new is a curve that has grown, by less than a pixel: in a long run most versions.
-function showsNothingNew(live, plot) {
-  const { part, drawn } = live;
-  if (!(part.reach >= drawn?.reach) || frame(part) !== live.frame) return false;
+const STROKE = 2; // pixels, about how thick curves are
+
+// How far growing curves have to reach to look longer than they are drawn: by half or by as much as
+// they are thick. In a long run few versions do. Those out of sight need not grow, and those not
+// drawn yet need whatever there is.
+function nextReach({ live, children: [, plot] }) {
+  if (!live.near) return Infinity;
+  if (live.drawn?.reach === undefined) return -Infinity;
   const { range: [low, high], _length: pixels } = plot._fullLayout.xaxis;
-  return (part.reach - drawn.reach) * pixels < high - low;
+  return live.drawn.reach + Math.min(live.drawn.reach / 2, (STROKE * (high - low)) / pixels);
+}
+
+const standsStill = ({ _fullLayout: { xaxis, yaxis } }) => !xaxis.autorange && !yaxis.autorange;
+
+// Draws longer curves on the axes that are there, in a third of the time that drawing all takes.
+function grow(Plotly, live, plot) {
+  const data = live.part.figure.data.map(({ x, y }) => ({ x, y }));
+  live.numbers = null; // plotly writes them into the traces that it has
+  const atOnce = { transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
+  return Plotly.animate(plot, { data, traces: [...data.keys()] }, { mode: "immediate", ...atOnce });
 }
 
 // Draws the newest version, unless it is drawn already or out of sight: a page with a dozen figures
@@ -139,14 +153,17 @@ async function draw(Plotly, box) {
   const look = JSON.stringify([template, width]);
   if (!width || (live.drawn === live.part && live.look === look)) return;
   if (live.drawn && !live.near) return;
-  if (live.look === look && showsNothingNew(live, box.children[1])) return;
-  Object.assign(live, { drawn: live.part, look, frame: frame(live.part) }); // before it is written into
+  const [note, plot] = box.children;
+  const now = frame(live.part); // before it is written into
+  const hasGrown = live.look === look && now !== null && now === live.frame;
+  if (hasGrown && live.part.reach < nextReach(box)) return;
+  Object.assign(live, { drawn: live.part, look, frame: now });
+  if (hasGrown && standsStill(plot)) return grow(Plotly, live, plot);
   const { figure, name, height } = live.part;
   const numbers = JSON.stringify(figure.data);
   const data = live.numbers === numbers ? live.data : figure.data; // the same object: not computed anew
   Object.assign(live, { numbers, data });
   const { margin, uirevision } = figure.layout;
-  const [note, plot] = box.children;
   live.config ??= makeConfig(Plotly, name);
   holdZoom(live, figure.layout, plot);
   darkScale(figure.layout, template);

@@ -8,16 +8,19 @@ in the browser (figure.js), so figures carry no theme.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
+from .. import plots
 from . import board
 
 
 def part(
-    fig: go.Figure,
+    fig: go.Figure | plots.Figure,
     name: str,
     alt: str,
     height: int,
@@ -33,16 +36,31 @@ def part(
         height: Height in pixels, kept while the figure loads.
         share: Width beside that of the other parts of the row.
         reach: How far on the x axis the curves go which later versions only continue. Such a one
-            is drawn once it is longer by a pixel.
+            is drawn once it looks longer.
     """
-    spec = fig.to_dict()
-    spec["layout"].pop("template", None)
-    shown = {"figure": spec, "alt": alt, "name": name, "height": height, "share": share}
+    spec = fig.to_dict() if isinstance(fig, go.Figure) else fig
+    data = [{name: _packed(value) for name, value in trace.items()} for trace in spec["data"]]
+    layout = {name: value for name, value in spec["layout"].items() if name != "template"}
+    shown = {
+        "figure": {"data": data, "layout": layout},
+        "alt": alt,
+        "name": name,
+        "height": height,
+        "share": share,
+    }
     return shown if reach is None else shown | {"reach": reach}
 
 
+def _packed(value: Any) -> Any:
+    """A series of numbers as plotly.js reads it without parsing each; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    packed = base64.b64encode(np.ascontiguousarray(value)).decode()
+    return {"dtype": value.dtype.str[1:], "bdata": packed}  # e.g. f4, in this machine's byte order
+
+
 def show(
-    fig: go.Figure,
+    fig: go.Figure | plots.Figure,
     key: str,
     alt: str,
     height: int = 300,
