@@ -263,16 +263,54 @@ def test_a_curve_is_drawn_once_it_looks_longer(server: str, person: Callable[[],
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
-WATCHED = 15  # seconds of each turn of the measurement
+DRAWN_AND_AGAIN = """async (box) => {
+    const plot = box.querySelector(".ultimus-plot"), again = document.createElement("div");
+    const { width, height } = plot._fullLayout;
+    Object.assign(again.style, { position: "fixed", width: `${width}px`, height: `${height}px` });
+    document.body.append(again);
+    const [data, layout] = JSON.parse(JSON.stringify([plot.data, plot.layout]));
+    const curves = (plot) => [...plot.querySelectorAll(".scatterlayer path")].map(
+        (path) => [path.getAttribute("d"), path.getAttribute("transform")]);
+    const drawn = curves(plot);
+    await Plotly.newPlot(again, data, layout);
+    const shown = [drawn, curves(again)];
+    Plotly.purge(again);
+    again.remove();
+    return shown;
+}"""
+
+
+def test_a_curve_that_grew_is_as_if_drawn_at_once(server: str, person: Callable[[], Page]):
+    page = start_training(person, server)
+    grown = wait_for_points(page, "Loss", "training", more_than=2)
+    for _ in range(3):
+        grown = wait_for_points(page, "Loss", "training", more_than=grown)
+        for title in ("Loss", "Accuracy", "Learning rate"):
+            drawn, again = figure(page, title).evaluate(DRAWN_AND_AGAIN)
+            assert drawn == again
+            assert len(drawn) >= 3
+    press(page, "Stop")
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+
+
 TURNS = 9
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+@pytest.mark.parametrize(("epochs", "seconds"), [(900, 15), (120, 8)])
 def test_what_it_costs_to_be_watched(
-    server: str, runs: Path, person: Callable[[], Page], capsys: pytest.CaptureFixture
+    server: str,
+    runs: Path,
+    person: Callable[[], Page],
+    capsys: pytest.CaptureFixture,
+    epochs: int,
+    seconds: int,
 ):
-    """Training speed in turns with a browser on the run and without, server and all here."""
-    page = start_training(person, server, epochs=900)
+    """Training speed in turns with a browser on the run and without, server and all here.
+
+    Curves of a long run are seldom drawn, those of a short one once a second.
+    """
+    page = start_training(person, server, epochs=epochs)
     watched, metrics = page.url, newest_metrics(runs)
     ratios = []
     for _ in range(TURNS):
@@ -280,10 +318,13 @@ def test_what_it_costs_to_be_watched(
         for address in (watched, "about:blank"):
             page.goto(address)
             page.wait_for_timeout(3000)  # opening a page is not what is measured
-            speeds.append(speed(metrics, lambda: page.wait_for_timeout(1000 * WATCHED)))
+            speeds.append(speed(metrics, lambda: page.wait_for_timeout(1000 * seconds)))
         ratios.append(speeds[0] / speeds[1])
     page.goto(watched)
     press(page, "Stop")
     low, middle, high = statistics.quantiles(ratios, n=4)
     with capsys.disabled():
-        print(f"\nspeed watched / unwatched: median {middle:.3f}, quartiles {low:.3f} … {high:.3f}")
+        print(
+            f"\n{epochs} epochs, speed watched / unwatched: median {middle:.3f}, quartiles "
+            f"{low:.3f} … {high:.3f}"
+        )
