@@ -1,10 +1,13 @@
 """What a class that watches costs the run that it watches.
 
 Thirty browsers do not fit on one machine, so a viewer here is what a browser is to the server: it
-asks for the newest version of the run's board when its page would.
+asks for the newest version of the run's board when its page would, and for what its page would.
 """
 
+import gzip
+import math
 import os
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +25,8 @@ from ultimus.run import Run
 from ultimus.ui import feed
 
 SETTLED, MEASURED = 3, 8  # seconds
+EPOCHS = 900
+STROKE = 2 * EPOCHS / 520  # epochs: two pixels of a figure (figure.js)
 TURNS = 5
 
 
@@ -34,7 +39,7 @@ def test_what_a_class_costs(
     capsys: pytest.CaptureFixture,
     viewers: int,
 ):
-    teacher = start_training(person, server, epochs=900)
+    teacher = start_training(person, server, epochs=EPOCHS)
     watched, metrics = teacher.url, newest_metrics(runs)
     teacher.goto("about:blank")
     time.sleep(SETTLED)
@@ -77,11 +82,14 @@ def _watch(server: str, path: str, end: float, later: float) -> list[float]:
     """Ask for updates; the seconds that each took."""
     connection = HTTPConnection(server.removeprefix("http://"))
     time.sleep(later)
-    taken = []
+    taken, beyond = [], -math.inf
     while (begin := time.monotonic()) < end:
-        connection.request("GET", path)
-        connection.getresponse().read()
+        connection.request("GET", f"{path}?beyond={beyond}")
+        content = connection.getresponse().read()
         taken.append(time.monotonic() - begin)
+        if drawn := re.search(rb'"reach":([^,}]+)', gzip.decompress(content)):
+            reach = float(drawn[1])
+            beyond = reach + min(reach / 2, STROKE)
         time.sleep(max(0.0, feed.REFRESH - taken[-1]))
     connection.close()
     return taken
