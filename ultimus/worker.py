@@ -32,7 +32,7 @@ from .train import (
 
 REPORT_EVERY = 0.4  # seconds between lines of metrics
 LIVE_EVERY = 0.5  # between writes of live.safetensors
-RESUME_EVERY = 5.0  # between writes of resume.pt
+RESUME_EVERY = 5.0  # between writes of resume.pt, at least
 POLL_EVERY = 0.02  # between looks for a request while paused
 LOOK_EVERY = 1.0  # between looks for other runs that wait for a worker
 PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
@@ -206,8 +206,10 @@ class Recorder:
             self.steps_allowed -= progress.steps
         is_single = self.steps_allowed is not None
         is_due = now - self._reported >= REPORT_EVERY
-        saves = now - self._saved >= RESUME_EVERY or progress.epoch_result
-        if is_early or is_single or is_due or saves:
+        reports = is_early or is_single or is_due or progress.epoch_result
+        # with a report: one of its own would be the mean of a few steps only, a spike in the curves
+        saves = progress.epoch_result or (reports and now - self._saved >= RESUME_EVERY)
+        if reports:
             self._report()
         if progress.step in self.snapshot_steps:
             self._snapshot()
