@@ -36,7 +36,7 @@ DASK = {
     # the scheduler logs into a pipe that nobody reads, and would stand still once it is full
     "DASK_LOGGING__DISTRIBUTED": "error",
     # Dask watches itself: its threads wake up fifty to a hundred times a second and stop the one
-    # that trains, which costs a run about a tenth of its speed
+    # that trains, which takes 7 % of its speed
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
