@@ -263,6 +263,26 @@ def test_a_curve_is_drawn_once_it_looks_longer(server: str, person: Callable[[],
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
+def test_a_double_click_shows_all_and_another_one_the_range_of_now(
+    server: str, person: Callable[[], Page]
+):
+    page = start_training(person, server)
+    wait_for_points(page, "Loss", "training", more_than=2)
+    loss = figure(page, "Loss")
+    shown = """box => box.querySelector(".ultimus-plot").layout.yaxis.range"""
+    first = loss.evaluate(shown)
+    while (moved := loss.evaluate(shown)) == first:  # since the curve has left it
+        page.wait_for_timeout(200)
+    loss.locator(".nsewdrag").first.dblclick()
+    page.wait_for_timeout(1500)
+    assert loss.evaluate("box => box.querySelector('.ultimus-plot').layout.yaxis.autorange")
+    loss.locator(".nsewdrag").first.dblclick()
+    page.wait_for_timeout(1500)
+    assert loss.evaluate(shown)[0] <= moved[0] < first[0]
+    press(page, "Stop")
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+
+
 DRAWN_AND_AGAIN = """async (box) => {
     const plot = box.querySelector(".ultimus-plot"), again = document.createElement("div");
     const { width, height } = plot._fullLayout;

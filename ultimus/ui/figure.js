@@ -106,14 +106,24 @@ function listen(box, plot) {
 const legendExcess = (plot) => Math.max(0, Math.ceil((plot._fullLayout.legend?._height ?? 0) - 30));
 
 // Plotly drops a zoom when the figure's own range moves, even where uirevision stays the same: so
-// a zoomed axis keeps the range it was given.
+// a zoomed axis keeps the range it was given. An axis at home has the figure's own.
 function holdZoom(live, layout, plot) {
-  const given = live.revision === layout.uirevision ? live.given : {};
-  Object.assign(live, { revision: layout.uirevision, given: {} });
+  const { given, home } = live.revision === layout.uirevision ? live : { given: {}, home: {} };
+  Object.assign(live, { revision: layout.uirevision, given: {}, home: {} });
   for (const [name, axis] of Object.entries(layout)) {
     if (!/^[xy]axis/.test(name) || !axis.range) continue;
-    if (given[name] && `${plot.layout[name].range}` !== `${given[name]}`) axis.range = given[name];
+    live.home[name] = [...axis.range];
+    const now = `${plot.layout?.[name]?.range}`;
+    if (given[name] && now !== `${given[name]}` && now !== `${home[name]}`) axis.range = given[name];
     live.given[name] = [...axis.range];
+  }
+}
+
+// A double click and "Reset axes" go back to these; by itself plotly goes back to those of the first
+// version, in which a curve that has grown since may not be.
+function setHome({ home }, { _fullLayout }) {
+  for (const [name, [low, high]] of Object.entries(home)) {
+    Object.assign(_fullLayout[name] ?? {}, { _rangeInitial0: low, _rangeInitial1: high });
   }
 }
 
@@ -178,6 +188,7 @@ async function draw(Plotly, box) {
     live.excess = legendExcess(plot);
     await react();
   }
+  setHome(live, plot);
   if (!note.hidden) listen(box, plot);
   note.hidden = true;
 }
@@ -193,7 +204,7 @@ function startFigure(box) {
     redraw();
   }, { rootMargin: "150px" }); // a little before it comes into sight
   seen.observe(box);
-  return { redraw, observers: [resized, seen], near: false, excess: 0, given: {} };
+  return { redraw, observers: [resized, seen], near: false, excess: 0, given: {}, home: {} };
 }
 
 // Shows a version of the figure in its box; the same one again where the theme has changed.
