@@ -165,7 +165,8 @@ async function draw(Plotly, box) {
   if (live.drawn && !live.near) return;
   const [note, plot] = box.children;
   const now = frame(live.part); // before it is written into
-  const hasGrown = live.look === look && now !== null && now === live.frame;
+  const isAlike = live.look === look && now !== null && now === live.frame;
+  const hasGrown = isAlike && live.part.reach >= live.drawn.reach; // less, where a run began anew
   if (hasGrown && live.part.reach < nextReach(box)) return;
   Object.assign(live, { drawn: live.part, look, frame: now });
   if (hasGrown && standsStill(plot)) return grow(Plotly, live, plot);
