@@ -21,6 +21,11 @@ def _weights() -> list[torch.Tensor]:
     return [torch.linspace(-1, 1, size).requires_grad_() for size in SIZES]
 
 
+def _adam(weights: list[torch.Tensor], decoupled: bool = False, weight_decay: float = 0) -> Adam:
+    options = {"weight_decay": weight_decay, "decoupled_weight_decay": decoupled, "fused": True}
+    return Adam(_groups(weights), lr=1.0, **options)
+
+
 def _groups(weights: list[torch.Tensor]) -> list[dict]:
     """Two groups, whose rates differ."""
     return [
@@ -42,9 +47,9 @@ def _walk(optimizers: list[torch.optim.Optimizer], steps: int) -> None:
 @pytest.mark.parametrize("decoupled", KINDS)
 def test_its_walk_is_torchs(decoupled):
     ours, theirs = _weights(), _weights()
-    shared = {"lr": 1.0, "weight_decay": 0.07}
-    reference = KINDS[decoupled](_groups(theirs), foreach=False, fused=False, **shared)
-    _walk([Adam(_groups(ours), decoupled=decoupled, **shared), reference], STEPS)
+    plain = {"lr": 1.0, "weight_decay": 0.07, "foreach": False, "fused": False}
+    reference = KINDS[decoupled](_groups(theirs), **plain)
+    _walk([_adam(ours, decoupled, 0.07), reference], STEPS)
     for mine, reference in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, reference, rtol=0, atol=1e-6)
 
@@ -52,16 +57,14 @@ def test_its_walk_is_torchs(decoupled):
 @pytest.mark.parametrize("decoupled", KINDS)
 def test_the_two_kinds_differ(decoupled):
     ours, theirs = _weights(), _weights()
-    pair = [Adam(_groups(ours), 1.0, weight_decay=0.07, decoupled=decoupled),
-            Adam(_groups(theirs), 1.0, weight_decay=0.07, decoupled=not decoupled)]  # fmt: skip
-    _walk(pair, STEPS)
+    _walk([_adam(ours, decoupled, 0.07), _adam(theirs, not decoupled, 0.07)], STEPS)
     assert (ours[1] - theirs[1]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("decoupled", KINDS)
 def test_it_goes_on_from_its_own_state_to_the_bit(decoupled):
     first, second = _weights(), _weights()
-    one, other = (Adam(_groups(each), 1.0, decoupled=decoupled) for each in (first, second))
+    one, other = (_adam(each, decoupled) for each in (first, second))
     _walk([one], 5)
     saved = copy.deepcopy(one.state_dict())
     with torch.no_grad():
@@ -78,7 +81,7 @@ def test_it_goes_on_from_torchs_state():
     ours, theirs = _weights(), _weights()
     reference = torch.optim.Adam(_groups(theirs), lr=1.0, fused=True)
     _walk([reference], 5)
-    optimizer = Adam(_groups(ours), 1.0)
+    optimizer = _adam(ours)
     optimizer.load_state_dict(copy.deepcopy(reference.state_dict()))
     with torch.no_grad():
         for mine, its in zip(ours, theirs, strict=True):

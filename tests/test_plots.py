@@ -17,17 +17,14 @@ def rng():
     return np.random.default_rng(3)
 
 
-def loss_curve(*series, **options):
-    """The figure as plotly makes it, which checks it."""
-    return go.Figure(plots.loss_curve(*series, **options))
+def checked(curve):
+    """The same with plotly's object of the figure, for which plotly checks it."""
+    return lambda *series, **options: go.Figure(curve(*series, **options))
 
 
-def accuracy_curve(*series, **options):
-    return go.Figure(plots.accuracy_curve(*series, **options))
-
-
-def rate_curve(*series, **options):
-    return go.Figure(plots.rate_curve(*series, **options))
+loss_curve = checked(plots.loss_curve)
+accuracy_curve = checked(plots.accuracy_curve)
+rate_curve = checked(plots.rate_curve)
 
 
 def reference(rng, name="seed run"):

@@ -1,54 +1,31 @@
 """Adam and AdamW in one operation for each group of parameters.
 
-They are torch's own operations, and so the same numbers. `torch.optim` prepares them for parameters
-of any number, kind and device; with one buffer for all weights (`flat.py`) that preparation takes
-several times as long as the operation.
+It is torch's own operation, and so the same numbers. `torch.optim` prepares it anew at each step,
+whatever number, kind and device the parameters are. With one buffer for all weights (`flat.py`)
+that takes several times as long as the operation.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
 import torch
-from torch import Tensor
 
 
-class Adam(torch.optim.Optimizer):
-    """The optimizer (Kingma & Ba 2014, algorithm 1); `torch.optim.Adam` saves the same state.
-
-    Args:
-        params: as of every torch optimizer, on a processor, each with a gradient.
-        lr: learning rate, the length of a typical update of a weight.
-        betas: decay, per step, of the mean gradient and of its square.
-        eps: added to the root of the mean square.
-        weight_decay: share of the weights that is added to the gradient, or, if decoupled, share of
-            lr by which weights shrink each step.
-        decoupled: whether this is AdamW (Loshchilov & Hutter 2017, algorithm 2).
-    """
-
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        decoupled: bool = False,
-    ):
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, defaults)
-        operations = torch.ops.aten
-        self._update = (operations._fused_adamw_ if decoupled else operations._fused_adam_).default
+class Adam(torch.optim.Adam):
+    """`torch.optim.Adam`, fused (Kingma & Ba 2014, algorithm 1; with `decoupled_weight_decay`
+    AdamW, Loshchilov & Hutter 2017, algorithm 2). Each parameter has a gradient at every step."""
 
     @torch.no_grad()
     def step(self) -> None:
+        if not self.state:
+            super().step()  # with all preparations, the state among them
+            return
         for options in self.param_groups:
             weights = options["params"]
-            states = [self.state[weight] or self._begin(weight) for weight in weights]
+            states = [self.state[weight] for weight in weights]
             steps = [state["step"] for state in states]
             for count in steps:
                 count.add_(1)
-            beta1, beta2 = options["betas"]
-            self._update(
+            decoupled, (beta1, beta2) = options["decoupled_weight_decay"], options["betas"]
+            update = torch.ops.aten._fused_adamw_ if decoupled else torch.ops.aten._fused_adam_
+            update.default(
                 weights,
                 [weight.grad for weight in weights],
                 [state["exp_avg"] for state in states],
@@ -65,10 +42,3 @@ class Adam(torch.optim.Optimizer):
             )
 
     step.hooked = True  # else torch wraps it for its profiler, which takes longer than a step
-
-    def _begin(self, weight: Tensor) -> dict[str, Tensor]:
-        state = self.state[weight]
-        state["step"] = torch.zeros(())
-        state["exp_avg"] = torch.zeros_like(weight)
-        state["exp_avg_sq"] = torch.zeros_like(weight)
-        return state

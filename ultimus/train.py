@@ -399,7 +399,8 @@ def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Op
         case "sgd":
             return torch.optim.SGD(groups, momentum=recipe.beta1, fused=True, **shared)
         case "adam" | "adamw":
-            return Adam(groups, betas=betas, decoupled=recipe.optimizer == "adamw", **shared)
+            decoupled = recipe.optimizer == "adamw"
+            return Adam(groups, betas=betas, decoupled_weight_decay=decoupled, fused=True, **shared)
 
 
 def _precision(recipe: Recipe, device: torch.device) -> torch.dtype:
