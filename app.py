@@ -13,12 +13,13 @@ import pandas  # noqa: F401  whole, before two sessions at once import parts of 
 import streamlit as st
 from starlette.routing import Route
 
-from ultimus.ui import feed, plotly_js
+from ultimus.ui.figures import plotly_js
+from ultimus.ui.live import feed
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
 app = st.App(
-    Path(__file__).parent / "ultimus" / "ui" / "pages.py",
+    Path(__file__).parent / "ultimus" / "ui" / "main.py",
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in ((plotly_js.ADDRESS, plotly_js.answer), (feed.PATH, feed.answer))

@@ -17,7 +17,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ultimus import Dataset, Recipe, UserError, evaluate, open_dataset, train
-from ultimus.data import Split
+from ultimus.data.dataset import Split
 
 HELD_OUT = 5000
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from seed_notebook import SeedTransformer
+from support.seed_notebook import SeedTransformer
 from torch import nn
 from torch.nn import functional as F
 

@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import press_cell, start_training
 from playwright.sync_api import Locator, Page, expect
+from support.hands import press_cell, start_training
 
 import ultimus
-from ultimus import checkpoint
-from ultimus.data import preprocess
+from ultimus.analysis.walk import walk
+from ultimus.checkpoints import checkpoint
+from ultimus.data.augment import preprocess
 from ultimus.model import Trace, Transformer
-from ultimus.run import Run
-from ultimus.ui import pool
-from ultimus.walk import walk
+from ultimus.runs.run import Run
+from ultimus.ui.state import pool
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 STEPS = Run(SHIPPED).snapshots

@@ -17,12 +17,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from hands import start_training
-from pace import newest_metrics, speed
 from playwright.sync_api import Page
+from support.hands import start_training
+from support.pace import newest_metrics, speed
 
-from ultimus.run import Run
-from ultimus.ui import feed
+from ultimus.runs.run import Run
+from ultimus.ui.live import feed
 
 SETTLED, MEASURED = 3, 8  # seconds
 EPOCHS = 900

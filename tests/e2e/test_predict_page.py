@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hands import start_training
 from PIL import Image
 from playwright.sync_api import Page, expect
+from support.hands import start_training
 
 import ultimus
 

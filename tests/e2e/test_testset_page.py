@@ -5,16 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from hands import press_cell
 from playwright.sync_api import Locator, Page, expect
+from support.hands import press_cell
 
 import ultimus
-from ultimus import checkpoint
-from ultimus.ablation import features_of
-from ultimus.run import Run
-from ultimus.sources import CIFAR10_CLASSES
-from ultimus.testset import Verdict, companions, measure, select
-from ultimus.ui import pool
+from ultimus.analysis.test_report import Verdict, companions, measure, select
+from ultimus.checkpoints import checkpoint
+from ultimus.data.sources import CIFAR10_CLASSES
+from ultimus.evaluation import features_of
+from ultimus.runs.run import Run
+from ultimus.ui.state import pool
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 STEPS = Run(SHIPPED).snapshots

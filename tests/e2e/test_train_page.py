@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hands import start_training
-from pace import newest_metrics, speed
 from playwright.sync_api import Locator, Page, expect
+from support.hands import start_training
+from support.pace import newest_metrics, speed
 
 SLOW = 90_000  # milliseconds
 

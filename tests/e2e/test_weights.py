@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from playwright.sync_api import Page, expect
 
-from ultimus import checkpoint
+from ultimus.checkpoints import checkpoint
 from ultimus.model import Transformer
 
 SLOW = 60_000  # milliseconds

@@ -1,0 +1,167 @@
+"""The map of evidence, in float64, against the plain network and against taking a place away."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ultimus import Run, Transformer, load
+from ultimus.analysis.evidence import Evidence, evidence
+from ultimus.analysis.prediction import draw_companions, examples
+from ultimus.data.augment import preprocess
+from ultimus.model import FEATURES, PASSES
+
+C, B, K, S = 5, 7, 3, 32
+PLACES = [(13, 17), (0, 5), (31, 11), (19, 0), (23, 31), (0, 0), (31, 31), (0, 31), (31, 0)]
+SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def model() -> Transformer:
+    """Plain, in float64, and enlarged, so that attention is far from uniform."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        model = Transformer(C, folded=False).double().requires_grad_(False)
+    for layer in model.ultimusBlock.children():
+        layer.weight.mul_(2)
+    model.conv3.weight.mul_(20)
+    return model
+
+
+def _image(seed: int = 0) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (3, S, S), generator=draw, dtype=torch.uint8)
+
+
+def _companions(*shape: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(*shape, FEATURES, generator=draw, dtype=torch.float64)
+
+
+COMPANY = {"alone": None, "company": _companions(B - 1), "companies": _companions(K, B - 1)}
+
+
+def _seen(model: Transformer, image: torch.Tensor) -> torch.Tensor:
+    """What conv3 sees of a picture, (I, S, S)."""
+    x = preprocess(image).double()
+    return F.relu(model.conv2(F.relu(model.conv1(x))))
+
+
+def _logits(
+    model: Transformer, seen: torch.Tensor, companions: torch.Tensor | None
+) -> torch.Tensor:
+    """What the plain network makes of what conv3 sees, averaged over the groups."""
+    features = model.gap(model.conv3(seen)).flatten()
+    groups = [_companions(0)] if companions is None else companions.view(-1, B - 1, FEATURES)
+    logits = []
+    for others in groups:
+        state = torch.cat([features[None], others])
+        for _ in range(PASSES):
+            state = state + model.ultimusBlock(state)
+        logits.append(model.cap(state[0]))
+    return torch.stack(logits).mean(dim=0)
+
+
+def _close(ours, reference, tolerance=1e-10):
+    torch.testing.assert_close(ours, reference, rtol=tolerance, atol=tolerance)
+
+
+def _made(model: Transformer, company: str, seed: int = 0) -> Evidence:
+    return evidence(model, _image(seed), COMPANY[company])
+
+
+# Exact --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("company", COMPANY)
+def test_places_and_constant_add_up_to_the_logits(model, company):
+    made = _made(model, company)
+    assert made.maps.shape == (C, S, S)
+    assert made.constants.shape == made.logits.shape == (C,)
+    _close(made.maps.sum((1, 2)) + made.constants, made.logits)
+    _close(made.logits, _logits(model, _seen(model, _image()), COMPANY[company]))
+    assert made.exact == (company == "alone")
+
+
+def test_alone_the_logits_are_the_networks(model):
+    _close(_made(model, "alone").logits, model(preprocess(_image()).double()[None])[0])
+
+
+@pytest.mark.parametrize("company", COMPANY)
+def test_a_map_is_the_plain_networks_derivative_times_what_it_sees(model, company):
+    seen = _seen(model, _image()).requires_grad_()
+    logits, made = _logits(model, seen, COMPANY[company]), _made(model, company)
+    for each, ours in zip(logits, made.maps, strict=True):
+        (gradient,) = torch.autograd.grad(each, seen, retain_graph=True)  # (I, S, S)
+        _close(ours, (gradient * seen.detach()).sum(dim=0))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_alone_a_place_that_is_taken_away_takes_its_contribution_along(model, place):
+    made, seen = _made(model, "alone"), _seen(model, _image())
+    seen[:, *place] = 0
+    _close(_logits(model, seen, None), made.logits - made.maps[:, *place])
+    assert made.maps[:, *place].abs().max() > 1e-5
+
+
+def test_alone_the_constant_is_what_the_network_says_of_nothing_seen(model):
+    nothing = torch.zeros_like(_seen(model, _image()))
+    for seed in (0, 1):
+        _close(_made(model, "alone", seed).constants, _logits(model, nothing, None))
+    assert not torch.allclose(_made(model, "alone").maps, _made(model, "alone", seed=1).maps)
+
+
+# Of first order -----------------------------------------------------------------------------------
+
+
+def test_in_company_a_place_that_fades_a_little_takes_as_much_along(model):
+    made, seen = _made(model, "company"), _seen(model, _image())
+    little = 1e-4
+    for place in PLACES:
+        faded = seen.clone()
+        faded[:, *place] *= 1 - little
+        change = made.logits - _logits(model, faded, COMPANY["company"])
+        _close(change / little, made.maps[:, *place], 1e-5)
+
+
+def test_the_map_in_many_companies_is_the_average_of_their_maps(model):
+    each = [evidence(model, _image(), others) for others in COMPANY["companies"]]
+    made = _made(model, "companies")
+    for ours, *references in zip(made[:3], *(one[:3] for one in each), strict=True):
+        _close(ours, torch.stack(references).mean(dim=0))
+    assert (each[0].maps - each[1].maps).abs().max() > 1e-4  # company does matter
+
+
+# Contrast -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("company", ["alone", "companies"])
+def test_contrast_keeps_what_softmax_sees(model, company):
+    made = _made(model, company)
+    contrast = made.contrast()
+    for part in contrast[:3]:
+        _close(part.sum(dim=0), torch.zeros_like(part[0]))
+    _close(contrast.maps.sum((1, 2)) + contrast.constants, contrast.logits)
+    _close(contrast.logits.softmax(dim=0), made.logits.softmax(dim=0))
+    _close(contrast.maps[2] - contrast.maps[1], made.maps[2] - made.maps[1])
+    assert contrast.exact == made.exact
+
+
+# The shipped model --------------------------------------------------------------------------------
+
+
+def test_the_shipped_model_in_float32_and_with_companions_as_they_are_drawn():
+    model, shown = load(Run(SHIPPED).snapshot(9360)), examples().images
+    companions = draw_companions(model, shown).features
+    for image in shown[:3]:
+        for others in (None, companions[0], companions):
+            made = evidence(model, image, others)
+            assert not made.maps.requires_grad and not made.logits.requires_grad
+            _close(made.maps.sum((1, 2)) + made.constants, made.logits, 1e-5)
+        with torch.no_grad():
+            alone = model(preprocess(image)[None])[0]
+        _close(evidence(model, image).logits, alone, 1e-5)
+    assert all(each.grad is None for each in model.parameters())

@@ -1,0 +1,50 @@
+"""What the system tells of itself."""
+
+import mmap
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ultimus.runs import machine
+
+SIZE = 2**26  # bytes
+
+
+def test_the_machine_has_a_name_and_cores():
+    about = machine.describe()
+    assert about["cpu"] and about["os"] and 1 <= about["cores"] <= os.cpu_count()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_memory_is_counted_but_not_what_is_mapped_from_a_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(SIZE))
+    before = machine.own_memory()
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        assert np.frombuffer(pages[:], np.uint8).sum() == 0  # every page was read, a copy freed
+        assert machine.own_memory() - before < SIZE / 2
+    with mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as taken:
+        taken.write(bytes(SIZE))  # not from freed memory that this process may have kept
+        assert SIZE / 2 < machine.own_memory() - before < 3 * SIZE
+
+
+def test_nothing_is_told_of_a_process_that_ended():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert machine.own_memory(process.pid) is None
+
+
+def test_another_system_has_a_processor_too(monkeypatch):
+    def absent(*given, **more):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", absent)
+    monkeypatch.setattr(subprocess, "run", absent)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    about = machine.describe()
+    assert about["cpu"] and about["cores"] == os.cpu_count()
+    assert machine.own_memory() is None

@@ -1,0 +1,389 @@
+"""The run folder: what is written whole, what is read damaged, and who holds it."""
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ultimus.errors import UserError
+from ultimus.recipe import Recipe
+from ultimus.runs.metrics import Metrics
+from ultimus.runs.run import Run, Status
+
+processes = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return Run.create(tmp_path / "runs", Recipe.of(data="shapes", seed=7), version="3.5.7")
+
+
+@contextmanager
+def refused(*words: str) -> Iterator[None]:
+    """Expects one sentence with these words."""
+    with pytest.raises(UserError) as caught:
+        yield
+    text = str(caught.value)
+    assert text.endswith(".") and "\n" not in text and ". " not in text, text
+    assert all(word in text for word in words), text
+
+
+# The folder -----------------------------------------------------------------------------------
+
+
+def test_a_new_run_says_what_was_asked_and_waits(run):
+    assert {path.name for path in run.folder.iterdir()} == {"recipe.json", "status.json", "weights"}
+    assert run.recipe == Recipe.of(data="shapes", seed=7)
+    assert run.about["version"] == "3.5.7"
+    assert run.status() == Status("queued")
+    assert run.snapshots == () and not run.has_request() and not run.is_held()
+
+
+def test_runs_are_found_and_listed_newest_first(run, tmp_path):
+    other = Run.create(tmp_path / "runs", Recipe.of(preset="seed"))
+    assert other.id != run.id and other.id.rsplit("-", 2)[1] == "seed"
+    assert {each.id for each in Run.all(tmp_path / "runs")} == {run.id, other.id}
+    assert [each.id for each in Run.all(tmp_path / "runs")] == sorted([run.id, other.id])[::-1]
+    assert Run.find(run.id, tmp_path / "nowhere", tmp_path / "runs").folder == run.folder
+
+
+def test_there_may_be_no_runs_at_all(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert Run.all(tmp_path / "nowhere") == Run.all(tmp_path / "file") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "a/b", "..", ".", "", "/etc", "x" * 5_000, "a\0b", "a\nb", "\ud800", "nothing", "a b"],
+    ids=repr,
+)
+def test_an_unknown_id_or_a_path_is_refused(name, run, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "recipe.json").write_text("{}")
+    with refused("There is no run", "list"):
+        Run.find(name, tmp_path / "runs")
+
+
+def test_ran_with_adds_and_keeps(run):
+    run.ran_with(threads=3)
+    assert run.about["threads"] == 3 and run.about["version"] == "3.5.7"
+    assert run.recipe.seed == 7
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper"])
+def test_a_runs_folder_below_a_file_is_one_sentence(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    with refused(str(tmp_path), "check it"):
+        Run.create(tmp_path / below, Recipe())
+
+
+def test_a_folder_that_vanished_is_one_sentence(tmp_path):
+    gone = Run(tmp_path / "gone")
+    with refused("gone", "check it"):
+        gone.ask("pause")
+    with refused("gone", "check it"), gone.hold():
+        pass
+
+
+# Damage ---------------------------------------------------------------------------------------
+
+NOT_AN_OBJECT = [
+    b"",
+    b"{",
+    b"[]",
+    b"3",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"a": ' + b"9" * 9999,
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*NOT_AN_OBJECT, b"{}", b'{"recipe": 3}', b'{"recipe": {"lr": -1}}',
+     b'{"recipe": {"unknown": 1}}', b'{"recipe": {"data": null}}'],
+    ids=lambda each: repr(each[:24]),
+)  # fmt: skip
+def test_a_damaged_recipe_is_one_sentence(run, content):
+    (run.folder / "recipe.json").write_bytes(content)
+    with refused(run.id, "recipe.json", "restore"):
+        _ = run.recipe
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*NOT_AN_OBJECT, b"{}", b'{"state": "dancing"}', b'{"state": []}', b'{"state": null}',
+     b'{"state": "done", "step": "x"}', b'{"state": "done", "epoch": null}',
+     b'{"state": "done", "seconds": NaN}', b'{"state": "done", "total": 1.5}',
+     b'{"state": "done", "reason": 3}'],
+    ids=lambda each: repr(each[:40]),
+)  # fmt: skip
+def test_a_damaged_status_is_one_sentence(run, content):
+    (run.folder / "status.json").write_bytes(content)
+    with refused(run.id, "status.json", "restore"):
+        run.status()
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "status.json"])
+def test_a_missing_file_is_one_sentence(run, name):
+    (run.folder / name).unlink()
+    with refused(run.id, name, "missing"):
+        _ = run.recipe, run.status()
+
+
+def test_a_status_of_a_later_version_is_read(run):
+    (run.folder / "status.json").write_text('{"state": "done", "step": 5, "mood": "fine"}')
+    assert run.status() == Status("done", step=5)
+
+
+# Who holds it ---------------------------------------------------------------------------------
+
+
+def _hold(folder: Path, ready, state: str) -> None:
+    run = Run(folder)
+    with run.hold():
+        run.set_status(Status(state, step=13))
+        ready.set()
+        signal.pause()
+
+
+@contextmanager
+def _holder(run: Run, state: str = "running") -> Iterator[multiprocessing.Process]:
+    ready = processes.Event()
+    process = processes.Process(target=_hold, args=(run.folder, ready, state), daemon=True)
+    process.start()
+    assert ready.wait(60)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_killed_process_leaves_an_interrupted_run(run):
+    with _holder(run) as process:
+        assert run.is_held() and run.status() == Status("running", step=13)
+        with refused(run.id, "already"), run.hold():
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    assert not run.is_held()
+    status = run.status()
+    assert (status.state, status.step) == ("interrupted", 13)
+    assert "unexpectedly" in status.reason
+    with run.hold():
+        assert run.is_held()
+    assert not run.is_held()
+
+
+@pytest.mark.parametrize("state", ["queued", "paused", "done", "stopped", "failed", "interrupted"])
+def test_other_states_need_no_process(run, state):
+    run.set_status(Status(state, step=5, reason="why"))
+    assert run.status() == Status(state, step=5, reason="why")
+
+
+def test_looking_does_not_keep_a_worker_out(run):
+    with run.hold():
+        pass
+    end = threading.Event()
+
+    def look() -> None:
+        while not end.is_set():
+            run.is_held()
+
+    watchers = [threading.Thread(target=look) for _ in range(3)]
+    for each in watchers:
+        each.start()
+    try:
+        for _ in range(5):
+            with run.hold():
+                assert run.is_held()
+    finally:
+        end.set()
+        for each in watchers:
+            each.join()
+
+
+def test_what_a_killed_worker_left_half_written_goes(run):
+    for name in ("resume.pt", "live.safetensors", "status.json", "recipe.json", "metrics.jsonl"):
+        (run.folder / f".{name}.0123abcd").write_text("half")
+    (run.folder / "weights" / ".7.safetensors.00000013").write_text("half")
+    with run.hold():
+        pass
+    left = {path.name for path in run.folder.rglob("*")}
+    assert left == {"recipe.json", "status.json", "weights", "lock"}
+    assert run.snapshots == ()
+
+
+def test_what_a_living_process_writes_meanwhile_arrives(run):
+    end = threading.Event()
+
+    def begin_again_and_again() -> None:
+        while not end.is_set():
+            with run.hold():
+                pass
+
+    worker = threading.Thread(target=begin_again_and_again)
+    worker.start()
+    try:
+        for step in range(997):
+            run.set_status(Status("stopped", step=step))
+            assert run.status().step == step
+    finally:
+        end.set()
+        worker.join()
+    assert not list(run.folder.rglob(".*"))
+
+
+# Requests -------------------------------------------------------------------------------------
+
+
+def test_a_request_is_taken_once(run):
+    assert run.take_request() == ""
+    run.ask("pause")
+    run.ask("step")  # the last word counts
+    assert run.has_request()
+    assert run.take_request() == "step"
+    assert run.take_request() == "" and not run.has_request()
+
+
+def test_a_request_is_taken_by_one_of_many(run):
+    taken: list[str] = []
+    end = threading.Event()
+
+    def take() -> None:
+        while not end.is_set():
+            taken.append(run.take_request())
+
+    takers = [threading.Thread(target=take) for _ in range(3)]
+    for each in takers:
+        each.start()
+    try:
+        for _ in range(29):
+            run.ask("step")
+            while run.has_request():
+                time.sleep(0.001)
+    finally:
+        end.set()
+        for each in takers:
+            each.join()
+    assert taken.count("step") == 29 and set(taken) == {"", "step"}
+
+
+def test_a_damaged_request_is_read_as_nothing_known(run):
+    (run.folder / "request").write_bytes(b"\xff\xfe")
+    assert run.take_request() not in ("pause", "step", "resume", "stop")
+
+
+# Metrics --------------------------------------------------------------------------------------
+
+
+def test_metrics_are_read_on_from_where_they_ended(run):
+    metrics = Metrics(run.folder)
+    assert metrics.read().rows == []
+    run.report({"step": 1, "loss": 2.5})
+    assert [row["step"] for row in metrics.read().rows] == [1]
+    run.report({"step": 3, "loss": 2.0, "test_accuracy": 0.25})
+    metrics.read()
+    assert [row["step"] for row in metrics.rows] == [1, 3]
+    np.testing.assert_array_equal(metrics.column("loss"), [2.5, 2.0])
+    np.testing.assert_array_equal(metrics.column("test_accuracy"), [np.nan, 0.25])
+    assert metrics.column("step").dtype == np.float64
+
+
+def test_half_a_line_waits_for_its_other_half(run):
+    metrics = Metrics(run.folder)
+    line = json.dumps({"step": 11, "loss": 1.5}).encode() + b"\n"
+    with open(run.folder / "metrics.jsonl", "ab", buffering=0) as file:
+        for begin in range(len(line)):
+            assert metrics.read().rows == [] and metrics.unreadable == 0
+            file.write(line[begin : begin + 1])
+    assert metrics.read().rows == [{"step": 11, "loss": 1.5}]
+
+
+def test_metrics_survive_being_replaced(run):
+    for step in range(7):
+        run.report({"step": step})
+    metrics = Metrics(run.folder).read()
+    run.forget_after(4)
+    run.report({"step": 5, "again": True})
+    run.report({"step": 6, "again": True})  # as long as before, but another file
+    assert [row["step"] for row in metrics.read().rows] == [0, 1, 2, 3, 4, 5, 6]
+    assert metrics.rows[-1] == {"step": 6, "again": True}
+    run.forget_after(-1)
+    assert metrics.read().rows == []
+
+
+def test_damaged_lines_are_counted_and_left_out(run):
+    run.report({"step": 2})
+    lines = [b"nonsense", b"\xff\xfe", b"[1]", b"3", b"{}", b'{"step": "x"}', b'{"step": true}',
+             b"", b"[" * 100_000, b'{"step": 1e3}', b'{"step": ' + b"9" * 999 + b"}"]  # fmt: skip
+    with open(run.folder / "metrics.jsonl", "ab") as file:
+        file.write(b"\n".join(lines) + b"\n")
+    run.report({"step": 3})
+    metrics = Metrics(run.folder).read()
+    assert [row["step"] for row in metrics.rows] == [2, 3]
+    assert metrics.unreadable == len(lines)
+    run.forget_after(3)
+    assert Metrics(run.folder).read().unreadable == 0
+
+
+def test_numbers_that_json_lacks_become_null(run):
+    run.report({"step": 1, "loss": math.nan, "entropies": [0.5, math.inf], "lr": 0.1})
+    text = (run.folder / "metrics.jsonl").read_text()
+    assert json.loads(text) == {"step": 1, "loss": None, "entropies": [0.5, None], "lr": 0.1}
+    metrics = Metrics(run.folder).read()
+    assert np.isnan(metrics.column("loss")).all() and metrics.column("lr") == [0.1]
+
+
+def test_a_column_of_anything_is_numbers(run):
+    values = [1, True, None, "x", [1], {}, 2.5]
+    for step, value in enumerate(values):
+        run.report({"step": step, "loss": value})
+    with open(run.folder / "metrics.jsonl", "a") as file:
+        file.write('{"step": 7, "loss": ' + "9" * 999 + '}\n{"step": 8, "loss": NaN}\n')
+    nan = np.nan
+    expected = [1, nan, nan, nan, nan, nan, 2.5, nan, nan]
+    np.testing.assert_array_equal(Metrics(run.folder).read().column("loss"), expected)
+
+
+# Many at once ---------------------------------------------------------------------------------
+
+
+def test_a_reader_never_sees_half_a_status(run):
+    end = threading.Event()
+
+    def write() -> None:
+        step = 0
+        while not end.is_set():
+            run.set_status(Status("paused", reason="x" * (step % 997), step=step % 997))
+            step += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(500):
+            status = run.status()
+            assert status.state == "queued" or len(status.reason) == status.step
+    finally:
+        end.set()
+        writer.join()
+
+
+def test_a_status_is_read_as_it_was_written(run):
+    status = Status("running", "why", 7, 11, 0.5, 1013.5, 3.25, "opening the data")
+    run.set_status(status)
+    assert json.loads((run.folder / "status.json").read_text()) == asdict(status)
+    with run.hold():
+        assert run.status() == status

@@ -1,0 +1,404 @@
+"""The command line: what it prints, what it leaves behind, and one sentence for bad input."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from support.pictures import TEST, write_pictures
+
+import ultimus
+from ultimus import open_dataset
+from ultimus.analysis.prediction import draw_companions, predict
+from ultimus.checkpoints import checkpoint
+from ultimus.cli import main
+from ultimus.data import image_files
+from ultimus.data.sources import CIFAR10_CLASSES
+from ultimus.model import Transformer
+from ultimus.recipe import PRESETS, Recipe
+from ultimus.runs.metrics import Metrics
+from ultimus.runs.run import Run
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("--group", "7", "--groups", "2")
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    write_pictures(folder)
+    return str(folder)
+
+
+def _process(*arguments: str, threads: int = 1) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ultimus", *arguments], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+    )  # fmt: skip
+
+
+def _only_run(runs: Path) -> Run:
+    (run,) = Run.all(runs)
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Run:
+    runs = tmp_path_factory.mktemp("runs")
+    assert main(["train", "--data", data, "--epochs", "3", *SMALL, "--runs", str(runs)]) == 0
+    return _only_run(runs)
+
+
+# Training -------------------------------------------------------------------------------------
+
+
+def test_train_prints_the_folder_and_a_line_per_epoch(data, tmp_path, capsys):
+    assert main(["train", "--data", data, "--epochs", "2", *SMALL, "--runs", str(tmp_path)]) == 0
+    first, *epochs = capsys.readouterr().out.splitlines()
+    run = _only_run(tmp_path)
+    assert first == f"run {run.folder}" and run.status().state == "done"
+    assert len(epochs) == 2
+    for number, line in enumerate(epochs, 1):
+        assert re.fullmatch(
+            rf"epoch +{number}  loss \d\.\d{{3}}  accuracy [\d.]+% \(train\)  "
+            r"[\d.]+% \(test, groups of 7\)  lr [\d.e-]+", line,
+        )  # fmt: skip
+    assert run.about["version"] and run.about["dataset"]["test"] == TEST
+
+
+def test_train_on_shapes(tmp_path, capsys):
+    arguments = ["train", "--data", "shapes", "--max-steps", "3", "--runs", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "(test, groups of 16)" in capsys.readouterr().out
+    assert _only_run(tmp_path).status().step == 3
+
+
+def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
+    given = {
+        "preset": "seed", "group": 5, "groups": 3, "optimizer": "sgd", "lr": 0.003,
+        "weight_decay": 0.01, "beta1": 0.8, "beta2": 0.9, "beta1_at_peak": None,
+        "schedule": "cosine", "warmup": 0.3, "start_divisor": 7, "end_divisor": 11, "clip": 0.7,
+        "flip": 0.1, "cutout": 3, "cutout_chance": 0.2, "seed": 13, "epochs": 2, "max_steps": 2,
+        "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus", "shift": 2,
+        "precision": "float32", "block_rate": 0.5,
+    }  # fmt: skip
+    assert given.keys() == Recipe.model_fields.keys()
+    flags = [part for name, value in given.items()
+             for part in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+    assert main(["train", *flags, "--runs", str(tmp_path)]) == 0
+    assert _only_run(tmp_path).recipe == Recipe.parse(given)
+
+
+def test_help_names_every_choice(capsys):
+    commands = ("train", "evaluate", "predict", "export", "load", "bench", "data")
+    for command in ([], *([name] for name in commands)):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--help"])
+        assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"--{name.replace('_', '-')}" in text for name in Recipe.model_fields)
+    assert all(preset in text for preset in PRESETS)
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
+    process = _process("train", "--data", data, "--epochs", "1000", *SMALL, "--runs", str(tmp_path))
+    line = process.stdout.readline()  # at once, although it is a pipe
+    run = Run(Path(line.removeprefix("run ").strip()))
+    end = time.monotonic() + 60
+    while not Metrics(run.folder).read().rows and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in errors
+    status = run.status()
+    assert status.state == "stopped" and run.snapshots[-1] == status.step
+    command = re.search(r"go on with python -m ultimus (.+)$", out.strip()).group(1)
+    run.ask("stop")  # as if Ctrl-C had been pressed once more
+    resumed = _process(*command.split())
+    while run.status().step <= status.step and time.monotonic() < end:
+        time.sleep(0.02)
+    resumed.send_signal(signal.SIGTERM)
+    resumed.communicate(timeout=60)
+    assert resumed.returncode == 0
+    assert run.status().state == "stopped" and run.status().step > status.step
+
+
+def test_resume_finishes_a_run(data, tmp_path, capsys):
+    run = Run.create(tmp_path, Recipe.of(data=data, group=7, groups=2, epochs=2))
+    assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 0
+    assert run.status().state == "done"
+    assert "epoch   2" in capsys.readouterr().out
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert handlers == (signal.default_int_handler, signal.SIG_DFL)
+
+
+# Evaluating -----------------------------------------------------------------------------------
+
+
+def _evaluated(capsys, *arguments: str) -> dict:
+    capsys.readouterr()
+    assert main(["evaluate", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_evaluate_takes_a_run_its_folder_and_files_of_weights(trained, data, tmp_path, capsys):
+    torch.save(checkpoint.load(trained.live_weights).state_dict(), tmp_path / "weights.pt")
+    last = Metrics(trained.folder).read().rows[-1]
+    answers = [
+        _evaluated(capsys, *what, "--group", "7")
+        for what in (
+            (trained.id, "--runs", str(trained.folder.parent)),
+            (str(trained.folder),),
+            (str(trained.snapshot(trained.snapshots[-1])), "--data", data),
+            (str(tmp_path / "weights.pt"), "--data", data),
+        )
+    ]
+    assert all(each == answers[0] for each in answers)
+    assert answers[0].keys() >= {"accuracy", "group", "images", "parameters"}
+    assert answers[0]["accuracy"] == pytest.approx(last["test_accuracy"])
+    assert (answers[0]["group"], answers[0]["images"]) == (7, TEST)
+    assert answers[0]["parameters"] == 21_058 - 7 * 49  # three classes
+
+
+def test_evaluate_says_the_same_in_words(trained, capsys):
+    assert main(["evaluate", str(trained.folder), "--group", "5"]) == 0
+    assert re.search(r"% of 31 test images of pictures, in groups of 5", capsys.readouterr().out)
+
+
+# Predicting -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> list[str]:
+    """Three pictures of several sizes and formats, as files."""
+    folder, draw = tmp_path_factory.mktemp("photos"), np.random.default_rng(5)
+    files = [str(folder / name) for name in ("a.png", "b.jpg", "c.webp")]
+    for file, side in zip(files, (32, 101, 47), strict=True):
+        Image.fromarray(draw.integers(0, 256, (side, side + 2, 3), dtype=np.uint8)).save(file)
+    return files
+
+
+def _predicted(capsys, *arguments: str, code: int = 0) -> list[dict]:
+    capsys.readouterr()
+    assert main(["predict", *arguments, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_predict_says_what_predict_says(trained, data, photos, capsys):
+    dataset = open_dataset(data)
+    model = checkpoint.load(trained.snapshot(trained.snapshots[-1]))
+    images = np.stack([image_files.shrink(image_files.read(Path(file))) for file in photos])
+    made = predict(model, images, draw_companions(model, dataset.test.images))
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    assert [row["file"] for row in rows] == photos
+    for row, reference in zip(rows, made, strict=True):
+        assert row["class"] == dataset.classes[reference.top]
+        for ours, numbers in (
+            (row["probabilities"], reference.probabilities), (row["alone"], reference.alone),
+            (row["together"], reference.together), (row["std"], reference.company.std),
+            (row["low"], reference.company.low), (row["high"], reference.company.high),
+        ):  # fmt: skip
+            assert tuple(ours) == dataset.classes
+            assert list(ours.values()) == pytest.approx(numbers.tolist(), abs=1e-6)
+        assert row["flip_rate"] == reference.flip_rate
+
+
+def test_a_picture_gets_the_same_numbers_alone_and_among_others(trained, photos, capsys):
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    for row in rows:
+        (lone,) = _predicted(capsys, str(trained.folder), row["file"])
+        assert lone == row | {"together": None}
+
+
+def test_a_refused_picture_does_not_stop_the_others(trained, photos, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no picture")
+    refused = [str(tmp_path / "text.png"), str(tmp_path / "missing.png"), str(tmp_path)]
+    files = [refused[0], photos[0], *refused[1:], photos[1]]
+    rows = _predicted(capsys, str(trained.folder), *files)
+    assert [row["file"] for row in rows] == files
+    sound = _predicted(capsys, str(trained.folder), *photos[:2])
+    assert [row for row in rows if "error" not in row] == sound
+    for row in rows:
+        if "error" in row:
+            assert row.keys() == {"file", "error"} and Path(row["file"]).name in row["error"]
+    for row, words in zip((rows[0], rows[2]), ("not a picture", "no picture"), strict=True):
+        assert words in row["error"]
+    assert len(_predicted(capsys, str(trained.folder), *refused, code=2)) == 3
+
+
+def test_predict_says_the_same_in_words(trained, photos, capsys):
+    rows = _predicted(capsys, str(trained.folder), *photos)
+    assert main(["predict", str(trained.folder), *photos, "nowhere\x1b[2J.png"]) == 0
+    out, errors = capsys.readouterr()
+    title, *lines, about = out.splitlines()
+    assert title.split() == ["file", "in", "company", "alone", "flips"]
+    for line, row in zip(lines, rows, strict=True):
+        alone = max(row["alone"], key=row["alone"].get)
+        assert line.split() == [
+            row["file"], row["class"], f"{max(row['probabilities'].values()):.1%}",
+            alone, f"{row['alone'][alone]:.1%}", f"{row['flip_rate']:.0%}",
+        ]  # fmt: skip
+    assert about == "Averages over 32 groups of 16 with random test images of pictures."
+    assert errors == "ultimus: There is no picture nowhere[2J.png: check the path.\n"
+
+
+def test_predict_finds_names_and_companions(trained, data, photos, tmp_path, capsys):
+    weights = str(tmp_path / "three.pt")
+    torch.save(checkpoint.load(trained.live_weights).state_dict(), weights)
+    (by_number,) = _predicted(capsys, weights, photos[0])
+    assert list(by_number["alone"]) == ["0", "1", "2"]
+    (by_name,) = _predicted(capsys, weights, photos[0], "--data", data)
+    assert (
+        by_name
+        == _predicted(capsys, trained.id, photos[0], "--runs", str(trained.folder.parent))[0]
+    )
+    assert list(by_name["alone"].values()) == list(by_number["alone"].values())
+    assert list(by_name["probabilities"].values()) != list(by_number["probabilities"].values())
+    torch.save(Transformer().state_dict(), tmp_path / "ten.pt")
+    (row,) = _predicted(capsys, str(tmp_path / "ten.pt"), photos[0])
+    assert tuple(row["probabilities"]) == CIFAR10_CLASSES
+    assert main(["predict", weights, photos[0]]) == 0
+    out, errors = capsys.readouterr()
+    assert "with the example pictures." in out and "--data" in errors
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt"])
+def test_weights_go_out_and_in_again(trained, tmp_path, capsys, form):
+    path = tmp_path / f"mine.{form}"
+    step = trained.snapshots[1]
+    arguments = str(trained.folder), "--step", str(step), "--form", form, "--out", str(path)
+    assert main(["export", *arguments]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert main(["load", str(path), "--runs", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    run = Run.find(told.out.strip(), tmp_path)
+    assert f"Loaded from mine.{form}" in told.err
+    own, theirs = (checkpoint.load(each.snapshot(each.snapshots[-1])) for each in (run, trained))
+    assert run.snapshots == ((step,) if form == "safetensors" else (0,))
+    assert own.cap.weight.equal(checkpoint.load(trained.snapshot(step)).cap.weight)
+    assert not own.cap.weight.equal(theirs.cap.weight)
+
+
+def test_loaded_weights_cannot_go_on_training(trained, tmp_path, capsys):
+    run = ultimus.adopt(ultimus.export(trained, 0).content, "x.safetensors", tmp_path)
+    assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 2
+    assert "\n" not in capsys.readouterr().err.strip()
+
+
+def test_data_is_described(data, capsys):
+    assert main(["data", data]) == 0
+    assert "97 images to train on, 31 to test on, 3 classes" in capsys.readouterr().out
+
+
+# Bad input ------------------------------------------------------------------------------------
+
+
+def _bad(trained: Run, data: str, tmp_path: Path) -> dict[str, tuple[list[str], str]]:
+    """What is asked, and a word that the answer has."""
+    runs = ["--runs", str(tmp_path / "runs")]
+    (tmp_path / "file").write_text("")
+    damaged = Run.create(tmp_path / "damaged", Recipe.of(data=data))
+    (damaged.folder / "recipe.json").write_text("{")
+    checkpoint.save(tmp_path / "five.safetensors", Transformer(5))
+    (tmp_path / "cut.safetensors").write_bytes(b"nonsense")
+    done = ["--runs", str(trained.folder.parent)]
+    return {
+        "preset": (["train", "--preset", "magic", *runs], "'magic'"),
+        "bound": (["train", "--lr", "11", *runs], "less than or equal to 10"),
+        "number": (["train", "--group", "many", *runs], "'many'"),
+        "nan": (["train", "--lr", "nan", *runs], "lr"),
+        "together": (["train", "--group", "512", "--groups", "13", *runs], "6656"),
+        "flag": (["train", "--speed", "3", *runs], "--speed"),
+        "command": (["dance"], "dance"),
+        "nothing": ([], "required"),
+        "folder": (["train", "--data", str(tmp_path / "nowhere"), *runs], "no data folder"),
+        "group": (["train", "--data", data, "--group", "101", "--groups", "1", *runs], "97"),
+        "unknown": (["train", "--resume", "nothing", *runs], "There is no run"),
+        "path": (["train", "--resume", "../../etc", *runs], "There is no run"),
+        "long": (["evaluate", "x" * 5000, *runs], "There is no run"),
+        "done": (["train", "--resume", trained.id, *done], "nothing left"),
+        "choices": (["train", "--resume", trained.id, "--epochs", "5", *done], "--epochs"),
+        "damaged": (["train", "--resume", str(damaged.folder)], "recipe.json"),
+        "unwritable": (
+            ["train", "--data", data, *SMALL, "--runs", str(tmp_path / "file" / "runs")],
+            "cannot be used",
+        ),
+        "evaluate damaged": (["evaluate", str(damaged.folder), "--data", data], "no weights"),
+        "evaluate unknown": (["evaluate", "nothing", *runs], "There is no run"),
+        "evaluate group": (["evaluate", str(trained.folder), "--group", "37"], "1 to 31"),
+        "evaluate no group": (["evaluate", str(trained.folder), "--group", "0"], "1 to 31"),
+        "evaluate word": (["evaluate", str(trained.folder), "--group", "all"], "all"),
+        "classes": (["evaluate", str(tmp_path / "five.safetensors"), "--data", data], "5 classes"),
+        "predict unknown": (["predict", "nothing", "x.png", *runs], "There is no run"),
+        "predict nothing": (["predict", str(trained.folder)], "IMAGE"),
+        "predict damaged": (["predict", str(tmp_path / "cut.safetensors"), "x"], "cut.safetensors"),
+        "predict classes": (
+            ["predict", str(tmp_path / "five.safetensors"), "x.png", "--data", data], "5 classes",
+        ),
+        "predict missing": (["predict", str(trained.folder), "x.png"], "no picture x.png"),
+        "no data": (["evaluate", str(tmp_path / "five.safetensors")], "give --data"),
+        "cut": (["evaluate", str(tmp_path / "cut.safetensors"), "--data", data], "cut.safetensors"),
+        "data": (["data", str(tmp_path / "nowhere")], "no data folder"),
+    }  # fmt: skip
+
+
+CASES = [
+    "preset", "bound", "number", "nan", "together", "flag", "command", "nothing", "folder",
+    "group", "unknown", "path", "long", "done", "choices", "damaged", "unwritable",
+    "evaluate damaged", "evaluate unknown", "evaluate group", "evaluate no group",
+    "evaluate word", "classes", "predict unknown", "predict nothing", "predict damaged",
+    "predict classes", "predict missing", "no data", "cut", "data",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_sentence_and_the_code_2(case, trained, data, tmp_path, capsys):
+    cases = _bad(trained, data, tmp_path)
+    assert set(cases) == set(CASES)
+    arguments, word = cases[case]
+    capsys.readouterr()
+    assert main(arguments) == 2
+    out, errors = capsys.readouterr()
+    lines = [line for line in errors.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("ultimus: ") and lines[0].endswith(".")
+    assert word in lines[0] and ". " not in lines[0]
+    assert not (tmp_path / "runs").exists()  # nothing is left behind
+    assert out == ""
+
+
+def test_a_failure_on_the_way_is_one_sentence_and_the_code_2(data, tmp_path):
+    process = _process(
+        "train", "--data", data, *SMALL, "--runs", str(tmp_path), "--optimizer", "sgd",
+        "--lr", "10", "--clip", "none", "--schedule", "constant", "--epochs", "50",
+    )  # fmt: skip
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2 and "Traceback" not in errors
+    said = [line for line in errors.split("\n") if "ultimus: " in line]
+    assert len(said) == 1 and "no longer a finite number" in said[0]
+    assert _only_run(tmp_path).status().state == "failed"
+
+
+# Real data ------------------------------------------------------------------------------------
+
+
+def test_three_epochs_of_steady_reach_43_percent_of_cifar10(real_data, tmp_path):
+    arguments = ("train", "--data", real_data, "--epochs", "3", "--runs", str(tmp_path))
+    process = _process(*arguments, threads=2)
+    process.communicate()
+    assert process.returncode == 0
+    process = _process("evaluate", str(_only_run(tmp_path).folder), "--json")
+    answer = json.loads(process.communicate()[0])
+    assert answer["accuracy"] >= 0.43
+    assert (answer["images"], answer["group"], answer["parameters"]) == (10_000, 16, 21_058)

@@ -1,0 +1,157 @@
+"""The Train page through Streamlit's AppTest: controls, choices and sentences."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.boards import figures, numbers, told, words
+
+from ultimus.data.dataset import open_dataset
+from ultimus.recipe import PRESETS, Recipe
+from ultimus.runs.run import Run, Status
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "ultimus" / "ui" / "main.py"
+SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
+ENDED = "step 39,000 of 39,000"
+BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
+    open_dataset("shapes")  # a page would prepare it in the background
+    return tmp_path
+
+
+def visit(**link: str) -> AppTest:
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params.update(link)
+    return checked(page.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def buttons(page: AppTest) -> dict[str, bool]:
+    """Which of the controls can be pressed."""
+    return {each.label: not each.disabled for each in page.main.button if each.label in BUTTONS}
+
+
+def choices(page: AppTest) -> dict[str, float]:
+    return {each.key.split(" ")[0]: each.value for each in page.sidebar.number_input}
+
+
+def test_a_first_visit_shows_the_shipped_run(runs: Path):
+    page = visit()
+    assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
+    assert ENDED in words(page)
+    assert told(page)["Test, groups of 16"] == "68.99%"
+    probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
+    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
+
+
+def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
+    rows = [json.loads(line) for line in (SHIPPED / "metrics.jsonl").read_text().splitlines()]
+    tests = [row["test_accuracy"] for row in rows if "test_accuracy" in row]
+    trace = next(t for t in figures(visit())["accuracy"]["data"] if t["name"].startswith("test"))
+    assert len(tests) == 100
+    assert numbers(trace["y"]).tolist() == pytest.approx(tests, rel=1e-7)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_widgets_begin_with_the_preset(runs: Path, preset: str):
+    found = choices(visit(preset=preset))
+    for name, value in PRESETS[preset].model_dump().items():
+        if name in found:
+            assert found[name] == (value or 0 if name == "clip" else value)
+
+
+def test_the_short_lesson_is_offered_first(runs: Path):
+    page = visit()
+    assert page.sidebar.button_group(key="preset").value == "demo"
+    assert choices(page)["epochs"] == PRESETS["demo"].epochs
+
+
+def test_choosing_a_preset_sets_every_choice(runs: Path):
+    page = visit()
+    checked(page.sidebar.button_group(key="preset").set_value("seed").run())
+    found = choices(page)
+    assert found["lr"] == 0.01
+    assert found["groups"] == 1
+    assert found["clip"] == 0  # none
+    assert found["beta1_at_peak"] == 0.85
+    options = {each.label: each.value for each in page.sidebar.selectbox}
+    assert options["Optimizer"] == "adam"
+    assert page.sidebar.button_group[1].value == ["flip", "cutout"]
+    checked(page.sidebar.button_group(key="preset").set_value("steady").run())
+    assert choices(page)["lr"] == PRESETS["steady"].lr
+
+
+def test_a_changed_choice_is_in_the_link_and_comes_back(runs: Path):
+    page = visit()
+    checked(page.sidebar.number_input(key="lr").set_value(0.5).run())
+    checked(page.sidebar.button_group(key="augment").set_value([]).run())
+    assert (page.query_params["lr"], page.query_params["augment"]) == ("0.5", "none")
+    again = visit(lr="0.5", augment="none")
+    assert choices(again)["lr"] == 0.5
+    assert again.sidebar.button_group(key="augment").value == []
+    checked(again.sidebar.number_input(key="lr").set_value(PRESETS["demo"].lr).run())
+    assert "lr" not in again.query_params
+
+
+def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
+    found = choices(visit(preset="seed", epochs="5"))
+    assert (found["epochs"], found["groups"], found["lr"]) == (5, 1, 0.01)
+
+
+def test_values_out_of_bounds_in_a_link_are_not_taken(runs: Path):
+    found = choices(visit(epochs="-3", lr="nan", beta1="x", seed="1e9", max_seconds="inf"))
+    for name in ("epochs", "lr", "beta1", "seed", "max_seconds"):
+        assert found[name] == getattr(PRESETS["demo"], name)
+
+
+def test_a_recipe_too_large_for_the_data_gets_a_sentence(runs: Path):
+    page = visit(group="1024", groups="1024")
+    assert re.search("1048576 images per step, more than 4096", page.error[0].value)
+    assert not buttons(page)["Start"]
+
+
+def test_an_unknown_run_gets_a_sentence_and_a_way_back(runs: Path):
+    page = visit(run="20260101-000000-nothing")
+    assert "There is no run" in page.error[0].value
+    checked(page.main.button[0].click().run())
+    assert ENDED in words(page)
+
+
+def test_a_damaged_run_gets_a_sentence(runs: Path):
+    run = Run.create(runs, Recipe())
+    (run.folder / "status.json").write_text("[]")
+    assert "is damaged" in visit(run=run.id).error[0].value
+
+
+def test_a_run_of_others_is_read_only(runs: Path):
+    run = Run.create(runs, Recipe(), owner="somebody else")
+    run.set_status(Status("stopped", step=3, total=11))
+    page = visit(run=run.id)
+    assert not any(on for name, on in buttons(page).items() if name != "Start")
+    assert "a run that others started" in page.main.caption[0].value
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "~nobody-at-all/x"])
+def test_a_folder_that_is_none_gets_a_sentence(runs: Path, source: str):
+    page = visit(data="Folder", folder=source)
+    assert page.error
+    assert not buttons(page)["Start"]
+
+
+def test_strangers_cannot_name_folders(runs: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ULTIMUS_PUBLIC", "1")
+    page = visit(data="Folder", folder="/etc")
+    assert page.sidebar.selectbox(key="data").options == ["Shapes", "CIFAR-10"]
+    assert not page.sidebar.text_input

@@ -1,0 +1,1 @@
+"""What a trained network does, taken apart: walks, ablations, companions, evidence, reports."""

@@ -1,0 +1,242 @@
+"""What if attention worked otherwise? Replace it, and see what becomes of the answers.
+
+An ablation changes how the trained block is computed, never its weights. The features of an image
+do not depend on its group, so they are computed once and shared by everything here.
+
+Shape letters: N images, G groups, B images in a group, D = 48 features, H = 8 head width,
+P passes, C classes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..evaluation import fixed_groups
+from ..model import PASSES, Attention, Pass, Trace, Transformer, Ultimus, attention
+
+MOST_PASSES = 8
+GROUP_SIZES = (1, 2, 4, 8, 16, 40, 100)
+CHUNK = 2048  # images that go through the block at once: their numbers stay near the cache
+
+# Attention, otherwise -----------------------------------------------------------------------------
+#
+# Each of these takes q, k and v (..., B, H) as model.attention does. Where the scores play no part
+# they are still what queries and keys give.
+
+
+def uniform(q: Tensor, k: Tensor, v: Tensor) -> Attention:
+    """Each image looks at all alike: every weight is 1 / B."""
+    scores = attention(q, k, v).scores
+    weights = torch.full_like(scores, 1 / scores.shape[-1])  # (..., B, B)
+    return Attention(scores, weights, weights @ v)
+
+
+def identity(q: Tensor, k: Tensor, v: Tensor) -> Attention:
+    """Each image looks at itself alone, as in a group of one."""
+    scores = attention(q, k, v).scores
+    weights = torch.eye(scores.shape[-1]).to(scores).expand_as(scores)  # (..., B, B)
+    return Attention(scores, weights, v)
+
+
+def unscaled(q: Tensor, k: Tensor, v: Tensor) -> Attention:
+    """The scores are not divided by √H, so the softmax is sharper."""
+    scores = q @ k.mT  # (..., B, B)
+    weights = scores.softmax(dim=-1)  # (..., B, B)
+    return Attention(scores, weights, weights @ v)
+
+
+def none(q: Tensor, k: Tensor, v: Tensor) -> Attention:
+    """Nobody looks at anybody: all weights are 0, and the block adds only its output bias."""
+    scores = attention(q, k, v).scores
+    return Attention(scores, torch.zeros_like(scores), torch.zeros_like(v))
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One change to the block.
+
+    Attributes:
+        title: a few words for a table or a menu.
+        about: a sentence for students.
+        attend: what stands in for attention.
+        residual: whether the pass adds to the features, or replaces them.
+    """
+
+    title: str
+    about: str
+    attend: Callable[[Tensor, Tensor, Tensor], Attention] = attention
+    residual: bool = True
+
+
+ABLATIONS = {
+    "learned": Ablation(
+        "as learned",
+        "The block as it was trained: each image chooses whom it looks at.",
+    ),
+    "uniform": Ablation(
+        "uniform",
+        "Each image looks at all images of the group alike, whatever queries and keys say.",
+        uniform,
+    ),
+    "identity": Ablation(
+        "identity",
+        "Each image looks only at itself, as if it were alone.",
+        identity,
+    ),
+    "unscaled": Ablation(
+        "without √8",
+        "The scores are not divided by √8, so each image looks harder at its favourites.",
+        unscaled,
+    ),
+    "none": Ablation(
+        "none",
+        "No image looks at any, not even at itself: each pass adds only the block's output bias.",
+        none,
+    ),
+    "no-residual": Ablation(
+        "residual off",
+        "What a pass computes replaces the features instead of being added to them.",
+        residual=False,
+    ),
+}
+"""Everything that can be changed, by the name that links and files use."""
+
+
+# A group ------------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def ablate(
+    model: Transformer, features: Tensor, ablation: str = "learned", passes: int = PASSES
+) -> Trace:
+    """Everything that the network computes after its convolutions, with one change.
+
+    As learned, with four passes, these are the numbers of `model.trace`.
+
+    Args:
+        model: the trained network.
+        features: (..., B, D), one or more groups.
+        ablation: a name of ABLATIONS.
+        passes: P, 0...MOST_PASSES; the model was trained with four.
+
+    Returns:
+        A trace whose tensors have the leading dimensions of the features; its logits are
+        (P + 1, ..., B, C), after 0, 1, ... P passes.
+
+    Raises:
+        UserError: there is no such ablation, or there are too many passes.
+    """
+    change = _change(ablation)
+    if not 0 <= passes <= MOST_PASSES:
+        raise UserError(
+            f"The block can be applied 0 to {MOST_PASSES} times, and {passes} were asked for: "
+            "choose a number between."
+        )
+    made: list[Pass] = []
+    state = features
+    for _ in range(passes):
+        made.append(_pass(model.ultimusBlock, state, change))
+        state = made[-1].state
+    states = torch.stack([features, *(each.state for each in made)])  # (P + 1, ..., B, D)
+    return Trace(features, tuple(made), model.cap(states))
+
+
+def logits_after(
+    model: Transformer, features: Tensor, ablation: str = "learned", passes: int = PASSES
+) -> Tensor:
+    """The logits (P + 1, ..., B, C) after 0, 1, ... P passes; see `ablate`."""
+    return ablate(model, features, ablation, passes).logits
+
+
+@torch.inference_mode()
+def permutation_gap(model: Transformer, features: Tensor, order: Sequence[int]) -> float:
+    """Check that the network does not care in which order a group's images stand.
+
+    Args:
+        model: the trained network.
+        features: (B, D), one group.
+        order: a permutation of 0...B-1.
+
+    Returns:
+        The largest difference between the logits of the reordered group and the reordered logits
+        of the group: 0 but for rounding.
+    """
+    order = torch.as_tensor(order, device=features.device)
+    reordered = logits_after(model, features[order])  # (P + 1, B, C)
+    return (reordered - logits_after(model, features)[:, order]).abs().max().item()
+
+
+def _change(name: str) -> Ablation:
+    if name not in ABLATIONS:
+        raise UserError(f"There is no ablation “{name}”: choose among {', '.join(ABLATIONS)}.")
+    return ABLATIONS[name]
+
+
+def _pass(block: Ultimus, x: Tensor, change: Ablation) -> Pass:
+    """`Ultimus.trace` of features (..., B, D), with the change."""
+    k, q, v = block.k(x), block.q(x), block.v(x)  # each (..., B, H)
+    scores, weights, mixed = change.attend(q, k, v)
+    residual = block.out(mixed)  # (..., B, D)
+    state = x + residual if change.residual else residual  # (..., B, D)
+    return Pass(q, k, v, scores, weights, mixed, residual, state)
+
+
+# A test set ---------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def accuracy(
+    model: Transformer,
+    features: Tensor,
+    labels: Tensor,
+    group: int = 16,
+    ablation: str = "learned",
+    passes: int = PASSES,
+) -> Tensor:
+    """Measure after each pass, in the groups of `train.evaluate`; each image counts once.
+
+    Args:
+        model: the trained network.
+        features: (N, D), the features of a split.
+        labels: (N,), its classes.
+        group: B, images per group; the whole split where it is smaller.
+        ablation: a name of ABLATIONS.
+        passes: P, 0...MOST_PASSES.
+
+    Returns:
+        (P + 1,) float64, the share 0...1 of images classified rightly after 0, 1, ... P passes.
+
+    Raises:
+        UserError: there is no such ablation, too many passes, or a group without images.
+    """
+    if group < 1:
+        raise UserError(f"A group of {group} has no images: choose 1 or more.")
+    count = len(labels)
+    groups = torch.from_numpy(fixed_groups(count, min(group, count)))  # (G, B)
+    guesses = [
+        logits_after(model, features[chosen], ablation, passes).argmax(dim=-1).flatten(1)
+        for chosen in groups.split(max(1, CHUNK // group))
+    ]
+    guesses = torch.cat(guesses, dim=1)[:, :count]  # (P + 1, N), without what filled up the last
+    return (guesses == labels[groups.flatten()[:count]]).double().mean(dim=1)
+
+
+def accuracies(
+    model: Transformer,
+    features: Tensor,
+    labels: Tensor,
+    group: int = 16,
+    names: Iterable[str] = tuple(ABLATIONS),
+) -> dict[str, float]:
+    """The accuracy under each ablation, 0...1; see `accuracy`."""
+    return {name: accuracy(model, features, labels, group, name)[-1].item() for name in names}
+
+
+def accuracy_by_group(
+    model: Transformer, features: Tensor, labels: Tensor, sizes: Iterable[int] = GROUP_SIZES
+) -> dict[int, float]:
+    """The accuracy in groups of each size, 0...1; see `accuracy`."""
+    return {size: accuracy(model, features, labels, size)[-1].item() for size in sizes}

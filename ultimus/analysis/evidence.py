@@ -1,0 +1,113 @@
+"""Where in a picture the evidence for each class lies.
+
+The features are a linear function (conv3 and the average) of the map that conv2 and its ReLU make
+of the picture. Alone, a picture's attention is exactly 1, so the four passes and the classifier are
+linear too: every logit is *exactly* a constant plus the sum of one contribution from each place.
+That is the class activation map of Zhou et al. 2016 ("Learning Deep Features for Discriminative
+Localization"), here through all that follows the average, and without any approximation.
+
+In company the softmax is not linear. There the map is of first order: the logit's gradient with
+respect to the features, at the features of the picture, takes the place of the constant weights,
+as in Grad-CAM (Selvaraju et al. 2017), but signed. What it leaves unexplained is in the constant.
+
+A contribution stands where the evidence is seen, at the place of conv2's map that it comes from,
+times the weight of all taps of conv3 that reach this place: nine, six along a border, four in a
+corner. Such a place sees 5 x 5 pixels of the picture. The bias of conv3 has no place, nor does
+it depend on the picture, so it belongs to the constant.
+
+Shape letters: S = 32 places along a side, I = 32 channels of conv2's map, B images in a group,
+K groups, D = 48 features, C classes.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.augment import preprocess
+from ..model import PASSES, Transformer, conv_average
+
+
+class Evidence(NamedTuple):
+    """The logits of one picture, place by place: `maps.sum((1, 2)) + constants == logits`.
+
+    Attributes:
+        maps: (C, S, S), what each place contributes to each class, in units of the logit.
+        constants: (C,), what the places do not account for. Alone it is the same for all
+            pictures; in company it holds the companions' part and what is not linear.
+        logits: (C,), alone or the average over the groups.
+        exact: whether every contribution is exact (alone) or of first order (in company).
+    """
+
+    maps: Tensor
+    constants: Tensor
+    logits: Tensor
+    exact: bool
+
+    def contrast(self) -> "Evidence":
+        """The same for each class less the average over the classes.
+
+        Softmax sees only differences between logits: what speaks for all classes alike speaks
+        for none. Positive places speak for the class, negative ones for others.
+        """
+        parts = (self.maps, self.constants, self.logits)
+        return Evidence(*(each - each.mean(dim=0) for each in parts), self.exact)
+
+
+def evidence(model: Transformer, image: Tensor, companions: Tensor | None = None) -> Evidence:
+    """Where in a picture the evidence for each class lies.
+
+    Args:
+        model: the trained network.
+        image: (3, 32, 32) uint8.
+        companions: features (B - 1, D) of a group's others, or (K, B - 1, D) of K groups, whose
+            average logit is explained; None for the picture alone.
+    """
+    if companions is None:
+        companions = model.conv3.bias.new_empty(0, model.conv3.out_channels)
+    with torch.no_grad():
+        seen = _seen(model, image)  # (I, S, S)
+        features = conv_average(seen[None], model.conv3.weight, model.conv3.bias)[0]  # (D,)
+    logits, gradient = _logits_and_gradient(model, features, companions)
+    maps = (_weights(gradient, model.conv3.weight.detach(), seen.shape[-1]) * seen).sum(dim=1)
+    constants = logits - gradient @ (features - model.conv3.bias.detach())  # (C,)
+    return Evidence(maps, constants, logits, exact=not companions.numel())
+
+
+def _seen(model: Transformer, image: Tensor) -> Tensor:
+    """The map (I, S, S) that conv2 and its ReLU make of a picture (3, S, S)."""
+    x = preprocess(image).to(model.conv1.weight.dtype)
+    return F.relu(model.conv2(F.relu(model.conv1(x))))
+
+
+def _logits_and_gradient(
+    model: Transformer, features: Tensor, companions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The logits (C,), averaged over the groups, and their derivative (C, D) by the features."""
+    features = features.clone().requires_grad_()  # (D,)
+    others = companions.clone()  # what was computed in inference mode has no part in a derivative
+    logits = _logits(model, features, others).view(-1, model.classes).mean(dim=0)  # (C,)
+    gradient = [torch.autograd.grad(each, features, retain_graph=True)[0] for each in logits]
+    return logits.detach(), torch.stack(gradient)
+
+
+def _logits(model: Transformer, features: Tensor, others: Tensor) -> Tensor:
+    """The logits (..., C) of features (D,) in the company of others (..., B - 1, D)."""
+    own = features.expand(*others.shape[:-2], 1, -1)  # (..., 1, D)
+    state = torch.cat([own, others], dim=-2)  # (..., B, D)
+    for _ in range(PASSES):
+        state = state + model.ultimusBlock(state)
+    return model.cap(state[..., 0, :])
+
+
+def _weights(gradient: Tensor, kernel: Tensor, size: int) -> Tensor:
+    """How much each logit rises with each number of conv2's map: (C, I, S, S).
+
+    The taps of conv3 add up at each place, but for those that do not reach it at the border: a
+    product with the rows R of `model.conv_average`, the other way round.
+    """
+    kernel = torch.einsum("cd,dikl->cikl", gradient, kernel)  # (C, I, 3, 3)
+    reach = kernel.new_ones(3, size)
+    reach[0, -1] = reach[2, 0] = 0
+    return reach.mT @ kernel @ reach / size**2  # (C, I, S, S)

@@ -1,0 +1,261 @@
+"""What the network says about pictures: alone, together, and among random companions.
+
+A picture's answer depends on who else is in its group, so no single number is its prediction. Here
+the answer is the average over many random companies, drawn once and the same for every picture;
+beside it stand the answer alone and the answer in one group with the other pictures asked about.
+
+Shape letters: N pictures, M images in the pool, K draws, B images in a group, D = 48 features,
+C classes.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import image_files
+from ..data.dataset import Dataset, Split, is_ready, open_dataset
+from ..data.groups import generator
+from ..errors import UserError
+from ..evaluation import features_of
+from ..model import Transformer
+from ..places import EXAMPLES
+from .ablation import logits_after
+from .companions import Company, among, draw, influence
+
+DRAWS, SIZE = 32, 16
+BATCH = 8  # pictures that go through the convolutions at once, see `_features`
+POOL_BATCH = 64  # companions at once: larger ones fall out of the processor's cache
+
+
+class Companions(NamedTuple):
+    """Who sits beside every picture that is asked about, as one model sees them.
+
+    Attributes:
+        indices: (K, B - 1), who was drawn: indices into the pool.
+        features: (K, B - 1, D), what the model's convolutions make of them.
+        note: a sentence for people where the pool was too small; else empty.
+    """
+
+    indices: Tensor
+    features: Tensor
+    note: str = ""
+
+    @property
+    def size(self) -> int:
+        """B, pictures in a group, the one that is asked about included."""
+        return self.indices.shape[1] + 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about one picture.
+
+    Attributes:
+        company: its answers among the companions; see `company.Company`.
+        together: (C,), its answer in one group with all pictures asked about; None for a lone one.
+    """
+
+    company: Company
+    together: Tensor | None
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """(C,), the answer: the average over all companies."""
+        return self.company.mean
+
+    @property
+    def top(self) -> int:
+        """The most probable class."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def alone(self) -> Tensor:
+        """(C,), the answer in a group of one."""
+        return self.company.alone
+
+    @property
+    def flip_rate(self) -> float:
+        """The share of companies in which another class comes first, 0...1."""
+        return self.company.flip_rate
+
+
+class Influence(NamedTuple):
+    """What one companion does to the answer.
+
+    Attributes:
+        companion: its index in the pool.
+        change: by how much the probability of the picture's class changes when this companion
+            leaves, averaged over the groups it sits in: negative where it spoke for the class.
+        groups: how many of the groups it sits in.
+    """
+
+    companion: int
+    change: float
+    groups: int
+
+
+def draw_companions(
+    model: Transformer, pool: Tensor, draws: int = DRAWS, size: int = SIZE, seed: int = 0
+) -> Companions:
+    """Draw companions; the same ones for the same pool, numbers and seed.
+
+    A picture that is asked about and is in the pool as well can meet itself.
+
+    Args:
+        model: the trained network.
+        pool: (M, 3, 32, 32) uint8, the images to draw from. Where they are too few for the group
+            the group is as large as they allow, so that all draws are the same.
+        draws: K, how many groups.
+        size: B, images in a group, the picture included.
+        seed: 0 or more.
+
+    Raises:
+        UserError: the pool is empty, or no groups are asked for.
+    """
+    _check(pool)
+    if not len(pool):
+        raise UserError("There are no companions to draw from: give a pool of one image or more.")
+    count = min(size - 1, len(pool))
+    indices = draw(np.arange(len(pool)), draws, count, generator(seed))  # (K, B - 1)
+    distinct, places = indices.unique(return_inverse=True)
+    features = _features(model, pool[distinct], POOL_BATCH)[places]  # (K, B - 1, D)
+    return Companions(indices, features, _note(len(pool)) if count < size - 1 else "")
+
+
+def _note(count: int) -> str:
+    found = "is only 1 picture" if count == 1 else f"are only {count} pictures"
+    return (
+        f"There {found} to draw companions from, so every group has {count + 1} and all draws are "
+        "alike."
+    )
+
+
+def predict(
+    model: Transformer, images: Tensor | np.ndarray, companions: Companions
+) -> list[Prediction]:
+    """What the network says about pictures, one `Prediction` for each.
+
+    A picture's answers do not depend on which others are asked about, except `together`.
+
+    Args:
+        model: the trained network.
+        images: (N, 3, 32, 32) uint8, e.g. made by `pictures.shrink`.
+        companions: drawn by `draw_companions` with the same model.
+
+    Raises:
+        UserError: the pictures are of another shape or type.
+    """
+    images = torch.as_tensor(images)
+    _check(images)
+    features = _features(model, images)  # (N, D)
+    together = _together(model, features) if len(images) > 1 else [None] * len(images)
+    return [
+        Prediction(_in_company(model, each, companions), answer)
+        for each, answer in zip(features, together, strict=True)
+    ]
+
+
+def influences(
+    model: Transformer, image: Tensor | np.ndarray, companions: Companions
+) -> list[Influence]:
+    """How much each companion matters to the answer about a picture, the most influential first.
+
+    Each companion is left out of each group it sits in, once, while all others stay.
+
+    Args:
+        model: the trained network.
+        image: (3, 32, 32) uint8.
+        companions: drawn by `draw_companions` with the same model.
+
+    Raises:
+        UserError: the picture is of another shape or type.
+    """
+    images = torch.as_tensor(image)[None]
+    _check(images)
+    own = _features(model, images)  # (1, D)
+    answer = _in_company(model, own[0], companions).mean.argmax()
+    changes = [influence(model, torch.cat([own, others]), 0)[1:, answer]
+               for others in companions.features]  # K times (B - 1,)  # fmt: skip
+    distinct, places, groups = companions.indices.unique(return_inverse=True, return_counts=True)
+    totals = torch.zeros(len(distinct)).index_add_(0, places.flatten(), torch.cat(changes))
+    made = map(Influence, distinct.tolist(), (totals / groups).tolist(), groups.tolist())
+    return sorted(made, key=lambda each: -abs(each.change))
+
+
+def _check(images: Tensor) -> None:
+    if images.dtype != torch.uint8 or images.shape[1:] != (3, image_files.SIDE, image_files.SIDE):
+        raise UserError(
+            f"Pictures are uint8 of the shape (N, 3, 32, 32), and these are {images.dtype} of "
+            f"{tuple(images.shape)}: make them with pictures.shrink, or take those of a data set."
+        )
+
+
+@torch.inference_mode()
+def _features(model: Transformer, images: Tensor, batch: int = BATCH) -> Tensor:
+    """Pictures (N, 3, 32, 32) to features (N, D), always in batches of the same size.
+
+    The last bits of a convolution depend on how many images it is given. So a picture uploaded
+    alone gets the very numbers that it gets among fifty.
+    """
+    if not len(images):
+        return model.conv3.bias.new_empty(0, model.conv3.out_channels)
+    filled = torch.arange(len(images) + -len(images) % batch).clamp(max=len(images) - 1)
+    made = [features_of(model, images[chosen]) for chosen in filled.split(batch)]
+    return torch.cat(made)[: len(images)]
+
+
+def _together(model: Transformer, features: Tensor) -> Tensor:
+    """The answers (N, C) where all pictures (N, D) are one group."""
+    return logits_after(model, features)[-1].softmax(dim=-1)
+
+
+def _in_company(model: Transformer, features: Tensor, companions: Companions) -> Company:
+    """The answers to one picture, whose features are (D,).
+
+    Each picture by itself, as its groups are small enough to be computed without waiting for
+    other threads, which on a busy machine takes longer than the arithmetic.
+    """
+    pool = torch.cat([features[None], companions.features.flatten(0, 1)])  # (1 + K(B - 1), D)
+    places = torch.arange(1, len(pool)).view(companions.indices.shape)  # (K, B - 1)
+    return among(model, 0, pool, places)._replace(companions=companions.indices)
+
+
+# Where companions come from -----------------------------------------------------------------------
+
+
+def ready_data(fingerprint: str, sources: Iterable[str] = ()) -> Dataset | None:
+    """The data set with that fingerprint, if it is ready on this machine.
+
+    Args:
+        fingerprint: of the data that a network was trained on.
+        sources: where to look first; then ULTIMUS_DATA, CIFAR-10 and the shapes are looked at.
+    """
+    known = (*sources, os.environ.get("ULTIMUS_DATA", ""), "cifar10", "shapes")
+    for source in dict.fromkeys(filter(None, known)):
+        try:
+            dataset = open_dataset(source) if is_ready(source) else None
+        except UserError:  # a folder that is on another machine, or damaged
+            continue
+        if dataset and dataset.fingerprint == fingerprint:
+            return dataset
+    return None
+
+
+def examples() -> Split:
+    """The first 20 test images of CIFAR-10, which come with Ultimus.
+
+    Raises:
+        UserError: they are missing.
+    """
+    files = sorted(EXAMPLES.glob("cifar10_*.png"))
+    if not files:
+        raise UserError(f"The example pictures are missing from {EXAMPLES}: install Ultimus again.")
+    images = np.stack([image_files.shrink(image_files.read(file)) for file in files])
+    labels = [int(file.stem.split("_")[2]) for file in files]
+    return Split(torch.from_numpy(images), torch.tensor(labels))

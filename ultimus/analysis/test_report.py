@@ -1,0 +1,207 @@
+"""What a test set says about a model: how often it is right, where it errs, and how sure it is.
+
+Everything here is pure: `measure` turns the features of a split into a `Verdict`, and all else is
+read from that, so that no question is answered by computing twice.
+
+Shape letters: N images, G groups, B images in a group, D = 48 features, C classes, M bins.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.groups import Group
+from ..errors import UserError
+from ..evaluation import fixed_groups
+from ..model import Transformer
+from .ablation import CHUNK, logits_after
+
+BINS = 10
+Z95 = 1.959963984540054  # a normal variable stays within ± this 95 times in a hundred
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model's answers to a whole split.
+
+    Attributes:
+        logits: (N, C), in the order of the images.
+        labels: (N,), the true classes.
+        group: B, how many images sat together.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    group: int
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """(N, C), each row adds up to one."""
+        return self.logits.softmax(dim=1)
+
+    @cached_property
+    def guesses(self) -> Tensor:
+        """(N,), the most probable class."""
+        return self.logits.argmax(dim=1)
+
+    @cached_property
+    def confidence(self) -> Tensor:
+        """(N,), the probability of the most probable class, 1/C...1."""
+        return self.probabilities.amax(dim=1)
+
+    @cached_property
+    def correct(self) -> Tensor:
+        """(N,) bool, whether the most probable class is the true one."""
+        return self.guesses == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the images that are named rightly, 0...1."""
+        return self.correct.double().mean().item()
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy, in nats."""
+        return F.cross_entropy(self.logits, self.labels).item()
+
+    @cached_property
+    def confusion(self) -> Tensor:
+        """(C, C) int64: how many images of class i (row) are taken for class j (column)."""
+        classes = self.logits.shape[1]
+        pairs = self.labels * classes + self.guesses  # (N,)
+        return pairs.bincount(minlength=classes**2).view(classes, classes)
+
+
+class Calibration(NamedTuple):
+    """How sure the answers are, and how often they are right; see `calibration`.
+
+    Attributes:
+        count: (M,), how many answers fall into each bin.
+        confidence: (M,), their mean probability; NaN in an empty bin.
+        right: (M,), how many of them are right.
+        error: the expected calibration error, 0...1.
+    """
+
+    count: np.ndarray
+    confidence: np.ndarray
+    right: np.ndarray
+    error: float
+
+
+@torch.inference_mode()
+def measure(model: Transformer, features: Tensor, labels: Tensor, group: int = 16) -> Verdict:
+    """Let a model answer all images of a split, in the groups of `train.evaluate`.
+
+    Args:
+        model: the trained network.
+        features: (N, D), what its convolutions make of the images (`ablation.features_of`).
+        labels: (N,), their classes.
+        group: B, images per group; the whole split where it is smaller; 1 leaves each alone.
+
+    Raises:
+        UserError: there are no images, or the group has none.
+    """
+    count = len(labels)
+    if not count or group < 1:
+        raise UserError(
+            f"{count} images in groups of {group} cannot be measured: give one image or more, in "
+            "groups of one or more."
+        )
+    groups = _groups(count, group)  # (G, B)
+    answers = [
+        logits_after(model, features[chosen])[-1].flatten(0, 1)
+        for chosen in groups.split(max(1, CHUNK // group))
+    ]
+    answers = torch.cat(answers)[:count]  # (N, C), without what filled up the last group
+    order = groups.flatten()[:count]
+    logits = torch.empty_like(answers).index_copy_(0, order, answers)
+    return Verdict(logits, labels, groups.shape[1])
+
+
+def companions(count: int, group: int, image: int) -> Group:
+    """The group in which `measure` counts an image, that image first.
+
+    Args:
+        count: N, images in the split.
+        group: B, as told to `measure`.
+        image: 0...N-1.
+    """
+    groups = _groups(count, group)
+    place = int((groups.flatten()[:count] == image).nonzero())
+    members = groups[place // groups.shape[1]].tolist()
+    return (image, *(each for each in members if each != image))
+
+
+def _groups(count: int, group: int) -> Tensor:
+    return torch.from_numpy(fixed_groups(count, min(group, count)))  # (G, B)
+
+
+def select(verdict: Verdict, true: int | None = None, called: int | None = None) -> Tensor:
+    """The images of a cell of the confusion matrix; with a class left open, only mistakes.
+
+    Args:
+        verdict: what was measured.
+        true: only images of this class.
+        called: only images that are taken for this class.
+
+    Returns:
+        Indices of the images, the surest answers first.
+    """
+    chosen = torch.ones_like(verdict.correct)  # (N,)
+    if true is None or called is None:
+        chosen = ~verdict.correct
+    if true is not None:
+        chosen = chosen & (verdict.labels == true)
+    if called is not None:
+        chosen = chosen & (verdict.guesses == called)
+    images = chosen.nonzero().flatten()
+    return images[verdict.confidence[images].argsort(descending=True, stable=True)]
+
+
+def wilson(right: ArrayLike, count: ArrayLike, z: float = Z95) -> tuple[np.ndarray, np.ndarray]:
+    """The score interval for a share (Wilson 1927), which stays sound near 0 and 1.
+
+    Args:
+        right: successes, of any shape.
+        count: trials, of the same shape.
+        z: how wide, in standard deviations; 95 % by default.
+
+    Returns:
+        The lower and the upper ends, 0...1; 0 and 1 where there are no trials.
+    """
+    right, count = np.asarray(right, float), np.asarray(count, float)
+    trials = np.maximum(count, 1)
+    share, spread = right / trials, z**2 / trials
+    middle = (share + spread / 2) / (1 + spread)
+    half = np.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    low, high = np.maximum(middle - half, 0), np.minimum(middle + half, 1)
+    return np.where(count > 0, low, 0.0), np.where(count > 0, high, 1.0)
+
+
+def calibration(verdict: Verdict, bins: int = BINS) -> Calibration:
+    """Compare how sure the answers are with how often they are right.
+
+    Answers are sorted into M equal bins ((m - 1)/M, m/M] by the probability of the most probable
+    class. The expected calibration error is the mean over the answers of the distance between the
+    accuracy and the mean probability of their bin: Σ n_m/N · |accuracy_m - confidence_m| (Guo et
+    al. 2017, eq. 3).
+
+    Args:
+        verdict: what was measured.
+        bins: M.
+    """
+    sure = verdict.confidence.double().numpy(force=True)  # (N,)
+    right = verdict.correct.numpy(force=True)
+    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    count, total, hits = (
+        np.bincount(place, weight, bins) for weight in (None, sure, right.astype(float))
+    )
+    error = np.abs(hits - total).sum() / len(sure)
+    with np.errstate(invalid="ignore"):
+        return Calibration(count, total / count, hits.astype(int), float(error))

@@ -1,0 +1,154 @@
+"""The maths of one cell of the attention matrix, number by number, as it is told on paper.
+
+Image i asks, image j is asked. Whatever the network itself computed is shown as it is; each step
+then computes it once more from the numbers of the step before it, and notes how far off that is.
+
+The arithmetic is in float64. There a product of two of the network's float32 numbers is exact, as
+on a pocket calculator, so what a check shows is the rounding of the network's own float32, of that
+one step alone: it does not pile up from step to step.
+
+Shape letters: B images in a group, D = 48 features, H = 8 head width, P passes.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..model import Pass, Trace, Transformer
+
+
+class Walk(NamedTuple):
+    """One cell (i, j) of one pass; all tensors are float64.
+
+    "Own" marks what the network computed; the rest lies between, and is computed here.
+
+    Attributes:
+        before: (B, D), own: the features that enter the pass.
+        query: (H,), own: q of image i, made from its row of the features.
+        keys: (B, H), own: k of every image.
+        key: (H,), own: k of image j.
+        values: (B, H), own: v of every image.
+        products: (H,), query × key, place by place.
+        total: (), their sum.
+        score: (), own: total / √H.
+        scores: (B,), own: the whole row i; entry j is the score.
+        exponentials: (B,), e^(score - largest score of the row), which cannot overflow.
+        normalizer: (), their sum.
+        weights: (B,), own: exponentials / normalizer, the row of attention.
+        contributions: (B, H), each image's values times the weight that it gets.
+        mixed: (H,), own: the sum of the contributions.
+        out_weight: (D, H), own: the weights of the projection back to the features.
+        projected: (D,), out_weight @ mixed.
+        bias: (D,), own: the bias of the projection.
+        residual: (D,), own: projected + bias, what the pass adds to image i.
+        after: (D,), own: row i of before + residual.
+        check: for each own number that follows from others (query, keys, values, score, scores,
+            weights, mixed, residual, after), the largest absolute difference between the network's
+            and the one computed step by step.
+    """
+
+    before: Tensor
+    query: Tensor
+    keys: Tensor
+    key: Tensor
+    values: Tensor
+    products: Tensor
+    total: Tensor
+    score: Tensor
+    scores: Tensor
+    exponentials: Tensor
+    normalizer: Tensor
+    weights: Tensor
+    contributions: Tensor
+    mixed: Tensor
+    out_weight: Tensor
+    projected: Tensor
+    bias: Tensor
+    residual: Tensor
+    after: Tensor
+    check: dict[str, float]
+
+
+@torch.inference_mode()
+def walk(model: Transformer, trace: Trace, number: int, i: int, j: int) -> Walk:
+    """Follow what image i takes from image j in one pass.
+
+    The steps are softmax(q kᵀ / √H) v ("Attention is all you need", eq. 1), the projection back
+    to D features, and the sum with what entered.
+
+    Args:
+        model: the network that made the trace.
+        trace: what it computed for one group, with attention as learned.
+        number: which pass, counted from 1 to P.
+        i: whose query, 0...B-1.
+        j: whose key, 0...B-1.
+
+    Raises:
+        UserError: there is no such pass or image.
+    """
+    before, own = _pass_of(trace, number, i, j)
+    query, key, scores, weights = own.q[i], own.k[j], own.scores[i], own.weights[i]
+    products = query * key  # (H,)
+    exponentials = (scores - scores.max()).exp()  # (B,)
+    contributions = weights[:, None] * own.v  # (B, H)
+    out_weight, bias = (each.detach().double() for each in model.ultimusBlock.out.parameters())
+    made = Walk(
+        before=before,
+        query=query,
+        keys=own.k,
+        key=key,
+        values=own.v,
+        products=products,
+        total=products.sum(),
+        score=scores[j],
+        scores=scores,
+        exponentials=exponentials,
+        normalizer=exponentials.sum(),
+        weights=weights,
+        contributions=contributions,
+        mixed=own.mixed[i],
+        out_weight=out_weight,
+        projected=out_weight @ own.mixed[i],  # (D,)
+        bias=bias,
+        residual=own.residual[i],
+        after=own.state[i],
+        check={},
+    )
+    return made._replace(check=_check(model, made, i))
+
+
+def _pass_of(trace: Trace, number: int, i: int, j: int) -> tuple[Tensor, Pass]:
+    """What enters a pass, (B, D), and the pass, in float64."""
+    if not 1 <= number <= len(trace.passes):
+        raise UserError(f"There is no pass {number}: choose from 1 to {len(trace.passes)}.")
+    images = len(trace.features)
+    for each in (i, j):
+        if not 0 <= each < images:
+            raise UserError(f"There is no image {each} in this group: choose 0 to {images - 1}.")
+    before = trace.features if number == 1 else trace.passes[number - 2].state
+    own = trace.passes[number - 1]
+    return before.detach().double(), Pass(*(each.detach().double() for each in own))
+
+
+def _check(model: Transformer, own: Walk, i: int) -> dict[str, float]:
+    """How far each of the network's numbers is from the one that the steps lead to."""
+    block, root = model.ultimusBlock, len(own.query) ** 0.5
+    steps = {
+        "query": (own.query, _linear(block.q, own.before[i])),
+        "keys": (own.keys, _linear(block.k, own.before)),
+        "values": (own.values, _linear(block.v, own.before)),
+        "score": (own.score, own.total / root),
+        "scores": (own.scores, own.keys @ own.query / root),
+        "weights": (own.weights, own.exponentials / own.normalizer),
+        "mixed": (own.mixed, own.contributions.sum(dim=0)),
+        "residual": (own.residual, own.projected + own.bias),
+        "after": (own.after, own.before[i] + own.residual),
+    }
+    return {name: (live - ours).abs().max().item() for name, (live, ours) in steps.items()}
+
+
+def _linear(layer: torch.nn.Linear, x: Tensor) -> Tensor:
+    """Features (..., D) through a layer, (..., H), in float64."""
+    return x @ layer.weight.detach().double().T + layer.bias.detach().double()

@@ -1,0 +1,468 @@
+"""The command line: python -m ultimus train | evaluate | predict | bench | data."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, get_args
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from . import __version__
+from .analysis.prediction import Prediction, draw_companions, examples, predict, ready_data
+from .bench.measure import ROUNDS, SHORT_ROUNDS, bench
+from .checkpoints import checkpoint
+from .data import image_files
+from .data.dataset import Dataset, open_dataset
+from .data.limits import one_line
+from .data.sources import CIFAR10_CLASSES
+from .errors import UserError
+from .evaluation import evaluate
+from .files import storage_problem, write_atomically
+from .model import Transformer
+from .recipe import PRESETS, Recipe
+from .runs.exchange import Form, adopt_file, export, provenance
+from .runs.run import Run
+from .runs.worker import located, work
+from .training.trainer import Progress
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, or 2 with one sentence for bad input."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.command(options)
+    except UserError as error:
+        print(f"ultimus: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ultimus: interrupted.", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the flags in one sentence, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}: see {self.prog} --help.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m ultimus", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train a network without a browser"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
+    _add_predict(commands.add_parser("predict", help="name the class of pictures"))
+    _add_export(commands.add_parser("export", help="take the weights of a run's step away"))
+    _add_load(commands.add_parser("load", help="make a checkpoint a run, for all pages"))
+    _add_bench(commands.add_parser("bench", help="measure the speed beside the notebook's way"))
+    _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_train)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with a stopped or interrupted run")
+    recipe = parser.add_argument_group("recipe", "what is not given is taken from the preset")
+    for name, field in Recipe.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        text = " or ".join(sorted(PRESETS)) if name == "preset" else field.description
+        recipe.add_argument(flag, default=argparse.SUPPRESS, help=text)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_evaluate)
+    parser.add_argument("what", metavar="RUN_OR_CHECKPOINT", help="a run, or a file of weights")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--data", help="shapes, cifar10 or a folder; the run's own by default")
+    parser.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_predict)
+    parser.add_argument("what", metavar="CHECKPOINT", help="a file of weights, or a run")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a file with a picture")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument(
+        "--data",
+        help="where companions are drawn from: shapes, cifar10 or a folder; by default the run's "
+        "own data if it is on this machine, else the example pictures",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_export)
+    parser.add_argument("what", metavar="RUN", help="a run, or its folder")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+    parser.add_argument("--step", type=int, help="which snapshot; the last by default")
+    parser.add_argument(
+        "--form", choices=get_args(Form), default="safetensors", help="pt is for the seed's code"
+    )
+    parser.add_argument("--out", type=Path, help="where to; a name of its own by default")
+
+
+def _add_load(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_load)
+    parser.add_argument("file", metavar="CHECKPOINT", type=Path, help=".safetensors, .pt or .pth")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
+    )
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_bench)
+    parser.add_argument("--data", default="shapes", help="shapes, cifar10 or a folder")
+    parser.add_argument(
+        "--rounds", type=int, help=f"of alternating turns, about a second each; {ROUNDS} by default"
+    )
+    parser.add_argument("--short", action="store_true", help=f"{SHORT_ROUNDS} rounds")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_data)
+    parser.add_argument("source", help="shapes, cifar10 (downloads 170 MB) or a folder")
+    parser.add_argument("--progress", action="store_true", help="print the fraction done by lines")
+
+
+def _train(options: argparse.Namespace) -> int:
+    run = _resumed(options) if options.resume else _created(options)
+    print(f"run {run.folder}", flush=True)
+    with _stopping(run), _Bar() as bar:
+        status = work(run, bar.watch)
+    if status.state in ("failed", "interrupted"):
+        raise UserError(status.reason)
+    if status.state != "done":
+        go_on = f"python -m ultimus train --runs {options.runs} --resume {run.id}"
+        print(f"{status.state} at step {status.step:,}; go on with {go_on}")
+    return 0
+
+
+def _created(options: argparse.Namespace) -> Run:
+    recipe = _recipe(options)
+    dataset = _open(recipe.data)  # before there is a run, so that bad data leaves none behind
+    recipe.steps_per_epoch(len(dataset.train))
+    recipe = recipe.model_copy(update={"data": located(recipe.data)})
+    return Run.create(options.runs, recipe, version=__version__)
+
+
+@contextmanager
+def _stopping(run: Run) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the run after its step, with everything kept."""
+    former = {}
+    try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            former[stop] = signal.signal(stop, lambda *_: run.ask("stop"))
+        yield
+    finally:
+        for stop, handler in former.items():
+            signal.signal(stop, handler)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    return Recipe.of(**{name: _value(text) for name, text in _given(options).items()})
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """The choices that were made on the command line."""
+    return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
+
+
+def _value(text: str) -> str | None:
+    return None if text.lower() in ("none", "off") else text
+
+
+def _resumed(options: argparse.Namespace) -> Run:
+    if given := _given(options):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(f"A resumed run keeps its recipe: leave out {flags}.")
+    run = _find(options.resume, options.runs)
+    if run.status().state == "done":
+        raise UserError(f"The run {run.id} is done: there is nothing left to train.")
+    _open(run.recipe.data)
+    if not run.is_held():
+        run.take_request()  # what is left of its former life
+    return run
+
+
+def _find(name: str, runs: Path) -> Run:
+    """A run by its id, or by the path of its folder."""
+    folder = Path(name).absolute()
+    return Run(folder) if os.path.isfile(folder / "recipe.json") else Run.find(name, runs)
+
+
+class _Bar:
+    """A progress bar over the steps, and a line for each epoch with the seed log's fields."""
+
+    def __enter__(self) -> "_Bar":
+        self._bar = tqdm(unit="step", dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def watch(self, progress: Progress) -> None:
+        self._bar.total = progress.training.total
+        self._bar.update(progress.step - self._bar.n)
+        if result := progress.epoch_result:
+            self._bar.clear()
+            print(
+                f"epoch {result.epoch:>3}  loss {result.loss:.3f}  "
+                f"accuracy {result.train_accuracy:.2%} (train)  "
+                f"{result.test.accuracy:.2%} (test, groups of {result.test.group})  "
+                f"lr {progress.lr:.6g}",
+                flush=True,  # at once, also into a file or a pipe
+            )
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    model, source = _model_and_data(options)
+    dataset = _open(source)
+    _check_classes(model, dataset)
+    if not 1 <= options.group <= len(dataset.test):
+        raise UserError(
+            f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
+            "test images."
+        )
+    result = evaluate(model, dataset.test, options.group)
+    answer = {
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "group": result.group,
+        "images": result.images,
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "data": dataset.name,
+    }
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        print(
+            f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
+            f"in groups of {result.group}; loss {result.loss:.4f}"
+        )
+    return 0
+
+
+def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
+    if os.path.isfile(options.what):
+        model, origin, _ = checkpoint.read(Path(options.what))
+        own = ready_data(origin.fingerprint) if origin.fingerprint and not options.data else None
+        if not options.data and not own:
+            raise UserError(
+                f"{options.what} does not say what it was trained on, or that is not ready on this "
+                "machine: give --data."
+            )
+        return model, options.data or own.source
+    run = _find(options.what, options.runs)
+    return checkpoint.load(_last_snapshot(run)), options.data or run.recipe.data
+
+
+def _last_snapshot(run: Run) -> Path:
+    if not run.snapshots:
+        raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
+    return run.snapshot(run.snapshots[-1])
+
+
+def _check_classes(model: Transformer, dataset: Dataset) -> None:
+    if model.classes != len(dataset.classes):
+        raise UserError(
+            f"The network tells {model.classes} classes apart, but {dataset.name} has "
+            f"{len(dataset.classes)}: give the data it was trained on."
+        )
+
+
+def _predict(options: argparse.Namespace) -> int:
+    """A refused picture does not stop the others; the code is 2 where all were refused."""
+    network = _network(options)
+    data = _companions_data(options, network)
+    pool = data.test if data else examples()
+    companions = draw_companions(network.model, pool.images)
+    read = [_read(file) for file in options.images]
+    sound = [each for each in read if not isinstance(each, UserError)]
+    made = iter(predict(network.model, np.stack(sound), companions) if sound else ())
+    results = [each if isinstance(each, UserError) else next(made) for each in read]
+    rows = list(zip(options.images, results, strict=True))
+    show = _print_json if options.json else _print_table
+    show(rows, _class_names(network, data))
+    if sound and not options.json:
+        drawn = f"random test images of {data.name}" if data else "the example pictures"
+        print(f"Averages over {len(companions.indices)} groups of {companions.size} with {drawn}.")
+    _note(companions.note)
+    return 0 if sound else 2
+
+
+class _Network(NamedTuple):
+    """A network, and what is known about the data that it was trained on."""
+
+    model: Transformer
+    classes: tuple[str, ...] = ()
+    fingerprint: str = ""
+    sources: tuple[str, ...] = ()
+
+
+def _network(options: argparse.Namespace) -> _Network:
+    if os.path.isfile(options.what):
+        model, origin, _ = checkpoint.read(Path(options.what))
+        checkpoint.check_answer(model, options.what)
+        return _Network(model, origin.classes, origin.fingerprint)
+    run = _find(options.what, options.runs)
+    about = run.about.get("dataset", {})
+    return _Network(
+        checkpoint.load(_last_snapshot(run)),
+        tuple(about.get("classes", ())),
+        about.get("fingerprint", ""),
+        (run.recipe.data,),
+    )
+
+
+def _companions_data(options: argparse.Namespace, network: _Network) -> Dataset | None:
+    """What --data names, else the network's own data if it is ready; None for the examples."""
+    if options.data:
+        data = _open(options.data)
+        _check_classes(network.model, data)
+        return data
+    data = ready_data(network.fingerprint, network.sources)
+    if not data:
+        _note(
+            "Companions are the example pictures, since the network's own data is not known or not "
+            "on this machine: name others with --data."
+        )
+    return data
+
+
+def _class_names(network: _Network, data: Dataset | None) -> tuple[str, ...]:
+    known = (network.classes, data.classes if data else (), CIFAR10_CLASSES)
+    numbers = tuple(str(number) for number in range(network.model.classes))
+    return next((names for names in known if len(names) == len(numbers)), numbers)
+
+
+def _read(file: str) -> np.ndarray | UserError:
+    """A picture (3, 32, 32) uint8, or why it is refused."""
+    if not os.path.isfile(file):
+        return UserError(f"There is no picture {_shown(file)}: check the path.")
+    try:
+        return image_files.shrink(image_files.read(Path(file), _shown(file)))
+    except UserError as error:
+        return error
+
+
+def _print_json(rows: list[tuple[str, Prediction | UserError]], classes: tuple[str, ...]) -> None:
+    print(json.dumps([{"file": file} | _about(result, classes) for file, result in rows]))
+
+
+def _about(result: Prediction | UserError, classes: tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(result, UserError):
+        return {"error": str(result)}
+
+    def by_name(probabilities: Tensor) -> dict[str, float]:
+        return dict(zip(classes, probabilities.tolist(), strict=True))
+
+    return {
+        "class": classes[result.top],
+        "probabilities": by_name(result.probabilities),
+        "alone": by_name(result.alone),
+        "together": None if result.together is None else by_name(result.together),
+        "std": by_name(result.company.std),
+        "low": by_name(result.company.low),
+        "high": by_name(result.company.high),
+        "flip_rate": result.flip_rate,
+    }
+
+
+def _print_table(rows: list[tuple[str, Prediction | UserError]], classes: tuple[str, ...]) -> None:
+    """A line for each picture on standard output; why one is refused on the other."""
+    made = [(_shown(file), each) for file, each in rows if isinstance(each, Prediction)]
+    names = [_shown(name) for name in classes]
+    wide, class_wide = max((len(file) for file, _ in made), default=0), max(map(len, names))
+    if made:
+        print(
+            f"{'file':{wide}}  {'in company':{class_wide + 8}}  {'alone':{class_wide + 8}}  flips"
+        )
+    for file, each in made:
+        answers = "  ".join(
+            f"{names[int(answer.argmax())]:{class_wide}}  {answer.max():6.1%}"
+            for answer in (each.probabilities, each.alone)
+        )
+        print(f"{file:{wide}}  {answers}  {each.flip_rate:5.0%}")
+    for _, error in rows:
+        if isinstance(error, UserError):
+            _note(str(error))
+
+
+def _shown(name: str) -> str:
+    """A name as it may be printed: one line, without what would move a terminal's cursor."""
+    return one_line(name, 120)
+
+
+def _note(text: str) -> None:
+    if text:
+        print(f"ultimus: {text}", file=sys.stderr)
+
+
+def _export(options: argparse.Namespace) -> int:
+    run = _find(options.what, options.runs)
+    _last_snapshot(run)  # there is one
+    step = run.snapshots[-1] if options.step is None else options.step
+    name, content = export(run, step, options.form)
+    path = options.out or Path(name)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise storage_problem(error, path.absolute().parent) from error
+    print(path)
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
+    run = adopt_file(options.file, options.runs)
+    print(run.id)
+    _note(provenance(run))
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    rounds = options.rounds
+    if rounds is None:
+        rounds = SHORT_ROUNDS if options.short else ROUNDS
+    dataset = _open(options.data)
+    with tqdm(total=1, desc="measuring", bar_format="{desc} {percentage:3.0f}%|{bar}|") as bar:
+        measured = bench(dataset, rounds, lambda done: bar.update(done - bar.n))
+    print(json.dumps(measured.as_json()) if options.json else measured.as_text())
+    return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    if options.progress:
+        dataset = open_dataset(options.source, lambda done: print(done, flush=True))
+    else:
+        dataset = _open(options.source)
+    print(
+        f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} to "
+        f"test on, {len(dataset.classes)} classes ({', '.join(dataset.classes)})"
+    )
+    return 0
+
+
+def _open(source: str):
+    """Open a data set; show how its decoding goes, should that be needed."""
+    with tqdm(
+        total=1, desc="decoding", delay=1, bar_format="{desc} {percentage:3.0f}%|{bar}|"
+    ) as bar:
+        return open_dataset(source, lambda done: bar.update(done - bar.n))

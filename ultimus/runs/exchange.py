@@ -1,0 +1,235 @@
+"""Checkpoints out of runs, and runs out of checkpoints.
+
+A run is a folder, and a model at a step is a file in it. So what somebody brings becomes a run of
+one snapshot, which every page can show like any other; what somebody takes is a snapshot with all
+that is known about it.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import __version__
+from ..checkpoints import checkpoint
+from ..checkpoints.checkpoint import Form, to_bytes, to_seed_bytes
+from ..checkpoints.metadata import UNKNOWN_DATA, Origin
+from ..data.limits import shown
+from ..data.sources import CIFAR10_CLASSES
+from ..errors import UserError
+from ..files import write_atomically
+from ..model import Transformer
+from ..recipe import Recipe
+from .metrics import Metrics
+from .run import Run, Status
+
+SHORT = 12  # digits of a hash that a sentence shows
+UNKNOWN = "unknown"  # preset of a recipe that is only a placeholder
+
+
+class Export(NamedTuple):
+    """A file to be saved: its name and its content."""
+
+    name: str
+    content: bytes
+
+
+def export(run: Run, step: int, form: Form = "safetensors") -> Export:
+    """A snapshot as a file for elsewhere.
+
+    Args:
+        run: any run, also one that is being trained.
+        step: one of its snapshots.
+        form: "safetensors", with all that is known as metadata; or "pt", a state_dict and no
+            more, which the seed's code loads.
+
+    Raises:
+        UserError: there is no such snapshot, or it is damaged.
+    """
+    model, known = _snapshot(run, step)
+    is_pt = form == "pt"
+    content = to_seed_bytes(model) if is_pt else to_bytes(model, **known.metadata())
+    return Export(f"ultimus-{run.id}-step{step}.{form}", content)
+
+
+def metadata(run: Run, step: int) -> dict[str, str]:
+    """What is known about a snapshot, as `Origin.read` reads it.
+
+    Raises:
+        UserError: there is no such snapshot, or it is damaged.
+    """
+    return _snapshot(run, step)[1].metadata()
+
+
+def _snapshot(run: Run, step: int) -> tuple[Transformer, Origin]:
+    steps = run.snapshots
+    if step not in steps:
+        kept = f"the last one is of step {steps[-1]}" if steps else "it has none yet"
+        raise UserError(f"The run {run.id} has no snapshot {step}: {kept}.")
+    found = checkpoint.read(run.snapshot(step))
+    if "loaded" in run.about:  # its folder knows no more than the file did
+        return found.model, found.origin
+    return found.model, Origin.read(found.origin.metadata() | _facts(run, step))
+
+
+def _facts(run: Run, step: int) -> dict[str, str]:
+    """What a run's folder says about a snapshot, as metadata."""
+    about = run.about
+    data = about.get("dataset")
+    data = data if isinstance(data, dict) else {}
+    facts = {
+        "run": run.id,
+        "step": step,
+        "epoch": _epoch(run.recipe, step, data.get("train")),
+        "recipe": run.recipe.model_dump_json(),
+        "data": data.get("name"),
+        "fingerprint": data.get("fingerprint"),
+        "classes": "\n".join(map(str, data.get("classes") or ())),
+        "train": data.get("train"),
+        "test": data.get("test"),
+        "version": about.get("version"),
+    }
+    tests = (row for row in Metrics(run.folder).read().rows if "test_accuracy" in row)
+    for row in tests:
+        if row["step"] == step:
+            facts |= {"accuracy": row["test_accuracy"], "group": row.get("test_group")}
+    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def _epoch(recipe: Recipe, step: int, images: Any) -> float | None:
+    is_enough = isinstance(images, int) and images >= recipe.batch
+    return step / recipe.steps_per_epoch(images) if is_enough else None
+
+
+def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
+    """Make a checkpoint a run, done at its step, with one snapshot.
+
+    The same content gives the same owner the same run again.
+
+    Args:
+        content: of a .safetensors, .pt or .pth file, which may be anybody's.
+        name: the file's, for people; it is never a path.
+        runs: the folder that holds all runs.
+        owner: who brought it, as recipe.json knows people.
+
+    Raises:
+        UserError: the file is refused, see `checkpoint.loads`, or the run cannot be written.
+    """
+    name = shown(name)
+    model, known, form = checkpoint.loads(content, name)
+    checkpoint.check_answer(model, name)
+    digest = hashlib.sha256(content).hexdigest()
+    if run := _adopted(runs, digest, owner):
+        return run
+    step = known.step or 0
+    snapshot = to_bytes(model, **known.metadata())
+
+    def fill(run: Run) -> None:
+        write_atomically(run.snapshot(step), snapshot)
+        run.set_status(Status("done", step=step, total=step, epoch=known.epoch or 0.0))
+
+    loaded = {
+        "file": name,
+        "form": form,
+        "sha256": digest,
+        "classes_known": bool(known.classes),
+        "origin": known.metadata(),
+    }
+    return Run.create(
+        runs,
+        known.recipe or Recipe(preset=UNKNOWN, data=UNKNOWN_DATA),
+        fill,
+        version=__version__,
+        dataset=_dataset(known, model.classes),
+        loaded=loaded,
+        **({"owner": owner} if owner else {}),
+    )
+
+
+def adopt_file(path: Path, runs: Path) -> Run:
+    """The same with a file of this machine, for all who use it.
+
+    Raises:
+        UserError: as for `adopt`, or there is no such file.
+    """
+    return adopt(checkpoint.content_of(path), path.name, runs)
+
+
+def _adopted(runs: Path, digest: str, owner: str) -> Run | None:
+    """The run that this content became before."""
+    for run in Run.all(runs):
+        try:
+            about = run.about
+        except UserError:
+            continue
+        loaded = about.get("loaded")
+        same = isinstance(loaded, dict) and loaded.get("sha256") == digest
+        if same and about.get("owner", "") == owner and run.snapshots:
+            return run
+    return None
+
+
+def _dataset(known: Origin, classes: int) -> dict[str, Any]:
+    """The data as a trained run's recipe.json has it; what is not known is left out."""
+    data = {"classes": known.classes or assumed_classes(classes)}
+    for entry, value in (("name", known.data), ("fingerprint", known.fingerprint)):
+        if value:
+            data[entry] = value
+    if known.recipe and (known.train or 0) >= known.recipe.batch:  # else it could not have trained
+        data["train"] = known.train
+    if known.test:
+        data["test"] = known.test
+    return data
+
+
+def assumed_classes(count: int) -> tuple[str, ...]:
+    """What classes are called that a checkpoint does not name: ten are taken for CIFAR-10's."""
+    if count == len(CIFAR10_CLASSES):
+        return CIFAR10_CLASSES
+    return tuple(f"class {number}" for number in range(count))
+
+
+def provenance(run: Run) -> str:
+    """Where a loaded run comes from, in sentences for people; empty for one that was trained here.
+
+    Raises:
+        UserError: recipe.json is damaged.
+    """
+    loaded = run.about.get("loaded")
+    if not isinstance(loaded, dict):
+        return ""
+    file, digest = shown(str(loaded.get("file"))), shown(str(loaded.get("sha256"))[:SHORT])
+    told = loaded.get("origin")
+    known = Origin.read(told if isinstance(told, dict) else {})
+    parts = [
+        f"Loaded from {file} (sha256 {digest}…)",
+        _account(known),
+        "" if known.classes else "The file does not name its classes" + _naming(run),
+    ]
+    return f"{'. '.join(filter(None, parts))}."
+
+
+def _account(known: Origin) -> str:
+    """What a file says about itself."""
+    tested = f" of {known.test:,}" if known.test else ""
+    facts = [
+        f"the run {known.run}" if known.run else "",
+        "" if known.step is None else f"step {known.step:,}",
+        "" if known.epoch is None else f"epoch {known.epoch:.4g}",
+        f"the recipe {known.recipe.preset}, seed {known.recipe.seed}" if known.recipe else "",
+        f"trained on {known.data}" if known.data else "",
+        ""
+        if known.accuracy is None or not known.group
+        else f"{known.accuracy:.2%}{tested} test images right in groups of {known.group}",
+    ]
+    facts = list(filter(None, facts))
+    if not facts:
+        return "It holds weights only, and how it was trained is not known"
+    return f"It says of itself: {', '.join(facts)}"
+
+
+def _naming(run: Run) -> str:
+    data = run.about.get("dataset")
+    classes = data.get("classes") if isinstance(data, dict) else None
+    if isinstance(classes, list) and tuple(classes) == CIFAR10_CLASSES:
+        return ": its ten are taken to be those of CIFAR-10"
+    return ", so they have numbers"

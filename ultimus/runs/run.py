@@ -1,0 +1,337 @@
+"""A run is a folder. Training writes it; every page reads it.
+
+    recipe.json                 what was asked, and what it ran with
+    status.json                 how it stands
+    metrics.jsonl               a line per report
+    weights/<step>.safetensors  snapshots
+    live.safetensors            the weights of this moment
+    resume.pt                   what the next step depends on
+    request                     what a page asks of the worker
+    lock                        held by the worker while it lives
+
+A reader never blocks the writer and never sees half a file.
+"""
+
+import fcntl
+import json
+import math
+import os
+import re
+import reprlib
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import UserError, reason
+from ..files import storage_problem, sweep, write_atomically
+from ..recipe import Recipe
+from .metrics import Metrics, is_number
+
+State = Literal["queued", "running", "paused", "done", "stopped", "failed", "interrupted"]
+Request = Literal["pause", "step", "resume", "stop"]
+
+LIVE: tuple[State, ...] = ("queued", "running", "paused")
+RESUMABLE: tuple[State, ...] = ("stopped", "interrupted")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        state: "interrupted" where the worker died.
+        reason: why it failed or was interrupted, in a sentence.
+        step: steps made.
+        total: steps planned; 0 before it has started.
+        epoch: epochs made.
+        images_per_second: training speed of late.
+        seconds: time spent in training.
+        doing: what it does besides training, e.g. "decoding the data".
+    """
+
+    state: State
+    reason: str = ""
+    step: int = 0
+    total: int = 0
+    epoch: float = 0.0
+    images_per_second: float = 0.0
+    seconds: float = 0.0
+    doing: str = ""
+
+
+class Run:
+    """A run's folder, to read and to write.
+
+    Args:
+        folder: an existing run folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.id = folder.name
+        self._request = folder / "request"  # looked for at each step
+
+    @classmethod
+    def create(
+        cls,
+        runs: Path,
+        recipe: Recipe,
+        fill: Callable[["Run"], None] = lambda run: run.set_status(Status("queued")),
+        **about: Any,
+    ) -> "Run":
+        """Make a new run folder, queued unless it is filled otherwise.
+
+        Args:
+            runs: the folder that holds all runs.
+            recipe: what to do.
+            fill: writes into the folder what has to be there before the run is listed.
+            about: what else recipe.json should say.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        name = re.sub(r"[^a-z0-9]+", "-", recipe.preset.lower()).strip("-") or "run"
+        run = cls(runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}")
+        try:
+            (run.folder / "weights").mkdir(parents=True)
+            fill(run)
+            run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})  # now listed
+        except BaseException as error:
+            shutil.rmtree(run.folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise storage_problem(error, runs) from error
+            raise
+        return run
+
+    @classmethod
+    def find(cls, run_id: str, *places: Path) -> "Run":
+        """The run of that name in one of the places.
+
+        Raises:
+            UserError: there is none.
+        """
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", run_id):  # a name, never a path
+            for place in places:
+                if (place / run_id / "recipe.json").is_file():
+                    return cls(place / run_id)
+        raise UserError(
+            f"There is no run {run_id[:80]!r} here: check the link, or choose one from the list."
+        )
+
+    @classmethod
+    def all(cls, runs: Path) -> list["Run"]:
+        """Every run in a folder, newest first."""
+        return [cls(file.parent) for file in sorted(runs.glob("*/recipe.json"), reverse=True)]
+
+    # What was asked ------------------------------------------------------------------------
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """recipe.json.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        about = self._read_json("recipe.json")
+        if not isinstance(about.get("recipe"), dict):
+            raise self._damaged("recipe.json", "it holds no recipe")
+        return about
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was asked.
+
+        Raises:
+            UserError: recipe.json is damaged.
+        """
+        try:
+            return Recipe.parse(self.about["recipe"])
+        except UserError as error:
+            if self.id in str(error):  # it says already which file is meant
+                raise
+            raise self._damaged("recipe.json", str(error).rstrip(".")) from error
+
+    def ran_with(self, **about: Any) -> None:
+        """Add to recipe.json what the run turned out to run with."""
+        self._write_json("recipe.json", {**self.about, **about})
+
+    # How it stands -------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """How the run stands; a running one that no worker holds was interrupted.
+
+        Raises:
+            UserError: status.json is damaged.
+        """
+        status = self._written_status()
+        if status.state == "running" and not self.is_held():
+            status = self._written_status()  # it may have ended between the two looks
+            if status.state == "running":
+                why = "The process that trained it ended unexpectedly."
+                return replace(status, state="interrupted", reason=why)
+        return status
+
+    def _written_status(self) -> Status:
+        content = self._read_json("status.json")
+        values = {field.name: content.get(field.name, field.default) for field in fields(Status)}
+        for field in fields(Status):
+            value = values[field.name]
+            if not _fits(value, field.type):
+                raise self._damaged("status.json", f"its {field.name} is {reprlib.repr(value)}")
+        return Status(**values)
+
+    def others_wait(self) -> bool:
+        """Whether another run of the same folder waits for a worker."""
+        for other in Run.all(self.folder.parent):
+            try:
+                if other._read_json("status.json").get("state") == "queued":
+                    return True
+            except UserError:
+                continue  # damaged: nobody trains it
+        return False
+
+    def set_status(self, status: Status) -> None:
+        self._write_json("status.json", asdict(status))
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the one process that trains this run; the system lets go when the process ends.
+
+        Raises:
+            UserError: another process holds it, or the folder cannot be written.
+        """
+        try:
+            lock = open(self.folder / "lock", "w")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            raise storage_problem(error, self.folder) from error
+        with lock:
+            if not _lock(lock, fcntl.LOCK_EX, patience=2):
+                raise UserError(
+                    f"The run {self.id} is already being trained: wait for it, or stop it first."
+                )
+            sweep(self.folder)
+            yield
+
+    def is_held(self) -> bool:
+        """Whether a living process trains this run."""
+        try:
+            with open(self.folder / "lock") as lock:
+                return not _lock(lock, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
+
+    # What it is asked to do ----------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the worker.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        try:
+            write_atomically(self._request, request.encode())
+        except OSError as error:
+            raise storage_problem(error, self.folder) from error
+
+    def take_request(self) -> str:
+        """The request that waits, removed; empty if there is none."""
+        if not self.has_request():  # a look takes a fifth of the time that a failed move takes
+            return ""
+        taken = self.folder / "request.taken"
+        try:
+            os.replace(self._request, taken)  # at once, so that none is lost
+            return taken.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def has_request(self) -> bool:
+        return os.access(self._request, os.F_OK)
+
+    # What it has measured and kept ---------------------------------------------------------
+
+    def report(self, row: dict[str, Any]) -> None:
+        """Append a line to the metrics; a number that is not finite becomes null."""
+        line = json.dumps(_finite(row), allow_nan=False) + "\n"
+        with open(self.folder / "metrics.jsonl", "a") as file:
+            file.write(line)
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was reported after a step, which a resumed run reports again."""
+        metrics = Metrics(self.folder)
+        metrics.read()
+        kept = [json.dumps(row) + "\n" for row in metrics.rows if row["step"] <= step]
+        write_atomically(self.folder / "metrics.jsonl", "".join(kept).encode())
+
+    def snapshot(self, step: int) -> Path:
+        """Where the weights of a step are kept."""
+        return self.folder / "weights" / f"{step}.safetensors"
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """The steps whose weights are kept, in order."""
+        names = (path.stem for path in (self.folder / "weights").glob("*.safetensors"))
+        return tuple(sorted(int(name) for name in names if name.isdecimal()))
+
+    @property
+    def live_weights(self) -> Path:
+        return self.folder / "live.safetensors"
+
+    @property
+    def resume_file(self) -> Path:
+        return self.folder / "resume.pt"
+
+    # Files ---------------------------------------------------------------------------------
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            content = json.loads((self.folder / name).read_bytes())
+        except FileNotFoundError as error:
+            raise self._damaged(name, "it is missing") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._damaged(name, reason(error)) from error
+        if not isinstance(content, dict):
+            raise self._damaged(name, "it is not an object")
+        return content
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
+
+    def _damaged(self, name: str, why: str) -> UserError:
+        return UserError(
+            f"The run {self.id} is damaged, since {name} cannot be used ({why}): restore the "
+            "file, or delete the run's folder."
+        )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value read from status.json can stand in a field of that type."""
+    if kind is State:
+        return value in get_args(State)
+    return isinstance(value, str) if kind is str else is_number(value, kind)
+
+
+def _finite(value: Any) -> Any:
+    """The same with null, which JSON has, for the numbers that it has not."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lock(file, kind: int, patience: float = 0) -> bool:
+    """Lock a file without waiting longer than `patience` seconds; whether it succeeded."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.01)

@@ -1,0 +1,147 @@
+"""What trains a run: pulls the steps, writes the run folder, obeys its requests.
+
+The command line and the lab both train through `work`, so a run is the same whoever started it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..checkpoints.metadata import BUILT_IN
+from ..data.dataset import Dataset, open_dataset
+from ..errors import UserError
+from ..files import storage_problem
+from ..training.trainer import DivergedError, Progress, train
+from .recorder import PATIENCE, Recorder
+from .run import Run, State, Status
+
+
+def work(
+    run: Run,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    patience: float = PATIENCE,
+) -> Status:
+    """Train a run from where it stands until it ends, is stopped or stays paused.
+
+    Args:
+        run: queued, or to be resumed.
+        watch: called after each step, on a GPU after each stride of steps.
+        patience: seconds to stand paused before the worker is given to another run.
+
+    Returns:
+        How the run stands afterwards. A failure is a status, not an exception, as far as it can
+        be written into the run folder.
+
+    Raises:
+        UserError: the run is damaged, is already being trained, or cannot be written.
+    """
+    with run.hold(), _own_threads():
+        try:
+            return _work(run, watch, patience)
+        except UserError as error:
+            return _end(run, "failed", str(error))
+        except OSError as error:
+            problem = storage_problem(error, run.folder)
+            try:
+                return _end(run, "interrupted", str(problem))
+            except OSError:
+                raise problem from error
+        except Exception as error:
+            _end(run, "failed", f"An unexpected error: {type(error).__name__}: {error}")
+            raise
+
+
+def located(source: str) -> str:
+    """A data source as every process finds it later: a relative folder is meant from here."""
+    return source if source in BUILT_IN else str(Path(source).expanduser().absolute())
+
+
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Whatever a run sets, the next one in this process finds the number of threads as it was."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _end(run: Run, state: State, reason: str) -> Status:
+    status = replace(run.status(), state=state, reason=reason, doing="")
+    run.set_status(status)
+    return status
+
+
+def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Status:
+    recipe = run.recipe
+    run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
+    dataset = open_dataset(recipe.data)
+    _same_surroundings(run, dataset)
+    state = _saved_state(run)
+    run.forget_after(state["step"] if state else -1)
+    recorder = Recorder(run, recipe, dataset, patience)
+    try:
+        for progress in train(recipe, dataset, state):
+            recorder.record(progress)
+            watch(progress)
+            if not progress.training.finished and not recorder.obey():
+                break
+    except DivergedError:
+        recorder.keep_last_good()
+        raise
+    return recorder.finish()
+
+
+def _same_surroundings(run: Run, dataset: Dataset) -> None:
+    """Note what the run runs with; when it goes on later, see that it is still the same."""
+    before, threads = _former_surroundings(run)
+    if before not in (None, dataset.fingerprint):
+        raise UserError(
+            f"The data in {dataset.source} has changed since this run began: put the former data "
+            "back, or start a new run."
+        )
+    threads = threads or torch.get_num_threads()
+    torch.set_num_threads(threads)  # the order of additions, so the last bit, depends on it
+    run.ran_with(
+        dataset={
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "classes": dataset.classes,
+            "train": len(dataset.train),
+            "test": len(dataset.test),
+        },
+        threads=threads,
+        torch=torch.__version__,
+    )
+
+
+def _former_surroundings(run: Run) -> tuple[str | None, int | None]:
+    """The fingerprint of the data and the number of threads, where the run has begun before."""
+    about = run.about
+    try:
+        threads = about.get("threads")
+        if threads is not None and not 1 <= threads <= 1024:
+            raise ValueError(f"{threads} threads")
+        return about.get("dataset", {}).get("fingerprint"), threads
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"The run {run.id} cannot go on, since what recipe.json says of its data or threads "
+            "is damaged: start a new run."
+        ) from error
+
+
+def _saved_state(run: Run) -> dict | None:
+    try:
+        state = torch.load(run.resume_file, weights_only=True)
+        if state["step"] < 0:
+            raise ValueError(f"step {state['step']}")
+        return state
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # torch.load raises many kinds for a damaged file
+        raise UserError(
+            f"The run {run.id} cannot go on, since resume.pt is damaged: rewind the run instead."
+        ) from error

@@ -1,0 +1,1 @@
+"""A recipe and a data set in, trained weights out."""

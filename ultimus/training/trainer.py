@@ -1,0 +1,394 @@
+"""Training: a recipe and a data set in, progress out, one step at a time.
+
+`train` is a generator. To pause is not to ask for the next step; to step by one batch is to ask
+once; to stop is to close it; to resume is to start it from a saved state. On a GPU it yields after
+a stride of several steps, since to look at each would take longer than to make it.
+"""
+
+import math
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.augment import Epoch
+from ..data.dataset import Dataset
+from ..errors import UserError
+from ..evaluation import Evaluation, evaluate, exactly
+from ..model import Transformer
+from ..recipe import Recipe
+from .adam import Adam
+from .cuda_graph import Steps
+from .gradients import loss_and_gradients
+from .memory import keep_freed
+from .parameters import Flat
+from .soap import Soap
+
+FIRST_STEPS = 20  # each of these is yielded and reported, since much happens in them
+STRIDE = 0.1  # seconds of training, at most and about, between two progresses on a GPU
+
+
+class DivergedError(UserError):
+    """The loss or the gradient is no longer a finite number; the weights before it are kept."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """An epoch's means over the steps that trained it, and the test after it."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test: Evaluation
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The step that was made, or several (step 0: none yet).
+
+    Attributes:
+        step: how many steps have been made.
+        epoch: the same in epochs.
+        loss: mean cross-entropy of the steps' batches, each before its update, in nats; NaN at
+            step 0.
+        correct: how many of their images were classified rightly, likewise.
+        lr: the learning rate of the last step.
+        grad_norm: length of the gradient, before clipping; the mean over the steps.
+        epoch_result: where the last step ends an epoch or the run.
+        training: the live state, with the model.
+        steps: how many were made since the progress before; on a processor always 1, but for 0 in
+            the first.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    correct: int
+    lr: float
+    grad_norm: float
+    epoch_result: EpochResult | None
+    training: "Training"
+    steps: int
+
+
+def train(
+    recipe: Recipe, dataset: Dataset, state: dict | None = None, device: str | None = None
+) -> Iterator[Progress]:
+    """Train a network, yielding before the first step and after each one.
+
+    On a GPU it yields after a tenth of a second, at each of the first steps, at each snapshot and
+    at the end of each epoch, or as often as `Training.limit` says.
+
+    Args:
+        recipe: what to do.
+        dataset: what to train and test on.
+        state: what `Training.state` returned, to go on from there with bit-identical results
+            (same machine, same number of threads).
+        device: "cpu" or "cuda"; None for the GPU where there is one.
+
+    Raises:
+        DivergedError: the loss or gradient is not finite; the model keeps the weights before it.
+        UserError: the data is too small for the recipe.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    training = (Training if device == "cpu" else GraphTraining)(recipe, dataset, device)
+    if state:
+        training.restore(state)
+    yield training.progress()
+    while not training.finished:
+        yield training.advance()
+
+
+class Training:
+    """A model in training: its weights, its optimizer and its place in the data.
+
+    Attributes:
+        model: the network.
+        flat: its weights and gradients.
+        optimizer: what changes them.
+        device: where it is.
+        precision: what the convolutions are computed in.
+        step: steps made.
+        total: steps planned.
+        seconds: time spent in steps, over all resumptions.
+        limit: how many steps `advance` makes at most; None for as many as suit.
+    """
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, device: str = "cpu"):
+        keep_freed()
+        self.recipe = recipe
+        self.dataset = dataset
+        self.device = torch.device(device)
+        self.per_epoch = recipe.steps_per_epoch(len(dataset.train))
+        self.total = recipe.total_steps(len(dataset.train))
+        self.model = _initial_model(recipe, len(dataset.classes)).to(self.device)
+        self.flat = Flat(self.model)
+        self.optimizer = _optimizer(recipe, self.model, self.flat)
+        self.precision = _precision(recipe, self.device)
+        self.limit: int | None = None
+        self.step = 0
+        self.seconds = 0.0
+        self._epoch: Epoch | None = None
+        self._epoch_number = -1
+        self._epoch_loss = 0.0
+        self._epoch_correct = 0
+
+    @property
+    def finished(self) -> bool:
+        limit = self.recipe.max_seconds
+        return self.step >= self.total or (limit is not None and self.seconds >= limit)
+
+    @torch.inference_mode()
+    def advance(self) -> Progress:
+        """Make one step."""
+        begin = time.perf_counter()
+        inputs, labels = self._next_batch()
+        lr = self._set_rates(self.step)
+        logits, mean, gradient = loss_and_gradients(
+            self.model, inputs, labels, self.recipe.group, self.precision, self.flat.gradient
+        )
+        loss, grad_norm = mean.item(), self._clip(gradient)
+        self._check_finite(loss, grad_norm, lr)
+        self.optimizer.step()
+        correct = int((logits.argmax(dim=1) == labels).sum())
+        self.step += 1
+        self._epoch_loss += loss
+        self._epoch_correct += correct
+        self.seconds += time.perf_counter() - begin
+        return self.progress(loss, correct, lr, grad_norm, steps=1)
+
+    def progress(
+        self,
+        loss: float = math.nan,
+        correct: int = 0,
+        lr: float = 0.0,
+        grad_norm: float = 0.0,
+        steps: int = 0,
+    ) -> Progress:
+        ends_epoch = self.step > 0 and (self.step % self.per_epoch == 0 or self.finished)
+        result = self._end_epoch() if ends_epoch and not math.isnan(loss) else None
+        epoch = self.step / self.per_epoch
+        return Progress(self.step, epoch, loss, correct, lr, grad_norm, result, self, steps)
+
+    def state(self) -> dict:
+        """Everything that the next step depends on, in a copy that later steps leave alone.
+
+        It is the same on every device, so that what one began another can go on with.
+        """
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "epoch_loss": self._epoch_loss,
+            "epoch_correct": self._epoch_correct,
+        }
+        return _copied(state)
+
+    def restore(self, state: dict) -> None:
+        """Go back to where `state` was taken.
+
+        Raises:
+            UserError: it does not belong to this recipe and data.
+        """
+        try:
+            self._load(state)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                "The saved state does not fit this run's recipe: rewind the run instead."
+            ) from error
+
+    def _load(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self._epoch_loss = float(state["epoch_loss"])
+        self._epoch_correct = int(state["epoch_correct"])
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        number, index = divmod(self.step, self.per_epoch)
+        if number != self._epoch_number:
+            self._epoch = Epoch(self.recipe, self.dataset.train, number)
+            self._epoch_number = number
+        return self._epoch.batch(index)
+
+    def _set_rates(self, step: int) -> float:
+        """Tell the optimizer the rates of a step (counted from 0); returns the learning rate."""
+        lr = self.recipe.rate(step, self.total)
+        momentum = self.recipe.momentum(step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["relative_rate"]
+            if "betas" in group:
+                group["betas"] = (momentum, self.recipe.beta2)
+            else:
+                group["momentum"] = momentum
+        return lr
+
+    def _clip(self, gradient: Tensor) -> float:
+        """Limit the length of all gradients together (W,); returns what it was."""
+        norm, limit = gradient.norm().item(), self.recipe.clip
+        if limit is not None and norm > limit:
+            gradient.mul_(limit / norm)
+        return norm
+
+    def _check_finite(self, loss: float, grad_norm: float, lr: float) -> None:
+        if math.isfinite(loss) and math.isfinite(grad_norm):
+            return
+        what = "gradient" if math.isfinite(loss) else "loss"
+        remedy = "lower the peak learning rate"
+        if self.recipe.clip is None:
+            remedy += " or limit the gradient (clip)"
+        raise DivergedError(
+            f"At step {self.step + 1} the {what} was no longer a finite number, at the learning "
+            f"rate {lr:.3g}: the steps had become so large that training blew up. Rewind, "
+            f"{remedy} and start again; everything before this step is kept."
+        )
+
+    def _end_epoch(self) -> EpochResult:
+        steps = (self.step - 1) % self.per_epoch + 1
+        result = EpochResult(
+            epoch=math.ceil(self.step / self.per_epoch),
+            loss=self._epoch_loss / steps,
+            train_accuracy=self._epoch_correct / (steps * self.recipe.batch),
+            test=evaluate(self.model, self.dataset.test, self.recipe.group),
+        )
+        self._epoch_loss, self._epoch_correct = 0.0, 0
+        return result
+
+
+class GraphTraining(Training):
+    """A model in training on a GPU, which makes strides of many steps without being watched.
+
+    Args:
+        recipe: what to do.
+        dataset: what to train and test on.
+        device: where.
+        recorded: whether steps are replayed from a recording, which only a GPU can.
+    """
+
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, device: str = "cuda", recorded: bool = True
+    ):
+        super().__init__(recipe, dataset, device)
+        self._steps = Steps(
+            recipe, dataset.train, self.model, self.flat, self.optimizer, self.precision, recorded
+        )
+        self._snapshots = recipe.snapshot_steps(self.total)
+        self._length = 1  # steps that the next stride has where nothing ends it before
+
+    def advance(self) -> Progress:
+        """Make a stride; the steps before one that fails count as one of their own."""
+        begin = time.perf_counter()
+        index, asked = self._begin_epoch(), self._stride()
+        with exactly():
+            self._steps.make(index, asked, self._optimize)
+        results = self._steps.read(index, asked)  # (asked, 3)
+        steps = int(results.isfinite().all(dim=1).cumprod(dim=0).sum())  # before one that failed
+        if not steps:
+            loss, grad_norm, _ = results[0].tolist()
+            self._check_finite(loss, grad_norm, self.recipe.rate(self.step, self.total))
+        loss, grad_norm, correct = results[:steps].sum(dim=0).tolist()
+        self.step += steps
+        self._epoch_loss += loss
+        self._epoch_correct += int(correct)
+        spent = time.perf_counter() - begin
+        self.seconds += spent
+        self._fit_length(asked, spent)
+        lr = self.recipe.rate(self.step - 1, self.total)
+        return self.progress(loss / steps, int(correct), lr, grad_norm / steps, steps)
+
+    def state(self) -> dict:
+        self._steps.note(self.step)
+        return super().state()
+
+    def _load(self, state: dict) -> None:
+        super()._load(state)
+        self._steps.adopt()
+
+    def _begin_epoch(self) -> int:
+        """Have the next step's epoch on the device; returns which step of the epoch it is."""
+        number, index = divmod(self.step, self.per_epoch)
+        if number != self._epoch_number:
+            self._steps.begin(Epoch(self.recipe, self.dataset.train, number), number)
+            self._epoch_number = number
+        return index
+
+    def _stride(self) -> int:
+        """How many steps to make before the next look: no further than to the next snapshot."""
+        longest = 1 if self.step < FIRST_STEPS else min(self._length, self.limit or self._length)
+        epoch_end = (self.step // self.per_epoch + 1) * self.per_epoch
+        snapshot = self._snapshots[bisect_right(self._snapshots, self.step)]  # one is the last step
+        return min(self.step + longest, epoch_end, snapshot) - self.step
+
+    def _fit_length(self, steps: int, seconds: float) -> None:
+        """Let strides take about as long as they should, on whatever device."""
+        if seconds > STRIDE:
+            self._length = max(1, self._length // 2)
+        elif steps == self._length and seconds < STRIDE / 2:
+            self._length *= 2
+
+    def _optimize(self, number: int) -> None:
+        """Make the optimizer's part of a stride's step, where that is not recorded with it."""
+        self._set_rates(self.step + number)
+        self.optimizer.step()
+
+
+def _copied(value: Any) -> Any:
+    """A state's copy, in the main memory."""
+    match value:
+        case Tensor():
+            return value.detach().to("cpu", copy=True)
+        case dict():
+            return {key: _copied(each) for key, each in value.items()}
+        case list():
+            return [_copied(each) for each in value]
+    return value
+
+
+def _initial_model(recipe: Recipe, classes: int) -> Transformer:
+    """The same weights for the same seed, whatever else drew random numbers before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Transformer(classes)
+
+
+def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Optimizer:
+    """The recipe's optimizer; its parameters, in order, are those of the model.
+
+    Those that follow each other at the same rate are one to it, where it looks at none as a matrix.
+    """
+    block = {*model.ultimusBlock.parameters()}
+
+    def relative_rate(weight: Tensor) -> float:
+        return recipe.block_rate if weight in block else 1.0
+
+    groups = []
+    for rate, same in groupby(flat.parameters, relative_rate):
+        alike = [*same]
+        if recipe.optimizer != "soap":
+            alike = [flat.stretch(alike)]
+        groups.append({"params": alike, "relative_rate": rate})
+    shared = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    betas = (recipe.beta1, recipe.beta2)
+    match recipe.optimizer:
+        case "soap":
+            return Soap(groups, betas=betas, **shared)
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=recipe.beta1, fused=True, **shared)
+        case "adam" | "adamw":
+            decoupled = recipe.optimizer == "adamw"
+            return Adam(groups, betas=betas, decoupled_weight_decay=decoupled, fused=True, **shared)
+
+
+def _precision(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """bfloat16 takes half the time where a processor computes in it, and far more elsewhere."""
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_bfloat16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if recipe.precision == "mixed" and has_bfloat16 else torch.float32

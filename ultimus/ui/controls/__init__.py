@@ -1,0 +1,1 @@
+"""What a person chooses with: data, recipe, run, snapshot, pictures, group."""

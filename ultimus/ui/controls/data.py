@@ -1,0 +1,156 @@
+"""The choice of data: a source, its preparation with a progress bar, and a look at it."""
+
+import base64
+import os
+from html import escape
+from io import BytesIO
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image
+
+from ...data.dataset import Dataset, is_ready, open_dataset
+from ...data.sources import signature
+from ...errors import UserError
+from ...runs.scheduler import Preparation
+from ..state import session
+
+SAMPLES = 7  # pictures of each class
+SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder"}  # labels stand in links
+
+
+def choose() -> Dataset | None:
+    """Let the person choose data; None while it is not ready, or cannot be used."""
+    source = _source()
+    if not source:
+        return None
+    try:
+        if is_ready(source):
+            dataset = opened(source)
+            _gallery(dataset)
+            return dataset
+        _prepare(source)
+    except UserError as error:
+        st.error(str(error))
+    return None
+
+
+def _source() -> str:
+    """What `open_dataset` takes; empty while no folder is named."""
+    given = os.environ.get("ULTIMUS_DATA", "")
+    options = [name for name in SOURCES if name != "folder" or not session.is_public() or given]
+    kind = st.selectbox(
+        "Data",
+        options,
+        index=options.index(_default(options, given)),
+        format_func=SOURCES.get,
+        key="data",
+        bind="query-params",
+    )
+    if kind != "folder":
+        return kind
+    if session.is_public():
+        return given  # strangers do not look through this machine's folders
+    return st.text_input(
+        "Folder on this machine",
+        value=given,
+        key="folder",
+        bind="query-params",
+        placeholder="/path/to/pictures",
+        help="Parquet files as Hugging Face lays them out, or a folder of pictures for each of "
+        "2 to 10 classes.",
+    )
+
+
+def known_sources() -> list[str]:
+    """Where data may lie that is ready to use."""
+    return [*filter(None, [os.environ.get("ULTIMUS_DATA")]), "cifar10", "shapes"]
+
+
+def _default(options: list[str], given: str) -> str:
+    if given:
+        return "folder"
+    return "cifar10" if is_ready("cifar10") else "shapes"
+
+
+@st.cache_resource(show_spinner=False)
+def _preparations() -> dict[str, Preparation]:
+    """What is being fetched or decoded; one for all sessions."""
+    return {}
+
+
+def _prepare(source: str) -> None:
+    running = _preparations().get(source)
+    if running is None and source == "cifar10":
+        st.caption("60,000 small photographs of ten classes. Not on this machine yet.")
+        if st.button("Download CIFAR-10 (170 MB)", width="stretch"):
+            _preparations()[source] = Preparation(source)
+            st.rerun()
+    elif running is None:
+        _preparations()[source] = Preparation(source)
+        st.rerun()
+    elif problem := running.problem:
+        st.error(problem)
+        if st.button("Try again", width="stretch"):
+            del _preparations()[source]
+            st.rerun()
+    else:
+        st.fragment(_progress, run_every=0.4)(source)
+
+
+def _progress(source: str) -> None:
+    running = _preparations().get(source)
+    if running is None or running.done == 1.0:
+        if running and not running.problem:
+            _preparations().pop(source, None)
+        st.rerun()
+    verb = "Downloading" if source == "cifar10" else "Preparing"
+    st.progress(running.done, f"{verb} the pictures, once: {running.done:.0%}")
+    if st.button("Cancel", width="stretch"):
+        running.cancel()
+        del _preparations()[source]
+        st.session_state.data = "shapes"
+        st.rerun()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _open_cached(source: str, version: str) -> Dataset:
+    return open_dataset(source)
+
+
+def opened(source: str) -> Dataset:
+    """A data set that is ready, opened once for all sessions."""
+    return _open_cached(source, signature(source))
+
+
+def _gallery(dataset: Dataset) -> None:
+    """A row of pictures for each class."""
+    rows = "".join(
+        f'<div style="display:flex;align-items:center;gap:.5rem;margin-bottom:2px">'
+        f'<span style="flex:0 0 5.2rem;font-size:.8rem;overflow:hidden;text-overflow:ellipsis;'
+        f'white-space:nowrap" title="{name}">{name}</span>'
+        f'<img src="{uri}" alt="pictures of the class {name}" style="min-width:0;height:26px">'
+        f"</div>"
+        for name, uri in _strips(dataset.fingerprint, dataset)
+    )
+    st.html(rows)
+    st.caption(f"{dataset.name}: {len(dataset.train):,} to train on, {len(dataset.test):,} to test")
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _strips(fingerprint: str, _dataset: Dataset) -> list[tuple[str, str]]:
+    """For each class its name, escaped, and the first pictures of it side by side."""
+    labels = _dataset.train.labels[:5000]
+    strips = []
+    for label, name in enumerate(_dataset.classes):
+        members = torch.nonzero(labels == label).flatten()[:SAMPLES]
+        images = _dataset.train.images[members].permute(0, 2, 3, 1).numpy()
+        strips.append((escape(name, quote=True), _data_uri(np.concatenate(list(images), axis=1))))
+    return strips
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,76 @@
+"""Weights to take away, and weights that a person brings."""
+
+import streamlit as st
+
+from ...data import limits
+from ...errors import UserError
+from ...places import runs_folder
+from ...runs.exchange import Form, adopt, export
+from ...runs.run import Run
+from ..state import link, session, text
+
+
+@st.fragment
+def show(run: Run) -> None:
+    """Draw a button that opens it; by itself, so that the page need not be drawn again."""
+    menu = st.popover(
+        "Weights", icon=":material/save:", width="stretch", key=f"weights {run.id}",
+        on_change="rerun",
+    )  # fmt: skip
+    if menu.open:  # what can be saved is made only then
+        with menu:
+            _save(run)
+            _load()
+
+
+def _save(run: Run) -> None:
+    steps = run.snapshots
+    if not steps:
+        return
+    st.markdown("**Save** the weights of a step")
+    step = st.selectbox("Step", steps, index=len(steps) - 1, key=f"saved step {run.id}")
+    row = st.container(horizontal=True)
+    try:
+        _download(row, run, step, "safetensors", "with recipe, classes and accuracy in it")
+        _download(row, run, step, "pt", "for the seed's own code: `model.load_state_dict`")
+    except UserError as error:
+        st.error(text.plain(str(error)))
+    if not session.is_public():
+        st.caption("On this machine they are in")
+        st.code(run.snapshot(step), language=None, wrap_lines=True)
+
+
+def _load() -> None:
+    st.markdown("**Load** weights of this network")
+    tries = st.session_state.setdefault("loads", 0)
+    file = st.file_uploader(
+        "A .safetensors, .pt or .pth file", type=["safetensors", "pt", "pth"], key=f"load {tries}",
+        max_upload_size=limits.MAX_CHECKPOINT_BYTES // 2**20,
+        help="They become a run of their own, which every page can show. Program code in a file "
+        "is never run.",
+    )  # fmt: skip
+    if file:
+        _adopt(file.name, file.getvalue())
+    if problem := st.session_state.get("not_loaded"):
+        st.error(text.plain(problem))
+
+
+def _download(row, run: Run, step: int, form: Form, what: str) -> None:
+    name, content = export(run, step, form)
+    row.download_button(
+        f".{form}", content, name, icon=":material/download:", help=what, on_click="ignore",
+        key=f"save {form}",
+    )  # fmt: skip
+
+
+def _adopt(name: str, content: bytes) -> None:
+    """Show what was loaded, or say why it cannot be."""
+    st.session_state.loads += 1
+    try:
+        run = adopt(content, name, runs_folder(), session.owner())
+        st.session_state.not_loaded = ""
+        link.write("run", run.id)
+        link.write("step", "")
+    except UserError as error:
+        st.session_state.not_loaded = str(error)
+    st.rerun()

@@ -1,0 +1,140 @@
+"""The choice of a group: drawn by a seed or class, picked by hand, or of one's own pictures."""
+
+import streamlit as st
+
+from ...data import groups
+from ...errors import UserError
+from ..state import link
+from ..state.pool import Pool
+from . import uploads
+
+BEGIN = 16  # images, as in training
+LAST_SEED = 2**31 - 1
+
+
+def own_pictures() -> list:
+    """Let the person add pictures of their own; returns those of the session, (3, 32, 32) uint8.
+
+    The Predict page shows the same ones, and frames them.
+    """
+    uploads.take_in("Your own pictures", on_taken=_forget_picked)
+    own = uploads.kept()
+    if own:
+        st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
+    return [each.seen(uploads.fit(each.key)) for each in own]
+
+
+def _forget_own() -> None:
+    uploads.forget()
+    _forget_picked()
+
+
+def choose(pool: Pool) -> groups.Group:
+    """Let the person choose a group from a pool; the link keeps it.
+
+    Where the choices make no group, a sentence says so and the first images are taken.
+    """
+    size = st.slider(
+        "Images in the group", groups.SMALLEST, min(groups.LARGEST, len(pool)),
+        min(BEGIN, len(pool)), key="size", bind="query-params", on_change=_forget_picked,
+    )  # fmt: skip
+    classes = st.multiselect(
+        "Only these classes", pool.classes, key="classes", bind="query-params",
+        placeholder="all", on_change=_forget_picked,
+    )  # fmt: skip
+    seed = st.number_input(
+        "Seed of the draw", 0, LAST_SEED, _seed(), key=link.key("draw"), on_change=_take_seed,
+        help="The same seed draws the same images.",
+    )  # fmt: skip
+    text = st.text_input(
+        "Picked by hand", link.read("images"), key=link.key("images"), on_change=link.take,
+        args=("images",), placeholder="numbers: 3, 8, 21",
+        help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
+    )  # fmt: skip
+    try:
+        members = _picked(text, pool) or _drawn(pool, size, seed, classes)
+    except UserError as error:
+        st.error(f"{error} What follows is the group of the first images.")
+        members = first(pool)
+    _arrange(pool, members)
+    return members
+
+
+def first(pool: Pool) -> groups.Group:
+    """The first images of a pool."""
+    return tuple(range(min(BEGIN, len(pool))))
+
+
+def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> groups.Group:
+    """One's own pictures first, then a draw."""
+    wanted = {pool.classes.index(name) for name in classes} or set(range(len(pool.classes)))
+    present = {label for label in wanted if (pool.labels == label).any()}
+    if not present:
+        raise UserError(
+            f"There is no {' or '.join(classes)} among the {pool.name}: choose other classes."
+        )
+    own = pool.own[:size]
+    available = sum(int((pool.labels == label).sum()) for label in present)
+    rest = min(size - len(own), available)
+    if len(own) + rest < size:
+        st.caption(f"There are only {available} images of these classes.")
+    if not rest:
+        return own
+    return own + groups.draw(pool.labels, max(rest, groups.SMALLEST), seed, present)[:rest]
+
+
+def _picked(text: str, pool: Pool) -> groups.Group:
+    try:
+        numbers = [int(part) for part in text.replace(";", ",").split(",") if part.strip()]
+    except ValueError as error:
+        raise UserError(
+            f"{text[:40]!r} is no list of image numbers: write numbers with commas between."
+        ) from error
+    return groups.pick(numbers, len(pool)) if numbers else ()
+
+
+def _arrange(pool: Pool, members: groups.Group) -> None:
+    """Shuffle, sort, another draw: what is arranged counts as picked by hand."""
+    row = st.container(horizontal=True, gap="small")
+    row.button("Another draw", icon=":material/casino:", on_click=_another)
+    row.button("Shuffle", icon=":material/shuffle:", on_click=_shuffle, args=(members,))
+    row.button(
+        "Sort by class", icon=":material/sort:", on_click=_pick,
+        args=(groups.sort_by_class(members, pool.labels),),
+    )  # fmt: skip
+
+
+def swap(pool: Pool, members: groups.Group, place: int) -> groups.Group:
+    """Replace one image of the group by another; returns the new group."""
+    seed = st.session_state.swaps = st.session_state.get("swaps", 0) + 1
+    swapped = groups.swap(members, place, pool.labels, seed)
+    _pick(swapped)
+    return swapped
+
+
+def _another() -> None:
+    _forget_picked()
+    link.write("draw", str((_seed() + 1) % (LAST_SEED + 1)))
+
+
+def _seed() -> int:
+    """The seed of the draw, as the link has it."""
+    return link.whole("draw", 0, 0, LAST_SEED)
+
+
+def _take_seed() -> None:
+    link.take("draw")
+    _forget_picked()
+
+
+def _shuffle(members: groups.Group) -> None:
+    seed = st.session_state.shuffles = st.session_state.get("shuffles", 0) + 1
+    _pick(groups.shuffle(members, seed))
+
+
+def _pick(members: groups.Group) -> None:
+    link.write("images", ", ".join(map(str, members)))
+
+
+def _forget_picked() -> None:
+    link.write("images", "")

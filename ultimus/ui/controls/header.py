@@ -1,0 +1,77 @@
+"""The top of every page: its title, the run on show, and the link to share."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ...errors import UserError
+from ...places import SHIPPED
+from ...runs.exchange import provenance
+from ...runs.run import Run
+from ..state import link, session, text
+from . import exchange
+
+
+def show(title: str, run: Run) -> None:
+    """Draw it; choosing another run makes the link name it."""
+    heading, choice, weights, share = st.columns(
+        [1, 2.6, 0.8, 0.8], vertical_alignment="center", gap="small"
+    )
+    heading.title(title, anchor=False)
+    known = {each.id: each for each in [*session.runs(), run]}
+    # A menu and not a select box: a browser that is behind would send a select box's former value
+    # with its next message, and so take back a run that has just been started.
+    choice.menu_button(
+        _label(run), list(known), format_func=lambda run_id: _label(known[run_id]),
+        key="shown", on_click=_choose, width="stretch", help="Choose another run.",
+    )  # fmt: skip
+    with weights:
+        exchange.show(run)
+    with share.popover("Share", icon=":material/link:", width="stretch"):
+        st.markdown("Whoever opens this link follows the run; only your browser controls it.")
+        st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+    if told := _provenance(run):
+        st.caption(told)
+
+
+def _provenance(run: Run) -> str:
+    try:
+        return text.plain(provenance(run))
+    except UserError:  # damaged, which the page says
+        return ""
+
+
+def _choose() -> None:
+    link.write("run", st.session_state.shown)
+
+
+def chosen_run() -> Run:
+    """The run that the link names; where that cannot be, a sentence and the shipped run.
+
+    Raises:
+        UserError: not even the shipped run is there.
+    """
+    try:
+        run = session.chosen_run()
+        run.recipe, run.status()  # both can be read
+        return run
+    except UserError as error:
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        return session.shipped_run()
+
+
+def _label(run: Run) -> str:
+    """A run's line in the list."""
+    try:
+        recipe = run.recipe
+    except UserError:
+        return f"{run.id} (damaged)"
+    data = text.plain(Path(recipe.data).name)
+    what = f"{text.plain(recipe.preset)} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
+    if run.folder.parent == SHIPPED:
+        return f"shipped with Ultimus · {what}"
+    loaded = run.about.get("loaded")
+    if isinstance(loaded, dict):
+        what = f"loaded from {text.plain(str(loaded.get('file')))}"
+    when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+    return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"

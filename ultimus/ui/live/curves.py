@@ -1,0 +1,220 @@
+"""The board of a run: how far it is, its newest numbers, its curves. Its page is live.py."""
+
+import html
+import json
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ...places import ASSETS
+from ...plots import curves as plots
+from ...recipe import Recipe
+from ...runs.metrics import Metrics
+from ...runs.run import Run, Status
+from ..figures import board, figure
+from ..state import session
+
+BADGES = {
+    "queued": ("Waiting", "gray"),
+    "running": ("Training", "blue"),
+    "paused": ("Paused", "orange"),
+    "done": ("Done", "green"),
+    "stopped": ("Stopped", "gray"),
+    "failed": ("Failed", "red"),
+    "interrupted": ("Interrupted", "orange"),
+}
+SEED_NOTE = """
+<p>The dashed grey line is the <b>seed run</b>: the log that the published notebook printed, its
+only one.</p>
+<ul>
+<li>Its <i>loss</i> is the mean over the first 2,000 of the 3,125 steps of an epoch.</li>
+<li>Its <i>accuracy</i> is on the 50,000 <b>training</b> images, so its “best accuracy of 47.7 % on
+the test images” is a training accuracy. On the test images it reached <b>41 %</b>.</li>
+<li>In epoch 7 it <b>collapses</b>: the loss jumps from 1.42 to 2.36, and ends no lower than 1.68.
+</li>
+</ul>
+"""
+OTHER_DATA = "The seed run saw CIFAR-10, not the data of this run: compare shapes only."
+
+
+def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict[str, Any]]]:
+    """Rows of the board.
+
+    Args:
+        run: what to show.
+        status: how it stands.
+        metrics: what it has measured up to now.
+        seed_run: whether the published notebook's log is drawn beside it.
+    """
+    if "loaded" in run.about:  # a file of weights does not tell how training went
+        return [[board.html(_standing(run, status))]]
+    return [summary(run, status, metrics), *_curves(run, status, metrics, seed_run)]
+
+
+def summary(run: Run, status: Status, metrics: Metrics) -> list[dict[str, Any]]:
+    """The first of the rows, which is new each time."""
+    return [board.html(_standing(run, status) + _numbers(metrics))]
+
+
+def reach(status: Status, metrics: Metrics) -> float | None:
+    """The epoch that the curves of a run in training go up to; None if none grows."""
+    epoch = metrics.column("epoch")
+    return float(epoch[-1]) if status.state == "running" and len(epoch) else None
+
+
+def _standing(run: Run, status: Status) -> str:
+    """In words and a bar how far the run is, as HTML."""
+    label, color = BADGES[status.state]
+    done = min(status.step / status.total, 1.0) if status.total else 0.0
+    look = f"color: var(--st-{color}-text-color); background: var(--st-{color}-background-color)"
+    return (
+        f'<p class="standing"><span class="badge" style="{look}">{label}</span> '
+        f"{html.escape(_where(run, status))}</p>"
+        '<div class="bar" role="progressbar" aria-label="Progress" '
+        f'aria-valuenow="{100 * done:.0f}"><div style="width: {done:.2%}"></div></div>'
+    )
+
+
+def _where(run: Run, status: Status) -> str:
+    if status.state == "queued":
+        before = session.lab().place(run) or 0
+        return "next in line" if not before else f"{before} before this one"
+    if not status.total:
+        return status.doing
+    epochs = round(status.total * status.epoch / status.step) if status.step else 0
+    parts = [
+        f"epoch {status.epoch:.2f}" + (f" of {epochs}" if epochs else ""),
+        f"step {status.step:,} of {status.total:,}",
+    ]
+    if status.state == "running" and status.images_per_second:
+        left = (status.total - status.step) / status.step * status.seconds if status.step else 0
+        parts += [f"{status.images_per_second:,.0f} images/s", f"{_duration(left)} left"]
+    elif status.seconds:
+        parts.append(f"trained for {_duration(status.seconds)}")
+    return " · ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def _numbers(metrics: Metrics) -> str:
+    """The newest numbers, as HTML."""
+    group = _last(metrics.column("test_group"))
+    test_label = "Test accuracy" if math.isnan(group) else f"Test, groups of {group:.0f}"
+    numbers = (
+        ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), ".3f"),
+        ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), ".1%"),
+        (test_label, _last(metrics.column("test_accuracy")), ".2%"),
+        ("Learning rate", _last(metrics.column("lr")), ".3g"),
+        ("Gradient norm", _last(metrics.column("grad_norm")), ".3g"),
+    )
+    cells = (
+        f"<div><dt>{label}</dt><dd>{'–' if math.isnan(value) else format(value, form)}</dd></div>"
+        for label, value, form in numbers
+    )
+    return f'<dl class="numbers">{"".join(cells)}</dl>'
+
+
+def _last(values: np.ndarray) -> float:
+    """The last measured value, NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if len(known) else math.nan
+
+
+def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
+    """Two rows of a board: loss and accuracy; the learning rate, and what was run."""
+    recipe, about = run.recipe, run.about
+    data = about.get("dataset", {})
+    epoch, loss = metrics.column("epoch"), metrics.column("loss")
+    shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
+    grown = reach(status, metrics)
+    reference = _reference if seed_run else lambda name: None
+    losses = plots.loss_curve(epoch, loss, reference=reference("loss"), **shared)
+    accuracies = plots.accuracy_curve(
+        epoch,
+        metrics.column("train_accuracy"),
+        *_measured(metrics, "test_accuracy"),
+        group=recipe.group,
+        chance=1 / len(data.get("classes", range(10))),
+        reference=reference("train_accuracy"),
+        **shared,
+    )
+    rates = plots.rate_curve(
+        epoch,
+        metrics.column("lr"),
+        planned=_planned(recipe, data),
+        reference=reference("lr"),
+        **shared,
+    )
+    over = f"over the epochs of the run {run.id}"
+    return [
+        [
+            figure.part(losses, "loss", f"Loss {over}", height=330, reach=grown),
+            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330, reach=grown),
+        ],
+        [
+            figure.part(
+                rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=grown
+            ),
+            board.html(_about(recipe, data, seed_run)),
+        ],
+    ]
+
+
+def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and values of a number that only some rows have."""
+    values = metrics.column(name)
+    known = ~np.isnan(values)
+    return metrics.column("epoch")[known], values[known]
+
+
+def _epochs(recipe: Recipe, data: dict) -> float:
+    """The length that the run is planned to have."""
+    if recipe.max_steps and "train" in data:
+        return recipe.total_steps(data["train"]) / recipe.steps_per_epoch(data["train"])
+    return recipe.epochs
+
+
+def _planned(recipe: Recipe, data: dict) -> tuple[np.ndarray, np.ndarray] | None:
+    """The whole schedule: epochs and learning rates."""
+    if "train" not in data:
+        return None
+    total, per_epoch = recipe.total_steps(data["train"]), recipe.steps_per_epoch(data["train"])
+    steps = np.unique(np.linspace(0, total - 1, 300).round())
+    return steps / per_epoch, np.array([recipe.rate(step, total) for step in steps])
+
+
+def _reference(name: str) -> plots.Reference:
+    label = "seed run (training)" if name == "train_accuracy" else "seed run"
+    rows = _seed_log()
+    return [row["epoch"] for row in rows], [row[name] for row in rows], label
+
+
+@cache
+def _seed_log() -> list[dict]:
+    return json.loads((ASSETS / "seed_log.json").read_text())["epochs"]
+
+
+def _about(recipe: Recipe, data: dict, seed_run: bool) -> str:
+    """What was run, on what, and what the grey line is, as HTML."""
+    clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
+    name, preset = (html.escape(each) for each in (data.get("name", recipe.data), recipe.preset))
+    facts = [
+        f"<b>{name}</b>",
+        f"recipe <i>{preset}</i>, seed {recipe.seed}",
+        f"{recipe.groups} × {recipe.group} images per step",
+        f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
+    ]
+    text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"
+    if seed_run:
+        text += SEED_NOTE
+        if data.get("name", "").split(" (")[0] != "CIFAR-10":
+            text += f'<p class="caption">{OTHER_DATA}</p>'
+    return text

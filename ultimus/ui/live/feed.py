@@ -1,0 +1,122 @@
+"""The newest version of a live run's board, for browsers that fetch it themselves.
+
+Streamlit brings a page up to date by running a part of its script, for each who watches: 16 ms of
+the app's time and more in the browser. Here one version answers all. It has the curves for those
+to whom they would look longer than they do; the others need the summary alone.
+"""
+
+import gzip
+import math
+import time
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ...errors import UserError
+from ...places import runs_folder
+from ...runs.metrics import Metrics
+from ...runs.run import Run, State, Status
+from ..figures import board
+from ..state import session
+from . import curves
+
+REFRESH = 0.5  # seconds between what a browser fetches
+FRESH = REFRESH / 2  # seconds for which a version counts as the newest
+PATH = "live/{run}/{state}/{seed_run}"
+COMPRESSION = 1  # more takes longer than it is worth: what is long is sent seldom
+HEADERS = {"content-encoding": "gzip", "cache-control": "no-store"}
+SHOWN = {True: "beside-the-seed-run", False: "alone"}
+
+
+def address(run: Run, state: State, seed_run: bool) -> str:
+    """Where a browser finds the newest version, as long as the run stays in this state."""
+    return PATH.format(run=quote(run.id), state=state, seed_run=SHOWN[seed_run])
+
+
+def answer(request: Request) -> Response:
+    """The board as a message for board.js, compressed; none once the run is in another state, since
+    more than the board changes then, 404 where there is no such run.
+
+    The query may say beyond which epoch the curves have to go to be of use.
+    """
+    run_id, state, shown = (request.path_params[name] for name in ("run", "state", "seed_run"))
+    beyond = _epoch(request.query_params.get("beyond", ""))
+    try:
+        newest = _newest(runs_folder(), run_id, shown == SHOWN[True])
+        version = newest.message(state, beyond)
+    except UserError as error:
+        return PlainTextResponse(str(error), 404)
+    if version is None:
+        return Response(status_code=204)
+    return Response(version, media_type="text/plain", headers=HEADERS)
+
+
+def _epoch(text: str) -> float:
+    """What a query says; without it, or if it is none, whatever there is goes beyond it."""
+    try:
+        return float(text)
+    except ValueError:
+        return -math.inf
+
+
+class _Newest:
+    """The newest version of a run's board, made anew as seldom as nobody notices. Used by many
+    threads at once."""
+
+    def __init__(self, run: Run, seed_run: bool):
+        self._run = run
+        self._seed_run = seed_run
+        self._metrics = Metrics(run.folder)
+        self._lock = Lock()
+        self._status: Status | None = None
+        self._made: dict[bool, bytes] = {}  # with curves and without, as far as asked for
+        self._until = 0.0  # when somebody might notice
+
+    def message(self, state: State, beyond: float) -> bytes | None:
+        """The version; None if the run is in another state.
+
+        Args:
+            state: the one that the reader knows of.
+            beyond: epoch that growing curves have to reach; up to there only the summary is told.
+
+        Raises:
+            UserError: the run is damaged or gone.
+        """
+        with self._lock:
+            if (
+                self._status is None
+                or self._status.state != state
+                or time.monotonic() > self._until
+            ):
+                self._look()
+            if self._status.state != state:
+                return None
+            reach = curves.reach(self._status, self._metrics)
+            draws = reach is None or reach >= beyond
+            if draws not in self._made:
+                self._made[draws] = self._make(draws)
+            return self._made[draws]
+
+    def _look(self) -> None:
+        self._status = session.status(self._run)
+        self._metrics.read()
+        self._made = {}
+        self._until = time.monotonic() + FRESH
+
+    def _make(self, draws: bool) -> bytes:
+        run, status = self._run, self._status
+        source = address(run, status.state, self._seed_run)
+        if draws:
+            rows = curves.rows(run, status, self._metrics, self._seed_run)
+        else:
+            rows = [curves.summary(run, status, self._metrics)]
+        return gzip.compress(board.message(rows, REFRESH, source, begins=not draws), COMPRESSION)
+
+
+@lru_cache(maxsize=16)
+def _newest(runs: Path, run_id: str, seed_run: bool) -> _Newest:
+    return _Newest(Run.find(run_id, runs), seed_run)

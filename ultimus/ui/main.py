@@ -1,0 +1,39 @@
+"""All pages: the script that Streamlit runs for each visitor. What starts it is app.py."""
+
+import gc
+
+import streamlit as st
+import torch
+
+from ultimus.places import ASSETS
+from ultimus.ui.pages import attention, predict, test_set, train
+
+# What pages compute is small; threads that wait for each other on a busy machine would take longer.
+torch.set_num_threads(1)
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Once: leave the 300,000 objects of the libraries out of every later collection."""
+    gc.collect()
+    gc.freeze()
+
+
+spare_the_collector()
+st.set_page_config(page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
+st.html(ASSETS / "page.css")
+pages = {
+    "Train": st.Page(train.page, title="Train", icon=":material/model_training:", default=True),
+    "Attention": st.Page(
+        attention.page, title="Attention", url_path="attention", icon=":material/grid_on:"
+    ),
+    "Predict": st.Page(
+        predict.page, title="Predict", url_path="predict", icon=":material/image_search:"
+    ),
+    "Test set": st.Page(
+        test_set.page, title="Test set", url_path="testset", icon=":material/fact_check:"
+    ),
+}
+st.session_state.pages = pages  # for links between them
+st.navigation(list(pages.values()), position="top").run()

@@ -1,0 +1,261 @@
+"""The Attention page: Q, K, V, the attention across a group, and what it does to each answer."""
+
+import html
+import math
+
+import streamlit as st
+
+from ...data.groups import Group, chance_mass, same_class_mass
+from ...errors import UserError
+from ...model import PASSES, Trace, entropy
+from ...plots import attention as ap
+from ...runs.run import Run
+from ..controls import grouping, header, snapshot
+from ..controls.snapshot import Moment
+from ..explorer import ablations, companions, passes, vectors, walk
+from ..explorer.view import View, faces, trace
+from ..figures import figure
+from ..state import link, pool, session
+from ..state.pool import Pool
+
+MATRICES = {"q · k": "products", "÷ √8": "scores", "softmax": "weights"}
+TABS = {
+    "One cell, step by step": walk.show,
+    "The answer, pass by pass": passes.show,
+    "Change the company": companions.show,
+    "Ablations": ablations.show,
+}
+ABOUT_MATRIX = """
+Each row is a picture that **looks**; its *query* asks a question of eight numbers. Each column is
+a picture that **is looked at**; its *key* answers. Where the two fit, their product is large.
+Divided by √8, it is the *score*; softmax turns a row of scores into shares that add up to one: the
+**attention**. A row that is the same everywhere looks at all pictures alike.
+"""
+ABOUT_VECTORS = """
+Three small matrices, learned in training, turn the 48 features of every picture into eight numbers
+each: what it asks (*query*), what it answers to (*key*), and what it hands on (*value*). Rows
+outlined in blue and vermilion are the two pictures that are selected.
+"""
+
+
+def page() -> None:
+    """Draw the page."""
+    run = header.chosen_run()
+    header.show("Attention", run)
+    with st.sidebar:
+        run, pictures = _pool(run)
+        members = grouping.choose(pictures)
+    every = snapshot.refresh(run)
+    st.fragment(_view, run_every=every)(run, pictures, members, every)
+    session.remember_browser()
+
+
+def _pool(run: Run) -> tuple[Run, Pool]:
+    """The run and its pictures; the shipped run and the examples where these cannot be had."""
+    try:
+        pictures, note = pool.of(run)
+    except UserError as error:
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        run = session.shipped_run()
+        pictures, note = pool.examples(), ""
+    st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
+    return run, pictures.with_own(grouping.own_pictures())
+
+
+def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None:
+    """All that changes with the snapshot; looks again as often as told."""
+    if snapshot.refresh(run) != every:
+        st.rerun()  # only a run of the whole page starts, changes or ends the timer
+    try:
+        chosen = snapshot.choose(run)
+        _check_classes(run, chosen, pictures)
+    except UserError as error:
+        st.error(f"{error} What follows are the weights that come with Ultimus.")
+        run = session.shipped_run()
+        chosen = snapshot.last(run)
+        if pictures.classes != pool.CIFAR10:
+            pictures = pool.examples()
+            members = grouping.first(pictures)
+    above = st.container()
+    st.fragment(_inside)(chosen, pictures, members)
+    with above:  # drawn last, as the attention is what is waited for
+        snapshot.curves(run, chosen)
+
+
+def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
+    """All that changes with the pass or the cell."""
+    regrouped = st.session_state.pop("regrouped", None)
+    members = regrouped or members
+    left, right = st.columns([1.2, 1], gap="medium")
+    with left:
+        row = st.container(horizontal=True, gap="medium")
+        number = row.segmented_control(
+            "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="pass",
+            bind="query-params", help="One block, applied four times, one pass after another.",
+        )  # fmt: skip
+        kind = row.segmented_control(
+            "Show", list(MATRICES), default="softmax", required=True, key="show",
+            bind="query-params", help="The three steps from queries and keys to attention.",
+        )  # fmt: skip
+        computed = trace(chosen, pictures, members)
+        who = faces(pictures, members)
+        view = View(chosen, pictures, members, computed, number, _cell(computed), who)
+        _matrix(view, MATRICES[kind])
+    with right:
+        _selection(view)
+    _vectors(view)
+    st.fragment(_tabs)(view)
+    if regrouped:
+        st.rerun()  # the choice of the group stands outside of this fragment, and follows
+
+
+def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
+    """Refuse a network that names other classes than the pictures have."""
+    known, needed = chosen.model.classes, len(pictures.classes)
+    if known != needed:
+        raise UserError(f"The network of {run.id} knows {known} classes, the pictures {needed}.")
+
+
+def _cell(computed: Trace) -> tuple[int, int]:
+    """The selected cell, which the link keeps; at first whom the first picture looks at most."""
+    size = len(computed.features)
+    text = link.read("cell")
+    try:
+        i, j = (min(max(int(part), 0), size - 1) for part in text.split("-"))
+    except ValueError:
+        others = computed.passes[0].weights[0].clone()
+        others[0] = -1  # itself
+        i, j = 0, int(others.argmax())
+    _select_cell(i, j)
+    link.read("cell")
+    return i, j
+
+
+def _select_cell(i: int, j: int) -> None:
+    link.write("cell", f"{i}-{j}")
+
+
+def _select(click: dict) -> None:
+    _select_cell(*click["point"])
+
+
+def _select_row(click: dict) -> None:
+    """A picture's row in the queries, keys or values: as the one that looks."""
+    _select_cell(click["point"][0], link.read("cell").split("-")[1])
+
+
+def _matrix(view: View, kind: str) -> None:
+    now = view.now
+    matrix = {"weights": now.weights, "scores": now.scores, "products": now.q @ now.k.mT}[kind]
+    fig = ap.attention_map(
+        matrix.numpy(), view.faces, kind, selected=view.cell, uirevision=f"{kind}{len(matrix)}"
+    )
+    figure.show(fig, "attention", ap.alt(fig), height=ap.HEIGHT, on_click=_select)
+    _explain("What is this?", ABOUT_MATRIX)
+
+
+def _selection(view: View) -> None:
+    """The selected cell and its row, in pictures and numbers."""
+    i, j = view.cell
+    now, size = view.now, len(view.members)
+    st.html(_pair(view, i, j))
+    weight = float(now.weights[i, j])
+    st.markdown(
+        f"In pass {view.number}, **{view.call(i)}** gives **{view.call(j)}** the weight "
+        f"**{weight:.4f}**; looking at all {size} alike, it would be {1 / size:.4f}."
+    )
+    mass, chance = same_class_mass(now.weights, view.labels), chance_mass(view.labels)
+    evenness = entropy(now.weights)
+    row = st.container(horizontal=True, gap="medium")
+    row.metric(
+        "To its own class", f"{float(mass[i]):.3f}", f"by chance {float(chance[i]):.3f}",
+        delta_color="off", delta_arrow="off", width=150,
+        help="The attention that this picture gives to all pictures of its class, itself "
+        "included, and what it would be if it looked at all alike.",
+    )  # fmt: skip
+    row.metric(
+        "… mean of the group", f"{float(mass.mean()):.3f}",
+        f"by chance {float(chance.mean()):.3f}", delta_color="off", delta_arrow="off", width=170,
+    )  # fmt: skip
+    row.metric(
+        "Entropy of its row", f"{float(evenness[i]):.3f}",
+        f"at most ln {size} = {math.log(size):.3f}", delta_color="off", delta_arrow="off",
+        width=170, help="How evenly it looks: 0 at one picture only, ln B at all alike.",
+    )  # fmt: skip
+    _place_pickers(view)
+
+
+def _pair(view: View, i: int, j: int) -> str:
+    """The two selected pictures, enlarged without smoothing."""
+    face = (
+        '<figure style="margin:0;text-align:center"><img src="{uri}" alt="{name}" width="104" '
+        'height="104" style="image-rendering:pixelated;border:3px solid {color};'
+        'border-radius:4px"><figcaption style="font-size:.85rem">{name}<br>{role}</figcaption>'
+        "</figure>"
+    )
+    pictures = [
+        face.format(
+            uri=view.pool.uri(view.members[place]),
+            name=html.escape(view.call(place)),
+            color=color,
+            role=role,
+        )
+        for place, color, role in (
+            (i, ap.BLUE, "looks: its query"),
+            (j, ap.VERMILION, "is looked at: its key"),
+        )
+    ]
+    arrow = '<span style="font-size:1.6rem;padding:0 .8rem;opacity:.6">→</span>'
+    return f'<div style="display:flex;align-items:center">{arrow.join(pictures)}</div>'
+
+
+def _place_pickers(view: View) -> None:
+    """The cell by keyboard, and the picture by another."""
+    i, j = view.cell
+    row = st.container(horizontal=True, gap="small", vertical_alignment="bottom")
+    for does, place, key in (("looks", i, "looks"), ("is looked at", j, "looked")):
+        # A menu and not a select box, which could send back its former value: see header.py.
+        row.menu_button(
+            f"{view.call(place)} {does}", range(len(view.members)), format_func=view.call,
+            key=key, on_click=_pick_cell, args=(i, j),
+        )  # fmt: skip
+    row.button(
+        "Swap it", icon=":material/swap_horiz:", on_click=_swap, args=(view, i),
+        disabled=len(view.members) == len(view.pool),
+        help="Put another picture in the place of the one that looks.",
+    )  # fmt: skip
+
+
+def _swap(view: View, place: int) -> None:
+    st.session_state.regrouped = grouping.swap(view.pool, view.members, place)
+
+
+def _pick_cell(i: int, j: int) -> None:
+    """The place that a menu has just named stands for the former one."""
+    looks, looked = st.session_state.looks, st.session_state.looked
+    _select_cell(i if looks is None else looks, j if looked is None else looked)
+
+
+def _vectors(view: View) -> None:
+    """Queries, keys and values of the group, and the features they come from."""
+    i, j = view.cell
+    before = view.trace.features if view.number == 1 else view.trace.passes[view.number - 2].state
+    marks = {j: ap.VERMILION, i: ap.BLUE}
+    vectors.show(view, marks=marks, on_click=_select_row)
+    _explain("What are queries, keys and values?", ABOUT_VECTORS)
+    with st.expander("The 48 features they come from"):
+        fig = ap.vectors_map(before.numpy(), "features", view.faces, selected_rows=marks)
+        figure.show(fig, "features", ap.alt(fig), height=vectors.HEIGHT, on_click=_select_row)
+
+
+def _explain(question: str, text: str) -> None:
+    with st.expander(question):
+        st.markdown(text)
+
+
+def _tabs(view: View) -> None:
+    tabs = st.tabs(list(TABS), key="view", bind="query-params")
+    for tab, show in zip(tabs, TABS.values(), strict=True):
+        if tab.open:  # only what is looked at is computed
+            with tab:
+                show(view)

@@ -1,0 +1,404 @@
+"""The Predict page: pictures of one's own, and what the network takes them for."""
+
+import base64
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from ...analysis.evidence import evidence
+from ...analysis.prediction import (
+    Companions,
+    Influence,
+    Prediction,
+    draw_companions,
+    influences,
+    predict,
+)
+from ...data.image_files import frame
+from ...errors import UserError
+from ...plots import attention as ap
+from ...plots import vectors as vp
+from ...plots.evidence import HEIGHT, evidence_map
+from ...runs.run import Run
+from ..controls import header, out_of_distribution, snapshot, uploads
+from ..controls.snapshot import Moment
+from ..figures import figure
+from ..state import pool, session, text
+from ..state.pool import Pool
+
+ENLARGED = 224  # pixels that the 32 of a picture are shown at
+MOST = 12  # companions that are shown
+FITS = {"crop": "Centre", "pad": "Whole", "box": "My square"}
+ABOUT_ALONE = """
+The network never learned to look at a single picture: in training there were always others, and
+attention runs **across** them. Alone, a picture can attend only to itself: its weight is exactly 1.
+With other company the same picture can get another answer, so one number would not be honest.
+The answer here is the average over 32 groups, each with 15 companions drawn at random from the
+test images; the dots show every one of them. They are the same companions each time.
+"""
+ABOUT_EVIDENCE = """
+conv3 and the average are linear, and alone the attention is exactly 1. So the score of every class
+(its logit) is **exactly** a constant plus the sum of what each of the 32 × 32 places contributes:
+nothing is estimated. Only differences between classes count in the end, so each map shows a class
+less the average of all classes: orange places speak for the class, violet ones for others; the
+darkest colours are those of the strongest 2 % of the places. A place sees 5 × 5 pixels.
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the page.
+
+    Attributes:
+        name: for people.
+        image: what the network sees: uint8 (3, 32, 32).
+        label: its class where it is known, else -1.
+        upload: where it comes from; None for an example.
+    """
+
+    name: str
+    image: np.ndarray
+    label: int = -1
+    upload: uploads.Upload | None = None
+
+
+def page() -> None:
+    """Draw the page."""
+    run = header.chosen_run()
+    header.show("Predict", run)
+    try:
+        run, companions_pool, note = _pool(run)
+        left, right = st.columns([1.4, 1], gap="medium", vertical_alignment="bottom")
+        with left:
+            uploads.take_in("Your pictures: drop, paste or choose them", camera=True)
+        with right:
+            _about_pictures(note or f"Companions come from the {companions_pool.name}.")
+        every = snapshot.refresh(run)
+        st.fragment(_view, run_every=every)(run, companions_pool, every)
+    except UserError as error:
+        st.error(str(error))
+    session.remember_browser()
+
+
+def _pool(run: Run) -> tuple[Run, Pool, str]:
+    """The run and the test images that companions are drawn from."""
+    try:
+        return run, *pool.of(run)
+    except UserError as error:
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        return session.shipped_run(), pool.examples(), ""
+
+
+def _about_pictures(note: str) -> None:
+    own = uploads.kept()
+    if own:
+        st.caption(f"{len(own)} of your own pictures. {note}")
+        st.button("Remove all", icon=":material/delete:", on_click=uploads.forget)
+    else:
+        st.caption(f"Until you bring your own, these are examples that it never trained on. {note}")
+
+
+def _view(run: Run, companions_pool: Pool, every: float | None) -> None:
+    if snapshot.refresh(run) != every:
+        st.rerun()  # only a run of the whole page starts, changes or ends the timer
+    try:  # here, as a fragment passes no error on
+        chosen = snapshot.choose(run)
+        _check_classes(chosen, companions_pool)
+    except UserError as error:
+        st.error(text.plain(str(error)))
+        return
+    st.fragment(_answers)(chosen, companions_pool)
+
+
+def _check_classes(chosen: Moment, companions_pool: Pool) -> None:
+    if chosen.model.classes != len(companions_pool.classes):
+        raise UserError(
+            f"This network knows {chosen.model.classes} classes, its data "
+            f"{len(companions_pool.classes)}: choose another run."
+        )
+
+
+def _answers(chosen: Moment, companions_pool: Pool) -> None:
+    shown = _shown(companions_pool)
+    companions = _companions(chosen.key, chosen, companions_pool.fingerprint, companions_pool)
+    images = np.stack([each.image for each in shown])
+    made = predict(chosen.model, images, companions)
+    strange = out_of_distribution.among(chosen, companions_pool, images)
+    place = _table(shown, made, strange, companions_pool.classes)
+    st.subheader(text.plain(shown[place].name), anchor=False, divider="gray")
+    if strange[place]:
+        out_of_distribution.warn(chosen, companions_pool)
+    _one(chosen, companions_pool, companions, shown[place], made[place], len(shown))
+
+
+def _shown(companions_pool: Pool) -> list[Shown]:
+    """One's own pictures; the examples until there are any."""
+    own = [
+        Shown(each.name, each.seen(uploads.fit(each.key)), upload=each) for each in uploads.kept()
+    ]  # fmt: skip
+    if own:
+        return own
+    examples = pool.examples()
+    known = companions_pool.classes == examples.classes
+    return [
+        Shown(f"example {n}: {examples.classes[label]}", image, label if known else -1)
+        for n, (image, label) in enumerate(
+            zip(examples.images.numpy(), examples.labels.tolist(), strict=True)
+        )
+    ]
+
+
+@st.cache_resource(show_spinner="The companions pass through the convolutions …", max_entries=64)
+def _companions(key: tuple, _chosen: Moment, fingerprint: str, _pool: Pool) -> Companions:
+    return draw_companions(_chosen.model, _pool.images)
+
+
+# All pictures -------------------------------------------------------------------------------------
+
+
+def _table(
+    shown: list[Shown], made: list[Prediction], strange: list[bool], classes: tuple[str, ...]
+) -> int:
+    """All pictures and answers; returns the place of the one that is looked at."""
+    rows = [_row(*each, classes) for each in zip(shown, made, strange, strict=True)]
+    picked = st.dataframe(
+        rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 42, 320),
+        on_select="rerun", selection_mode="single-row", key="predictions", row_height=38,
+        column_config={
+            "picture": st.column_config.ImageColumn("picture", width=70),
+            "probability": st.column_config.ProgressColumn(
+                "probability", min_value=0, max_value=1, format="percent"
+            ),
+            "changes": st.column_config.NumberColumn(
+                "changes", format="percent",
+                help="In how many of the 32 companies another class comes first.",
+            ),
+        },
+    )  # fmt: skip
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    row.download_button(
+        "Save as CSV", _csv(shown, made, classes), "ultimus-predictions.csv", "text/csv",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    known = [n for n, each in enumerate(shown) if each.label >= 0]
+    told = "Choose a row to look closer."
+    if known:
+        right = sum(made[n].top == shown[n].label for n in known)
+        told += f" {right} of these {len(known)} are named rightly."
+    row.caption(told)
+    chosen = picked.selection.rows
+    return chosen[0] if chosen and chosen[0] < len(shown) else 0
+
+
+def _row(each: Shown, answer: Prediction, strange: bool, classes: tuple[str, ...]) -> dict:
+    row = {
+        "picture": ap.data_uri(each.image),
+        "name": each.name,
+        "answer": classes[answer.top],
+        "probability": float(answer.probabilities.max()),
+        "changes": answer.flip_rate,
+        "alone": _first(answer.alone, classes),
+    }
+    if answer.together is not None:
+        row["together"] = _first(answer.together, classes)
+    row["looks like"] = "none of them" if strange else ""
+    return row
+
+
+def _first(probabilities: torch.Tensor, classes: tuple[str, ...]) -> str:
+    """The most probable class (C,) and its probability, in words."""
+    top = int(probabilities.argmax())
+    return f"{classes[top]} {float(probabilities[top]):.1%}"
+
+
+def _csv(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...]) -> str:
+    """The answers with all their digits."""
+    file = io.StringIO()
+    table = csv.writer(file)
+    heads = [f"{kind} {name}" for kind in ("company", "alone") for name in classes]
+    table.writerow(["file", "class", "flip_rate", *heads])
+    for each, answer in zip(shown, made, strict=True):
+        numbers = torch.cat([answer.probabilities, answer.alone]).tolist()
+        name = each.name if each.name[:1] not in "=+-@" else f"'{each.name}"  # no formula
+        table.writerow([name, classes[answer.top], answer.flip_rate, *numbers])
+    return file.getvalue()
+
+
+# One picture --------------------------------------------------------------------------------------
+
+
+def _one(
+    chosen: Moment,
+    companions_pool: Pool,
+    companions: Companions,
+    each: Shown,
+    answer: Prediction,
+    count: int,
+) -> None:
+    """One picture: what the network sees, its answers, its companions, its evidence."""
+    classes, colors = companions_pool.classes, ap.class_colors(len(companions_pool.classes))
+    left, middle, right = st.columns([1, 1, 1.25], gap="medium")
+    with left:
+        _what_it_sees(each)
+    with middle:
+        fig = vp.class_bars(
+            answer.probabilities.numpy(), classes, colors, title="The answer", height=340,
+            truth=each.label if each.label >= 0 else None,
+        )  # fmt: skip
+        figure.show(fig, "predicted", ap.alt(fig), height=340)
+    with right:
+        fig = vp.spread_figure(
+            answer.company.probabilities.numpy(), answer.alone.numpy(), classes, colors, height=340
+        )
+        figure.show(fig, "predicted-company", ap.alt(fig), height=340)
+    st.markdown(_in_words(answer, classes, count))
+    if companions.note:
+        st.caption(companions.note)
+    with st.expander("Why not just one number?"):
+        st.markdown(ABOUT_ALONE)
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        _evidence(chosen, each.image, answer.top, classes)
+    with right:
+        _who_mattered(chosen, companions_pool, companions, each.image, answer.top)
+
+
+def _in_words(answer: Prediction, classes: tuple[str, ...], count: int) -> str:
+    """The three answers, and how sure they are."""
+    top, company = answer.top, answer.company
+    behind = answer.probabilities.argsort(descending=True)[1:3].tolist()
+    others = ", ".join(f"{classes[n]} {float(answer.probabilities[n]):.1%}" for n in behind)
+    draws, size = company.companions.shape[0], company.companions.shape[1] + 1
+    told = [
+        f"**{classes[top]}** with **{float(answer.probabilities[top]):.1%}** on average over "
+        f"{draws} groups of {size} (then {others}).",
+        f"From group to group it goes from {float(company.low[top]):.1%} to "
+        f"{float(company.high[top]):.1%}; in **{answer.flip_rate:.0%}** of them another class "
+        "comes first.",
+        f"Alone: {_first(answer.alone, classes)}.",
+    ]
+    if answer.together is not None:
+        told.append(
+            f"Together with the other {count - 1} of this table: "
+            f"{_first(answer.together, classes)}."
+        )
+    return " ".join(told)
+
+
+def _what_it_sees(each: Shown) -> None:
+    """The original, and the 32 x 32 pixels that the network gets."""
+    pictures = []
+    if each.upload:
+        content, size = each.upload.preview
+        pictures.append(_original(content, size, frame(size, uploads.fit(each.upload.key))))
+    seen = (
+        f'<img src="{ap.data_uri(each.image)}" alt="the picture as the network sees it" '
+        f'style="width:{ENLARGED}px;max-width:100%;image-rendering:pixelated;border-radius:4px">'
+    )
+    pictures.append(_captioned(seen, "What the network sees: 32 × 32 pixels"))
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(pictures)}</div>')
+    if each.upload:
+        _framing(each.upload.key)
+
+
+def _captioned(picture: str, text: str) -> str:
+    caption = f'<figcaption style="font-size:.85rem;opacity:.75">{text}</figcaption>'
+    return f'<figure style="margin:0">{picture}{caption}</figure>'
+
+
+def _original(content: bytes, size: tuple[int, int], box: tuple[float, ...]) -> str:
+    """The picture as it came, with a frame around what is used of it."""
+    width, height = size
+    kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
+    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    left, top, right, bottom = box
+    place = (
+        f"left:{left / width:.2%};top:{top / height:.2%};"
+        f"width:{(right - left) / width:.2%};height:{(bottom - top) / height:.2%}"
+    )
+    picture = (
+        f'<div style="position:relative;display:inline-block;line-height:0">'
+        f'<img src="{uri}" alt="the picture as it came" '
+        f'style="max-width:100%;max-height:{ENLARGED}px;border-radius:4px">'
+        f'<div style="position:absolute;box-sizing:border-box;border:2px solid #fff;'
+        f'outline:1px solid #000;{place}"></div></div>'
+    )
+    return _captioned(picture, f"Your picture, {width} × {height}; the frame is used")
+
+
+def _framing(key: str) -> None:
+    """Let the person choose what is used of a picture."""
+    chosen = uploads.framing(key)
+    st.segmented_control(
+        "What is used", list(FITS), format_func=FITS.get, default=chosen.kind, required=True,
+        key=f"kind {key}", on_change=_take_framing, args=(key,),
+    )  # fmt: skip
+    if chosen.kind == "box":
+        for part, least in (("left", 0.0), ("top", 0.0), ("size", 0.05)):
+            st.slider(
+                part.capitalize(), least, 1.0, getattr(chosen, part), 0.01, key=f"{part} {key}",
+                format="percent", on_change=_take_framing, args=(key,),
+            )  # fmt: skip
+    st.button("Remove this picture", icon=":material/delete:", on_click=uploads.forget, args=(key,))
+
+
+def _take_framing(key: str) -> None:
+    former = uploads.framing(key)._asdict()
+    chosen = {part: st.session_state.get(f"{part} {key}", value) for part, value in former.items()}
+    uploads.frame(key, uploads.Framing(**chosen))
+
+
+# Companions and evidence --------------------------------------------------------------------------
+
+
+def _who_mattered(
+    chosen: Moment, companions_pool: Pool, companions: Companions, image: np.ndarray, top: int
+) -> None:
+    """The companions whose leaving changes the answer most."""
+    name = companions_pool.classes[top]
+    most = _influences(
+        chosen.key, companions_pool.fingerprint, image.tobytes(), chosen, companions, image
+    )[:MOST]
+    who = companions_pool.faces(tuple(each.companion for each in most))
+    change = np.array([each.change for each in most], np.float32)
+    title = f"Who mattered most for “{name}”"
+    fig = vp.influence_bars(change, who, name, title=title, height=HEIGHT)
+    figure.show(fig, "predicted-influence", ap.alt(fig), height=HEIGHT)
+    st.caption(
+        f"Each companion is left out of its group, once: by how much “{name}” changes, for the "
+        f"{len(most)} of {companions.indices.unique().numel()} that matter most. Violet: it spoke "
+        "for the class."
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _influences(
+    key: tuple,
+    fingerprint: str,
+    pixels: bytes,
+    _chosen: Moment,
+    _companions: Companions,
+    _image: np.ndarray,
+) -> list[Influence]:
+    return influences(_chosen.model, _image, _companions)
+
+
+def _evidence(chosen: Moment, image: np.ndarray, top: int, classes: tuple[str, ...]) -> None:
+    """Where in the picture the evidence for a class lies."""
+    name = st.selectbox("Evidence for", classes, index=top, key=f"evidence {top}")
+    place = classes.index(name)
+    found = evidence(chosen.model, torch.from_numpy(image)).contrast()
+    fig = evidence_map(found.maps[place].numpy(), image, name)
+    figure.show(fig, "evidence", ap.alt(fig), height=HEIGHT)
+    total, constant = float(found.maps[place].sum()), float(found.constants[place])
+    logit = float(found.logits[place])
+    st.caption(
+        f"All places together {total:+.3f}, the constant {constant:+.3f}: alone, its logit is "
+        f"{abs(logit):.3f} {'above' if logit >= 0 else 'below'} the average of all classes."
+    )
+    with st.expander("What is this?"):
+        st.markdown(ABOUT_EVIDENCE)

@@ -1,0 +1,401 @@
+"""The Test set page: how often a model is right, where it errs, and how sure it is when it does."""
+
+import math
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from ...analysis.test_report import Verdict, calibration, companions, measure, select, wilson
+from ...data.sources import CIFAR10_CLASSES
+from ...errors import UserError
+from ...evaluation import features_of
+from ...plots import attention as ap
+from ...plots import test_report as tp
+from ...runs.run import Run
+from ..controls import header, snapshot
+from ..controls.snapshot import Moment
+from ..figures import figure
+from ..state import link, pool, session
+from ..state.pool import Pool
+
+GROUP = 16  # images, as in training
+SEATS = {"in groups": GROUP, "each alone": 1}  # labels stand in links
+ORDERS = ("by class", "by accuracy")
+Pair = tuple[int | None, int | None]  # a true class and the one it is taken for; None for any
+ENOUGH = 500  # pictures; of fewer, the accuracy says little
+KEPT = 64  # snapshots whose answers are kept, each about a megabyte
+SHEET = 30  # pictures shown at once
+LOOK = """<style>
+.st-key-gallery {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); row-gap: .6rem;
+}
+.st-key-gallery > div, .st-key-gallery [data-testid="stPageLink"] { width: 100%; }
+.st-key-gallery a { display: block; padding: 2px; text-align: center; }
+.st-key-gallery a p { font-size: .78rem; line-height: 1.3; white-space: normal; }
+.st-key-gallery a p strong { display: block; }
+.st-key-gallery a img {
+  display: block; width: 96px; height: 96px; max-height: none; margin: 0 auto 3px;
+  object-fit: fill; image-rendering: pixelated; border-radius: 4px;
+}
+</style>"""
+ABOUT_NUMBERS = """
+- **Accuracy** is the share of the pictures whose most probable class is the true one.
+- The **95 % interval** (Wilson 1927) says how far chance alone could have moved it: had other
+  pictures of the same kind been taken, the accuracy would very likely lie in there. It says nothing
+  about other companions, another training, or pictures of another kind.
+- **In groups** the pictures look at each other, {group} at a time, as in training. The groups are
+  shuffled once and always the same. **Alone**, a picture can only look at itself.
+- **Loss** is the mean of −ln p, where p is the probability of the true class. A network that gives
+  all {classes} classes the same probability has ln {classes} = {even:.3f}.
+"""
+ABOUT_CONFUSIONS = """
+A row holds all pictures of one true class, and its cells say what percentage of them is taken for
+each class: a row adds up to 100 %. The diagonal, in grey, is what is named rightly. The colours
+compare the mistakes among each other, from 0 to the most frequent one. A click on a cell shows its
+pictures below, a second click all mistakes again.
+"""
+ABOUT_CALIBRATION = """
+Answers are sorted by the probability of the class that is named, into {bins} bins of the same
+width. A network that says “60 %” should be right in 60 of 100 such cases: on the dotted line. Below
+it the network is too sure, above it not sure enough. The **expected calibration error** is the mean
+distance from that line, weighted by the number of answers (Guo et al. 2017). Vertical bars are 95 %
+intervals.
+"""
+
+
+def page() -> None:
+    """Draw the page."""
+    run = header.chosen_run()
+    header.show("Test set", run)
+    try:
+        pictures, note = pool.of(run)
+    except UserError as error:
+        st.error(f"{error} What follows is the run that comes with Ultimus.")
+        run = session.shipped_run()
+        pictures, note = pool.of(run)
+    every = snapshot.refresh(run)
+    # Without a timer no fragment: only a run of the whole page ends a measurement that is no
+    # longer wanted, and a fragment's own widgets would wait for it.
+    view = st.fragment(_view, run_every=every) if every else _view
+    view(run, pictures, note, every)
+    session.remember_browser()
+
+
+def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
+    """All that changes with the snapshot; looks again as often as told."""
+    if snapshot.refresh(run) != every:
+        st.rerun()  # only a run of the whole page starts, changes or ends the timer
+    try:
+        chosen = _snapshot(run)
+        _check_classes(run, chosen, pictures)
+    except UserError as error:
+        st.error(f"{error} What follows are the weights that come with Ultimus.")
+        run = session.shipped_run()
+        chosen = snapshot.last(run)
+        if pictures.classes != CIFAR10_CLASSES:
+            pictures, note = pool.examples(), ""
+    verdicts = _verdicts(chosen, pictures)
+    _numbers(verdicts, chosen, pictures, note)
+    seat = st.segmented_control(
+        "Look at the answers", list(SEATS), default="in groups", required=True, key="seat",
+        bind="query-params", help="Everything below is about these answers.",
+    )  # fmt: skip
+    verdict = verdicts[seat]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _confusions(verdict, pictures)
+    with right:
+        _classes(verdict, pictures)
+    _gallery(verdict, run, chosen, pictures)
+    _calibration(verdict)
+
+
+def _snapshot(run: Run) -> Moment:
+    """The chosen snapshot; the newest one while a run is followed.
+
+    The weights of a live run change faster than they could be measured.
+    """
+    chosen = snapshot.choose(run)
+    if chosen.key == (run.id, chosen.step):
+        return chosen
+    newest = snapshot.last(run)
+    st.caption(f"Measured is the newest snapshot that the run has kept, of step {newest.step:,}.")
+    return newest
+
+
+def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
+    """Refuse a network that names other classes than the pictures have."""
+    known, needed = chosen.model.classes, len(pictures.classes)
+    if known != needed:
+        raise UserError(f"The network of {run.id} knows {known} classes, the pictures {needed}.")
+
+
+# Measuring ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Slot:
+    """Where the answers of one snapshot are kept, by who sits together, once they are measured."""
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT)
+def _slot(weights: tuple, fingerprint: str, images: int) -> _Slot:
+    return _Slot()
+
+
+def _verdicts(chosen: Moment, pictures: Pool) -> dict[str, Verdict]:
+    """The answers of these weights, measured once for all sessions, with a progress bar."""
+    place = st.empty()  # also where there is no bar, so that what follows keeps its place
+    slot = _slot(chosen.key, pictures.fingerprint, len(pictures))
+    if not slot.verdicts:
+        text = f"{len(pictures):,} {pictures.name} pass through the convolutions …"
+        bar = place.progress(0.0, text)
+        with slot.lock:  # a class that opens one link measures once
+            if not slot.verdicts:
+                features = features_of(
+                    chosen.model, pictures.images, lambda done: bar.progress(done, text)
+                )
+                slot.verdicts = {
+                    seat: measure(chosen.model, features, pictures.labels, size)
+                    for seat, size in SEATS.items()
+                }
+        place.empty()
+    return slot.verdicts
+
+
+# Numbers ------------------------------------------------------------------------------------------
+
+
+def _numbers(verdicts: dict[str, Verdict], chosen: Moment, pictures: Pool, note: str) -> None:
+    """Accuracies with their intervals, beside chance; and what was measured."""
+    classes, count = len(pictures.classes), len(pictures)
+    group, alone = verdicts.values()
+    row = st.container(horizontal=True, gap="medium")
+    _metric(row, f"In groups of {group.group}", f"{group.accuracy:.1%}", _interval(group), 165)
+    _metric(row, "Each alone", f"{alone.accuracy:.1%}", _interval(alone), 165)
+    _metric(row, "By chance", f"{1 / classes:.1%}", f"one of {classes} classes", 140)
+    _metric(row, "Loss, in groups", f"{group.loss:.3f}", f"alone {alone.loss:.3f}", 140)
+    even = math.log(classes)
+    _metric(row, "Loss by chance", f"{even:.3f}", f"ln {classes}", 140)
+    st.markdown(
+        f"Measured on **{count:,} {pictures.name}**, each counted once, in fixed shuffled groups "
+        f"of {group.group} and each alone, with the weights of step {chosen.step:,}. {note}"
+    )
+    if count < ENOUGH:
+        low, high = wilson(int(group.correct.sum()), count)
+        st.warning(
+            f"{count} pictures tell little: the accuracy in groups may as well be {low:.0%} as "
+            f"{high:.0%}. Everything below rests on these few.", icon=":material/warning:",
+        )  # fmt: skip
+    with st.expander("What do these numbers mean?"):
+        st.markdown(ABOUT_NUMBERS.format(group=group.group, classes=classes, even=even))
+
+
+def _metric(row, title: str, value: str, below: str, width: int) -> None:
+    row.metric(title, value, below, delta_color="off", delta_arrow="off", width=width)
+
+
+def _interval(verdict: Verdict) -> str:
+    low, high = wilson(int(verdict.correct.sum()), len(verdict.labels))
+    return f"95 %: {low:.1%} to {high:.1%}"
+
+
+def _classes(verdict: Verdict, pictures: Pool) -> None:
+    """The accuracy of each class."""
+    above = st.container()
+    order = st.segmented_control(
+        "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.caption("Lines are 95 % intervals; the dotted one is the accuracy of all together.")
+    counts = verdict.confusion.numpy()
+    right, totals = counts.diagonal(), counts.sum(axis=1)
+    values = np.divide(right, totals, where=totals > 0, out=np.full(len(right), np.nan))
+    rows = np.argsort(-values, kind="stable") if order == "by accuracy" else np.arange(len(right))
+    low, high = wilson(right, totals)
+    colors = ap.class_colors(len(rows))
+    height = tp.bars_height(len(rows))
+    fig = tp.accuracy_bars(
+        [pictures.classes[i] for i in rows], [colors[i] for i in rows],
+        values[rows], low[rows], high[rows], overall=verdict.accuracy,
+    )  # fmt: skip
+    with above:
+        figure.show(fig, "classes", ap.alt(fig), height=height)
+
+
+# Mistakes -----------------------------------------------------------------------------------------
+
+
+def _confusions(verdict: Verdict, pictures: Pool) -> None:
+    fig = tp.confusion_map(
+        verdict.confusion.numpy(), pictures.classes, ap.class_colors(len(pictures.classes)),
+        selected=_pair(len(pictures.classes)),
+    )  # fmt: skip
+    figure.show(fig, "confusion", ap.alt(fig), height=tp.HEIGHT, on_click=_click)
+    with st.expander("How to read it"):
+        st.markdown(ABOUT_CONFUSIONS)
+
+
+def _pair(classes: int) -> Pair:
+    """The chosen true class and the class it is taken for, which the link keeps."""
+    known = {"": None} | {str(each): each for each in range(classes)}
+    parts = [known.get(part, -1) for part in link.read("pair").split("-")]
+    true, called = parts if len(parts) == 2 and -1 not in parts else (None, None)
+    return true, called
+
+
+def _choose(true: int | None, called: int | None) -> None:
+    told = ["" if each is None else str(each) for each in (true, called)]
+    link.write("pair", "-".join(told) if any(told) else "")
+    link.write("sheet", "")
+
+
+def _click(click: dict) -> None:
+    """A click on a cell chooses it, a second one all mistakes."""
+    true, called = click["point"]
+    again = link.read("pair") == f"{true}-{called}"
+    _choose(None if again else true, None if again else called)
+
+
+def _gallery(verdict: Verdict, run: Run, chosen: Moment, pictures: Pool) -> None:
+    """The pictures of the chosen cell, the surest first; at first all mistakes."""
+    true, called = pair = _pair(len(pictures.classes))
+    images = select(verdict, true, called)
+    st.subheader(_heading(pair, pictures.classes), anchor=False)
+    _pickers(pair, pictures.classes)
+    st.markdown(_count(verdict, pair, images, pictures.classes))
+    if not len(images):
+        return
+    last = -(-len(images) // SHEET)
+    sheet = link.whole("sheet", 1, 1, last)
+    shown = images[(sheet - 1) * SHEET : sheet * SHEET].tolist()
+    st.html(LOOK)
+    cells = st.container(horizontal=True, key="gallery", gap="small")
+    _forget_attention()
+    for image in shown:
+        _picture(cells, image, verdict, run, chosen, pictures)
+    if last > 1:
+        _turn(sheet, last, len(images))
+    st.caption(
+        "Of each picture: what it is taken for and how probable the network finds that, then its "
+        "true class and how probable that is. A click shows the picture on the Attention page, "
+        "among the very companions of its group here."
+    )
+
+
+def _heading(pair: Pair, classes: tuple[str, ...]) -> str:
+    true, called = (None if each is None else classes[each] for each in pair)
+    if true is None:
+        return f"Taken for {called}, and none" if called else "The surest mistakes"
+    if called is None:
+        return f"True class {true}, taken for something else"
+    return f"True class {true}, " + ("named rightly" if true == called else f"taken for {called}")
+
+
+def _count(verdict: Verdict, pair: Pair, images: Tensor, classes: tuple[str, ...]) -> str:
+    """How many there are, of how many."""
+    true, _ = pair
+    total = len(verdict.labels) if true is None else int((verdict.labels == true).sum())
+    whole = "pictures" if true is None else f"pictures of the class {classes[true]}"
+    share = f" ({len(images) / total:.1%})" if total else ""
+    return f"**{len(images):,}** of {total:,} {whole}{share}, the surest answers first."
+
+
+def _pickers(pair: Pair, classes: tuple[str, ...]) -> None:
+    """The cell by keyboard; and a whole row or column."""
+    names = ["any", *classes]
+    row = st.container(horizontal=True, gap="small", vertical_alignment="center")
+    for label, key, at in (("True class", "true", pair[0]), ("Taken for", "called", pair[1])):
+        # A menu and not a select box, which could send back its former value: see header.py.
+        row.menu_button(
+            f"{label}: {names[0 if at is None else at + 1]}", range(len(names)),
+            format_func=names.__getitem__, key=key, on_click=_pick, args=pair,
+        )  # fmt: skip
+    if pair != (None, None):
+        row.button("All mistakes", icon=":material/close:", on_click=_choose, args=(None, None))
+
+
+def _pick(true: int | None, called: int | None) -> None:
+    """The class that a menu has just named stands for the former one."""
+    first, second = st.session_state.true, st.session_state.called
+    if first is not None:
+        true = first - 1 if first else None
+    if second is not None:
+        called = second - 1 if second else None
+    _choose(true, called)
+
+
+def _turn(sheet: int, last: int, count: int) -> None:
+    row = st.container(horizontal=True, gap="small", vertical_alignment="center")
+    row.button(
+        "Surer", icon=":material/chevron_left:", disabled=sheet == 1, on_click=link.write,
+        args=("sheet", str(sheet - 1)), key="sheet-back",
+    )  # fmt: skip
+    row.button(
+        "Less sure", icon=":material/chevron_right:", disabled=sheet == last, on_click=link.write,
+        args=("sheet", str(sheet + 1)), key="sheet-on",
+    )  # fmt: skip
+    end = min(sheet * SHEET, count)
+    row.caption(f"{(sheet - 1) * SHEET + 1:,} to {end:,} of {count:,}")
+
+
+def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Moment, pictures: Pool) -> None:
+    """A picture with its answer, which leads to the Attention page."""
+    true, called = int(verdict.labels[image]), int(verdict.guesses[image])
+    names, chances = pictures.classes, verdict.probabilities[image]
+    label = (
+        f"![{names[true]}]({pictures.uri(image)}) **{names[called]} {_percent(chances[called])}**"
+    )
+    if true != called:
+        label += f" {names[true]} {_percent(chances[true])}"
+    group = companions(len(pictures), GROUP, image)
+    row.page_link(
+        st.session_state.pages["Attention"], label=label, icon="", width="stretch",
+        query_params={
+            "run": run.id, "step": str(chosen.step), "images": ", ".join(map(str, group)),
+        },
+    )  # fmt: skip
+
+
+def _percent(chance: Tensor) -> str:
+    """Never 100 % for what is not certain, nor 0 % for what is possible."""
+    value = float(chance)
+    if 0.995 <= value < 1:
+        return ">99%"
+    return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
+
+
+def _forget_attention() -> None:
+    """Let the links that follow name the group and the cell, not what the session had chosen."""
+    for name in ("images", "cell"):
+        st.session_state.pop(f"link-{name}", None)
+
+
+# Calibration --------------------------------------------------------------------------------------
+
+
+def _calibration(verdict: Verdict) -> None:
+    st.subheader("How sure, and how often right", anchor=False)
+    found = calibration(verdict)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        fig = tp.calibration_figure(
+            found.count, found.confidence, found.right, *wilson(found.right, found.count)
+        )
+        figure.show(fig, "calibration", ap.alt(fig), height=tp.CALIBRATION_HEIGHT)
+    with right:
+        row = st.container(horizontal=True, gap="medium")
+        sure = float(verdict.confidence.double().mean())
+        _metric(row, "Mean probability", f"{sure:.1%}", "of the class it names", 170)
+        _metric(
+            row, "Expected calibration error", f"{found.error:.1%}",
+            f"{len(found.count)} bins of equal width", 210,
+        )  # fmt: skip
+        with st.expander("What is this?"):
+            st.markdown(ABOUT_CALIBRATION.format(bins=len(found.count)))

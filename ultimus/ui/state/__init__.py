@@ -1,0 +1,1 @@
+"""What outlives a drawing of a page: the link, the session, the pictures at hand."""

@@ -1,0 +1,108 @@
+"""The pictures that groups are made from: a run's test images, the examples, people's own."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ...analysis.prediction import examples as example_images
+from ...data.dataset import Dataset, is_ready
+from ...data.groups import Group
+from ...data.sources import CIFAR10_CLASSES as CIFAR10
+from ...errors import UserError
+from ...plots.attention import Faces, data_uri, faces
+from ...runs.run import Run
+from ..controls import data
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images to draw groups from.
+
+    Attributes:
+        name: what they are, for a person.
+        images: (N, 3, 32, 32) uint8.
+        labels: (N,); a person's own pictures have negative ones, each another.
+        classes: class names.
+        fingerprint: changes when the images do.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def faces(self, members: Group) -> Faces:
+        """How images appear in figures; a person's own are called "image"."""
+        labels = self.labels[list(members)].tolist()
+        known = [label if label >= 0 else None for label in labels]
+        return faces(self.images[list(members)].numpy(), known, self.classes)
+
+    def uri(self, index: int) -> str:
+        """An image as an address, to be shown at any size."""
+        return data_uri(self.images[index].numpy())
+
+    @cached_property
+    def own(self) -> tuple[int, ...]:
+        """The indices of a person's own pictures."""
+        return tuple(torch.nonzero(self.labels < 0).flatten().tolist())
+
+    def with_own(self, added: list[np.ndarray]) -> "Pool":
+        """The same with a person's own pictures behind."""
+        if not added:
+            return self
+        images = torch.from_numpy(np.stack(added))
+        labels = -torch.arange(1, len(added) + 1)
+        return Pool(
+            self.name,
+            torch.cat([self.images, images]),
+            torch.cat([self.labels, labels]),
+            self.classes,
+            f"{self.fingerprint}+{hash(images.numpy().tobytes())}",
+        )
+
+
+def of(run: Run) -> tuple[Pool, str]:
+    """The test images of a run's data, and a note where the examples have to stand in for them."""
+    recipe, about = run.recipe, run.about.get("dataset", {})
+    fingerprint, classes = about.get("fingerprint"), tuple(about.get("classes", CIFAR10))
+    for source in dict.fromkeys([recipe.data, *data.known_sources()]):
+        dataset = _opened(source)
+        # a checkpoint that was loaded may not say which data it was trained on
+        if dataset and (dataset.fingerprint == fingerprint if fingerprint else
+                        tuple(dataset.classes) == classes):  # fmt: skip
+            return _test_images(dataset), ""
+    if classes == CIFAR10:
+        return examples(), "The run's own test images are not on this machine: these are examples."
+    raise UserError(
+        f"The data of this run ({about.get('name', recipe.data)}) is not on this machine: bring it "
+        "here, or choose another run."
+    )
+
+
+def _opened(source: str) -> Dataset | None:
+    """A data set that is ready on this machine."""
+    try:
+        return data.opened(source) if is_ready(source) else None
+    except UserError:
+        return None
+
+
+def _test_images(dataset: Dataset) -> Pool:
+    test = dataset.test
+    name = f"test images of {dataset.name}"
+    return Pool(name, test.images, test.labels, dataset.classes, dataset.fingerprint)
+
+
+@st.cache_resource(show_spinner=False)
+def examples() -> Pool:
+    """The first 20 test images of CIFAR-10, which come with Ultimus."""
+    split = example_images()
+    return Pool("example pictures", split.images, split.labels, CIFAR10, "examples")

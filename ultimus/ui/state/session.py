@@ -1,0 +1,130 @@
+"""What all pages share: the lab, the runs to choose from, and whose browser this is."""
+
+import atexit
+import hashlib
+import logging
+import os
+import secrets
+from pathlib import Path
+
+import streamlit as st
+
+from ...errors import UserError
+from ...places import ASSETS, SHIPPED, runs_folder
+from ...runs.exchange import adopt_file
+from ...runs.metrics import Metrics
+from ...runs.run import Run, Status
+from ...runs.scheduler import Lab
+from . import link
+
+WEIGHTS = ASSETS / "weights"  # where a deployment may put checkpoints of its own
+COOKIE = "ultimus_browser"
+logger = logging.getLogger(__name__)
+LISTED = 50  # runs to choose from; older ones open by their link
+
+_keep_cookie = st.components.v2.component(
+    "ultimus_cookie",
+    js="""
+    export default function ({ data }) {
+      document.cookie = `${data.name}=${data.value}; path=/; max-age=31536000; SameSite=Lax`;
+    }
+    """,
+)
+
+
+def is_public() -> bool:
+    """Whether strangers use this app: they then may not name folders of this machine."""
+    return bool(os.environ.get("ULTIMUS_PUBLIC"))
+
+
+@st.cache_resource(show_spinner=False)
+def lab() -> Lab:
+    """The one lab of this app, started on first use.
+
+    Raises:
+        UserError: ULTIMUS_SCHEDULER names no scheduler.
+    """
+    started = Lab(runs_folder(), os.environ.get("ULTIMUS_SCHEDULER", ""))
+    atexit.register(started.close)
+    return started
+
+
+def owner() -> str:
+    """Who this browser is, as run folders know it: the hash of a secret that its cookie keeps."""
+    if "browser" not in st.session_state:
+        st.session_state.browser = _cookie() or secrets.token_urlsafe(24)
+    return hashlib.sha256(st.session_state.browser.encode()).hexdigest()[:32]
+
+
+def _cookie() -> str:
+    value = st.context.cookies.get(COOKIE)
+    return value if isinstance(value, str) else ""
+
+
+def remember_browser() -> None:
+    """Keep the secret in a cookie, so that a reload may still control this browser's runs."""
+    owner()
+    if _cookie() != st.session_state.browser:
+        _keep_cookie(key="cookie", data={"name": COOKIE, "value": st.session_state.browser})
+
+
+def is_mine(run: Run) -> bool:
+    """Whether this browser started the run."""
+    return run.about.get("owner") == owner()
+
+
+def runs() -> list[Run]:
+    """The runs to choose from: the newest first, the shipped ones last."""
+    _bring_in(WEIGHTS, runs_folder())
+    return Run.all(runs_folder())[:LISTED] + shipped_runs()
+
+
+def shipped_runs() -> list[Run]:
+    """The runs that come with the product, by their names; the first one is shown first."""
+    return sorted(Run.all(SHIPPED), key=lambda run: run.id)
+
+
+@st.cache_resource(show_spinner=False)
+def _bring_in(weights: Path, folder: Path) -> None:
+    """Make runs of checkpoints, once."""
+    for path in sorted(weights.glob("*.*")):
+        try:
+            adopt_file(path, folder)
+        except UserError as error:
+            logger.warning("%s", error)
+
+
+def chosen_run() -> Run:
+    """The run that the URL names (`?run=<id>`), else the shipped one.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    if name := link.read("run"):
+        return Run.find(name, runs_folder(), SHIPPED)
+    return shipped_run()
+
+
+def shipped_run() -> Run:
+    """A run that comes with the product, so that no page is ever empty."""
+    shipped = shipped_runs()
+    if not shipped:
+        raise UserError("The shipped run is missing from assets/runs: install the product again.")
+    return shipped[0]
+
+
+def status(run: Run) -> Status:
+    """How a run stands; one of this app's that is asked to go on gets a worker."""
+    if run.folder.parent != runs_folder():
+        return run.status()
+    keeper = lab()
+    keeper.tend(run)
+    return keeper.status(run)
+
+
+def metrics(run: Run) -> Metrics:
+    """The run's metrics up to now; this session's reader goes on where it ended."""
+    kept = st.session_state.get("metrics")
+    if kept is None or kept[0] != run.folder:
+        kept = st.session_state.metrics = (run.folder, Metrics(run.folder))
+    return kept[1].read()
