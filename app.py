@@ -19,7 +19,7 @@ from ultimus.ui.live import feed
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
 app = st.App(
-    Path(__file__).parent / "ultimus" / "ui" / "main.py",
+    Path(__file__).parent / "ultimus" / "ui" / "server" / "script.py",
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in ((plotly_js.ADDRESS, plotly_js.answer), (feed.PATH, feed.answer))

@@ -13,7 +13,7 @@ from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs.run import Run, Status
 
 ROOT = Path(__file__).parents[2]
-APP = ROOT / "ultimus" / "ui" / "main.py"
+APP = ROOT / "ultimus" / "ui" / "server" / "script.py"
 SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 ENDED = "step 39,000 of 39,000"
 BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")

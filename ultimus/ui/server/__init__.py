@@ -1,0 +1,1 @@
+"""What Streamlit is given to serve; not beside pages/, whose files it would take for its own."""
