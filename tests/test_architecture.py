@@ -18,7 +18,7 @@ FLOORS = (
     {"evaluation", "checkpoints", "plots"},
     {"training", "analysis"},
     {"runs"},
-    {"bench"},
+    {"bench", "explorer"},
     {"ui", "cli"},
     {"app", "__main__"},
 )

@@ -1,0 +1,151 @@
+"""What a page in a browser is given of a run: pictures, and for each snapshot what follows.
+
+The convolutions are computed here, once: a snapshot is the pictures' features and the small weights
+of block and classifier, from which the browser computes the rest. Of the last one it has all the
+weights, so that a reader's own picture can take part.
+
+Shape letters: N pictures, S snapshots, D = 48 features.
+"""
+
+import base64
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..analysis.prediction import examples, ready_data
+from ..checkpoints import checkpoint
+from ..data.dataset import Split
+from ..data.sources import CIFAR10_CLASSES
+from ..errors import UserError
+from ..evaluation import features_of
+from ..model import Transformer
+from ..plots import style
+from ..plots.curves import smooth, thin
+from ..runs.metrics import Metrics
+from ..runs.run import Run
+
+PICTURES = 96  # at most; of 60 or more a group of 16 can be drawn again and again
+SNAPSHOTS = 48  # at most: with so many pictures 1.7 MB of base64
+SMALL = ("ultimusBlock", "cap")  # layers that a browser has of every snapshot
+SMOOTHED = 30  # reports that a point of the loss averages
+POINTS = 240  # of a curve
+
+
+def scene(run: Run) -> dict[str, Any]:
+    """A run as JSON that `scene.js` unpacks.
+
+    Raises:
+        UserError: the run has no weights yet or is damaged, or its pictures are not here.
+    """
+    steps = _spread(run.snapshots)
+    if not steps:
+        raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
+    classes, test, data = _pictures(run)
+    models = [_model(run, step, len(classes)) for step in steps]
+    status = run.status()
+    epochs = [step * status.epoch / status.step if status.step else 0.0 for step in steps]
+    with torch.inference_mode():
+        features = np.stack([features_of(model, test.images).numpy() for model in models])
+    last = models[-1]
+    return {
+        "run": {"id": run.id, "preset": run.recipe.preset, "seed": run.recipe.seed, "data": data},
+        "classes": list(classes),
+        "colors": _colors(len(classes)),
+        "pictures": {"pixels": _packed(test.images.numpy()), "labels": test.labels.tolist()},
+        "snapshots": {
+            "steps": steps,
+            "epochs": epochs,
+            "parts": parts(last, SMALL),
+            "weights": _packed(np.stack([_flat(model, SMALL) for model in models])),
+            "features": _packed(features),  # (S, N, D)
+        },
+        "weights": {"parts": parts(last), "numbers": _packed(_flat(last))},
+        "curves": _curves(run),
+    }
+
+
+def parts(model: Transformer, layers: tuple[str, ...] = ()) -> list[tuple[str, int]]:
+    """The tensors of a network, or of some of its layers: their names in a browser, their sizes."""
+    named = (
+        (name, each.numel()) for name, each in model.named_parameters() if _is_of(name, layers)
+    )
+    return [(name.removeprefix("ultimusBlock."), size) for name, size in named]
+
+
+def _is_of(name: str, layers: tuple[str, ...]) -> bool:
+    return not layers or name.split(".")[0] in layers
+
+
+def _flat(model: Transformer, layers: tuple[str, ...] = ()) -> np.ndarray:
+    """The same tensors one after another."""
+    tensors = [each.detach().flatten() for name, each in model.named_parameters()
+               if _is_of(name, layers)]  # fmt: skip
+    return torch.cat(tensors).numpy()
+
+
+def _packed(numbers: np.ndarray) -> str:
+    """Bytes or little-endian float32 as base64."""
+    kind = np.uint8 if numbers.dtype == np.uint8 else "<f4"
+    return base64.b64encode(np.ascontiguousarray(numbers, kind)).decode()
+
+
+def _spread(steps: tuple[int, ...]) -> list[int]:
+    """The first and the last of the steps, and as many as may be between."""
+    if len(steps) <= SNAPSHOTS:
+        return list(steps)
+    places = np.linspace(0, len(steps) - 1, SNAPSHOTS).round().astype(int)
+    return [steps[place] for place in places]
+
+
+def _pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
+    """The run's classes, the first of its test images, and what these are called."""
+    about = run.about.get("dataset")
+    about = about if isinstance(about, dict) else {}
+    classes = tuple(map(str, about.get("classes") or CIFAR10_CLASSES))
+    dataset = ready_data(str(about.get("fingerprint", "")), (run.recipe.data,))
+    if dataset:
+        first = Split(dataset.test.images[:PICTURES], dataset.test.labels[:PICTURES])
+        return dataset.classes, first, dataset.name
+    if classes == CIFAR10_CLASSES:
+        return classes, examples(), "CIFAR-10 (example pictures)"
+    raise UserError(
+        f"The data of the run {run.id} is not on this machine: bring it here, or choose another "
+        "run."
+    )
+
+
+def _model(run: Run, step: int, classes: int) -> Transformer:
+    model = checkpoint.load(run.snapshot(step)).eval()
+    if model.classes != classes:
+        raise UserError(
+            f"The network of {run.id} knows {model.classes} classes and the pictures {classes}: "
+            "choose another run."
+        )
+    return model
+
+
+def _curves(run: Run) -> dict[str, list[list[float]]]:
+    """Points (step, value) of the smoothed training loss, and of the test accuracy."""
+    metrics = Metrics(run.folder).read()
+    step, loss = metrics.column("step"), metrics.column("loss")
+    accuracy = metrics.column("test_accuracy")
+    return {
+        "loss": _points(*thin(step, smooth(loss, SMOOTHED), POINTS)),
+        "accuracy": _points(step, accuracy),
+    }
+
+
+def _points(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    known = np.isfinite(y)
+    return np.stack([x[known], y[known]], axis=1).tolist()
+
+
+def _colors(classes: int) -> dict[str, Any]:
+    """The colours of all figures."""
+    return {
+        "classes": style.class_colors(classes),
+        "weights": style.MAKO,
+        "negative": style.VIOLET,
+        "positive": style.ORANGE_SCALE,
+    }
