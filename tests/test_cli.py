@@ -75,7 +75,7 @@ def test_train_prints_the_folder_and_a_line_per_epoch(data, tmp_path, capsys):
             rf"epoch +{number}  loss \d\.\d{{3}}  accuracy [\d.]+% \(train\)  "
             r"[\d.]+% \(test, groups of 7\)  lr [\d.e-]+", line,
         )  # fmt: skip
-    assert run.about["version"] and run.about["dataset"]["test"] == TEST
+    assert run.info().version and run.info().dataset.test == TEST
 
 
 def test_train_on_shapes(tmp_path, capsys):
@@ -98,7 +98,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
     flags = [part for name, value in given.items()
              for part in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
     assert main(["train", *flags, "--runs", str(tmp_path)]) == 0
-    assert _only_run(tmp_path).recipe == Recipe.parse(given)
+    assert _only_run(tmp_path).info().recipe == Recipe.parse(given)
 
 
 def test_help_names_every_choice(capsys):

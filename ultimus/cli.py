@@ -196,7 +196,7 @@ def _resumed(options: argparse.Namespace) -> Run:
     run = _find(options.resume, options.runs)
     if run.status().state == "done":
         raise UserError(f"The run {run.id} is done: there is nothing left to train.")
-    _open(run.recipe.data)
+    _open(run.info().recipe.data)
     if not run.is_held():
         run.take_request()  # what is left of its former life
     return run
@@ -271,7 +271,7 @@ def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
             )
         return model, options.data or own.source
     run = _find(options.what, options.runs)
-    return checkpoint.load(_last_snapshot(run)), options.data or run.recipe.data
+    return checkpoint.load(_last_snapshot(run)), options.data or run.info().recipe.data
 
 
 def _last_snapshot(run: Run) -> Path:
@@ -323,12 +323,12 @@ def _network(options: argparse.Namespace) -> _Network:
         checkpoint.check_answer(model, options.what)
         return _Network(model, origin.classes, origin.fingerprint)
     run = _find(options.what, options.runs)
-    about = run.about.get("dataset", {})
+    info = run.info()
     return _Network(
         checkpoint.load(_last_snapshot(run)),
-        tuple(about.get("classes", ())),
-        about.get("fingerprint", ""),
-        (run.recipe.data,),
+        info.dataset.classes,
+        info.dataset.fingerprint,
+        (info.recipe.data,),
     )
 
 

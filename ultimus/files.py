@@ -1,11 +1,16 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and reading them without ever waiting."""
 
 import errno
 import os
 import secrets
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import UserError, reason
+
+# Windows has neither pipes among its files nor the first flag, and needs the second one
+NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,6 +26,39 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it; what is no file, as a pipe that would wait for a writer, is refused.
+
+    Raises:
+        OSError: it is missing, cannot be read, or is no regular file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | NO_WAITING)
+    except ValueError as error:  # a NUL in the name
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(handle, "rb")
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The content of a regular file that is not larger than it may be.
+
+    Args:
+        path: of the file.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: as for `open_regular`, or it is larger.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return content
 
 
 def sweep(folder: Path) -> None:

@@ -220,10 +220,15 @@ are in docs/accuracy.md."""
 
 def explain(error: ValidationError) -> str:
     """A validation error in one sentence: each field, what it was and what it should be."""
-    problems = [_problem(each) for each in error.errors(include_url=False)]
-    if len(problems) > MAX_PROBLEMS:
-        problems[MAX_PROBLEMS:] = [f"and {len(problems) - MAX_PROBLEMS} more"]
-    return f"The recipe is out of bounds: {'; '.join(problems)}."
+    return f"The recipe is out of bounds: {problems(error)}."
+
+
+def problems(error: ValidationError) -> str:
+    """The part of such a sentence that names the fields, of a recipe or of anything else."""
+    found = [_problem(each) for each in error.errors(include_url=False)]
+    if len(found) > MAX_PROBLEMS:
+        found[MAX_PROBLEMS:] = [f"and {len(found) - MAX_PROBLEMS} more"]
+    return "; ".join(found)
 
 
 def _problem(each: ErrorDetails) -> str:

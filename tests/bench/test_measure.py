@@ -88,7 +88,7 @@ def test_a_live_run_is_a_run_of_the_notebooks_recipe(tmp_path):
     (run,) = Run.all(tmp_path)
     assert run.is_held()
     seed = PRESETS["seed"].model_dump(exclude={"epochs"})
-    assert run.recipe.model_dump(exclude={"epochs"}) == seed
+    assert run.info().recipe.model_dump(exclude={"epochs"}) == seed
     assert [row["step"] for row in Metrics(run.folder).read().rows] == [1, 2, 3]
     assert run.live_weights.exists() and run.snapshots == (0,)
     steps.close()

@@ -40,10 +40,10 @@ def test_an_exported_step_says_what_it_is():
     name, content = export(SHIPPED, LAST)
     assert name == f"ultimus-steady-cifar10-step{LAST}.safetensors"
     told = header(content)
-    assert Recipe.from_json(told["recipe"]) == SHIPPED.recipe
+    assert Recipe.from_json(told["recipe"]) == SHIPPED.info().recipe
     assert told["classes"].split("\n") == list(CIFAR10_CLASSES)
     assert (told["step"], told["accuracy"]) == (str(LAST), "0.6224")
-    assert told["fingerprint"] == SHIPPED.about["dataset"]["fingerprint"]
+    assert told["fingerprint"] == SHIPPED.info().dataset.fingerprint
     assert dict(deserialize(content)).keys() == Transformer().state_dict().keys()
 
 
@@ -78,12 +78,11 @@ def test_there_and_back(tmp_path):
     run = adopt(export(SHIPPED, LAST)[1], "mine.safetensors", tmp_path, owner="me")
     assert run.snapshots == (LAST,)
     assert (run.status().state, run.status().step) == ("done", LAST)
-    assert run.recipe == SHIPPED.recipe
-    assert run.about["owner"] == "me"
+    assert run.info().recipe == SHIPPED.info().recipe
+    assert run.info().owner == "me"
     own, theirs = (checkpoint.load(each.snapshot(LAST)).state_dict() for each in (run, SHIPPED))
     assert all(torch.equal(own[name], theirs[name]) for name in own)
-    for key in ("name", "fingerprint", "classes"):
-        assert run.about["dataset"][key] == SHIPPED.about["dataset"][key]
+    assert run.info().dataset == SHIPPED.info().dataset
     assert metadata(run, LAST) | {"run": ""} == metadata(SHIPPED, LAST) | {"run": ""}
     assert "mine.safetensors" in provenance(run)
     assert "62.24%" in provenance(run)
@@ -103,7 +102,7 @@ def test_bare_weights_say_that_little_is_known(tmp_path, classes):
     run = adopt(content, "seed.pt", tmp_path)
     assert run.snapshots == (0,)
     assert "how it was trained is not known" in provenance(run)
-    named = tuple(run.about["dataset"]["classes"])
+    named = run.info().dataset.classes
     assert named == (CIFAR10_CLASSES if classes == 10 else ("class 0", "class 1", "class 2"))
     assert ("taken to be those of CIFAR-10" in provenance(run)) == (classes == 10)
     assert "recipe" not in metadata(run, 0)
@@ -121,8 +120,8 @@ def test_bare_weights_say_that_little_is_known(tmp_path, classes):
 def test_what_a_file_says_about_itself_is_not_trusted(tmp_path, about):
     run = adopt(checkpoint.to_bytes(Transformer(), **about), "x.safetensors", tmp_path)
     assert run.snapshots == (0,)
-    assert len(run.about["dataset"]["classes"]) == 10
-    said = json.dumps(run.about)
+    assert len(run.info().dataset.classes) == 10
+    said = (run.folder / "recipe.json").read_text()
     assert len(said) < 5000
     assert not any(sign in said for sign in ("\\u001b", "\\u202e"))
     assert "\n" not in provenance(run)

@@ -43,8 +43,8 @@ def refused(*words: str) -> Iterator[None]:
 
 def test_a_new_run_says_what_was_asked_and_waits(run):
     assert {path.name for path in run.folder.iterdir()} == {"recipe.json", "status.json", "weights"}
-    assert run.recipe == Recipe.of(data="shapes", seed=7)
-    assert run.about["version"] == "3.5.7"
+    assert run.info().recipe == Recipe.of(data="shapes", seed=7)
+    assert run.info().version == "3.5.7"
     assert run.status() == Status("queued")
     assert run.snapshots == () and not run.has_request() and not run.is_held()
 
@@ -76,8 +76,8 @@ def test_an_unknown_id_or_a_path_is_refused(name, run, tmp_path):
 
 def test_ran_with_adds_and_keeps(run):
     run.ran_with(threads=3)
-    assert run.about["threads"] == 3 and run.about["version"] == "3.5.7"
-    assert run.recipe.seed == 7
+    assert run.info().threads == 3 and run.info().version == "3.5.7"
+    assert run.info().recipe.seed == 7
 
 
 @pytest.mark.parametrize("below", ["file", "file/deeper"])
@@ -118,7 +118,7 @@ NOT_AN_OBJECT = [
 def test_a_damaged_recipe_is_one_sentence(run, content):
     (run.folder / "recipe.json").write_bytes(content)
     with refused(run.id, "recipe.json", "restore"):
-        _ = run.recipe
+        run.info()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_damaged_status_is_one_sentence(run, content):
 def test_a_missing_file_is_one_sentence(run, name):
     (run.folder / name).unlink()
     with refused(run.id, name, "missing"):
-        _ = run.recipe, run.status()
+        run.info(), run.status()
 
 
 def test_a_status_of_a_later_version_is_read(run):

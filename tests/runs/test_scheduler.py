@@ -80,7 +80,7 @@ def test_a_run_is_trained(lab, data):
     _until(lambda: lab.status(run).state == "done")
     assert lab.status(run).step == 18
     _until(lambda: lab.place(run) is None)  # the scheduler hears of it a little later
-    assert run.about["owner"] == "somebody" and run.about["version"]
+    assert run.info().owner == "somebody" and run.info().version
 
 
 def test_dask_hardly_watches_itself(lab):
@@ -99,7 +99,7 @@ def test_a_relative_folder_is_meant_from_here(lab, data, monkeypatch):
     monkeypatch.chdir(data.parent)
     run = lab.start(_recipe("pictures", epochs=1))
     _until(lambda: lab.status(run).state == "done")
-    assert run.recipe.data == str(data)
+    assert run.info().recipe.data == str(data)
 
 
 def test_a_failure_is_told(lab, tmp_path):

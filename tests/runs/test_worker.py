@@ -97,8 +97,8 @@ def test_a_run_on_shapes_leaves_the_whole_folder(tmp_path):
     assert names == {
         "recipe.json", "status.json", "metrics.jsonl", "weights", "live.safetensors", "resume.pt",
     }  # fmt: skip
-    about = run.about["dataset"]
-    assert len(about["fingerprint"]) > 10 and len(about["classes"]) == 10
+    known = run.info().dataset
+    assert len(known.fingerprint) > 10 and len(known.classes) == 10
     assert _rows(run)[-1]["test_group"] == 7
 
 
@@ -129,7 +129,7 @@ def test_the_threads_of_the_next_run_are_its_own(data, tmp_path):
     run = Run.create(tmp_path, _recipe(data, max_steps=1))
     run.ran_with(threads=2)
     work(run)
-    assert torch.get_num_threads() == 1 and run.about["threads"] == 2
+    assert torch.get_num_threads() == 1 and run.info().threads == 2
 
 
 # Requests -------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_paused_stepped_resumed_and_stopped_while_it_works(data, tmp_path):
 
 
 def test_stopped_and_resumed_ends_as_if_nothing_had_been(finished, data, tmp_path):
-    run = Run.create(tmp_path, finished.recipe)
+    run = Run.create(tmp_path, finished.info().recipe)
 
     def stop(progress) -> None:
         if progress.step == 59:
@@ -206,7 +206,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_and_resumed_ends_as_if_nothing_had_been(finished, moment, tmp_path):
-    run = Run.create(tmp_path, finished.recipe)
+    run = Run.create(tmp_path, finished.info().recipe)
     process = _begin(run)
     _until(lambda: MOMENTS[moment](run) or not process.is_alive())
     os.kill(process.pid, signal.SIGKILL)
@@ -268,7 +268,7 @@ def test_too_little_data_fails_with_both_numbers(data, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_interrupts_and_can_be_repaired(finished, tmp_path):
-    run = Run.create(tmp_path, finished.recipe)
+    run = Run.create(tmp_path, finished.info().recipe)
     metrics = run.folder / "metrics.jsonl"
 
     def fill(progress) -> None:

@@ -100,7 +100,7 @@ def test_what_a_deployment_ships_is_there_for_all(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "WEIGHTS", tmp_path)
     visit()
     (run,) = Run.all(runs)
-    assert run.about["loaded"]["file"] == "good.pt"
+    assert run.info().loaded.file == "good.pt"
     visit(run)
 
 

@@ -19,6 +19,7 @@ from ..errors import UserError
 from ..files import write_atomically
 from ..model import Transformer
 from ..recipe import Recipe
+from .info import DataInfo
 from .metrics import Metrics
 from .run import Run, Status
 
@@ -66,38 +67,32 @@ def _snapshot(run: Run, step: int) -> tuple[Transformer, Origin]:
         kept = f"the last one is of step {steps[-1]}" if steps else "it has none yet"
         raise UserError(f"The run {run.id} has no snapshot {step}: {kept}.")
     found = checkpoint.read(run.snapshot(step))
-    if "loaded" in run.about:  # its folder knows no more than the file did
+    if run.info().loaded:  # its folder knows no more than the file did
         return found.model, found.origin
     return found.model, Origin.read(found.origin.metadata() | _facts(run, step))
 
 
 def _facts(run: Run, step: int) -> dict[str, str]:
     """What a run's folder says about a snapshot, as metadata."""
-    about = run.about
-    data = about.get("dataset")
-    data = data if isinstance(data, dict) else {}
+    info = run.info()
+    data = info.dataset
     facts = {
         "run": run.id,
         "step": step,
-        "epoch": _epoch(run.recipe, step, data.get("train")),
-        "recipe": run.recipe.model_dump_json(),
-        "data": data.get("name"),
-        "fingerprint": data.get("fingerprint"),
-        "classes": "\n".join(map(str, data.get("classes") or ())),
-        "train": data.get("train"),
-        "test": data.get("test"),
-        "version": about.get("version"),
+        "epoch": step / info.steps_per_epoch if info.steps_per_epoch else None,
+        "recipe": info.recipe.model_dump_json(),
+        "data": data.name,
+        "fingerprint": data.fingerprint,
+        "classes": "\n".join(data.classes),
+        "train": data.train,
+        "test": data.test,
+        "version": info.version,
     }
     tests = (row for row in Metrics(run.folder).read().rows if "test_accuracy" in row)
     for row in tests:
         if row["step"] == step:
             facts |= {"accuracy": row["test_accuracy"], "group": row.get("test_group")}
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
-
-
-def _epoch(recipe: Recipe, step: int, images: Any) -> float | None:
-    is_enough = isinstance(images, int) and images >= recipe.batch
-    return step / recipe.steps_per_epoch(images) if is_enough else None
 
 
 def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
@@ -158,12 +153,10 @@ def _adopted(runs: Path, digest: str, owner: str) -> Run | None:
     """The run that this content became before."""
     for run in Run.all(runs):
         try:
-            about = run.about
+            info = run.info()
         except UserError:
             continue
-        loaded = about.get("loaded")
-        same = isinstance(loaded, dict) and loaded.get("sha256") == digest
-        if same and about.get("owner", "") == owner and run.snapshots:
+        if info.loaded and (info.loaded.sha256, info.owner) == (digest, owner) and run.snapshots:
             return run
     return None
 
@@ -194,16 +187,15 @@ def provenance(run: Run) -> str:
     Raises:
         UserError: recipe.json is damaged.
     """
-    loaded = run.about.get("loaded")
-    if not isinstance(loaded, dict):
+    info = run.info()
+    if not info.loaded:
         return ""
-    file, digest = shown(str(loaded.get("file"))), shown(str(loaded.get("sha256"))[:SHORT])
-    told = loaded.get("origin")
-    known = Origin.read(told if isinstance(told, dict) else {})
+    file, digest = shown(info.loaded.file), shown(info.loaded.sha256[:SHORT])
+    known = info.loaded.origin
     parts = [
         f"Loaded from {file} (sha256 {digest}…)",
         _account(known),
-        "" if known.classes else "The file does not name its classes" + _naming(run),
+        "" if known.classes else "The file does not name its classes" + _naming(info.dataset),
     ]
     return f"{'. '.join(filter(None, parts))}."
 
@@ -227,9 +219,7 @@ def _account(known: Origin) -> str:
     return f"It says of itself: {', '.join(facts)}"
 
 
-def _naming(run: Run) -> str:
-    data = run.about.get("dataset")
-    classes = data.get("classes") if isinstance(data, dict) else None
-    if isinstance(classes, list) and tuple(classes) == CIFAR10_CLASSES:
+def _naming(data: DataInfo) -> str:
+    if data.classes == CIFAR10_CLASSES:
         return ": its ten are taken to be those of CIFAR-10"
     return ", so they have numbers"

@@ -17,51 +17,25 @@ import json
 import math
 import os
 import re
-import reprlib
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from ..errors import UserError, reason
+from ..errors import UserError
 from ..files import storage_problem, sweep, write_atomically
 from ..recipe import Recipe
-from .metrics import Metrics, is_number
+from .info import RunInfo, State, Status, read_info, read_status
+from .metrics import Metrics
 
-State = Literal["queued", "running", "paused", "done", "stopped", "failed", "interrupted"]
 Request = Literal["pause", "step", "resume", "stop"]
 
 LIVE: tuple[State, ...] = ("queued", "running", "paused")
 RESUMABLE: tuple[State, ...] = ("stopped", "interrupted")
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a run stands.
-
-    Attributes:
-        state: "interrupted" where the worker died.
-        reason: why it failed or was interrupted, in a sentence.
-        step: steps made.
-        total: steps planned; 0 before it has started.
-        epoch: epochs made.
-        images_per_second: training speed of late.
-        seconds: time spent in training.
-        doing: what it does besides training, e.g. "decoding the data".
-    """
-
-    state: State
-    reason: str = ""
-    step: int = 0
-    total: int = 0
-    epoch: float = 0.0
-    images_per_second: float = 0.0
-    seconds: float = 0.0
-    doing: str = ""
 
 
 class Run:
@@ -130,35 +104,19 @@ class Run:
 
     # What was asked ------------------------------------------------------------------------
 
-    @property
-    def about(self) -> dict[str, Any]:
-        """recipe.json.
-
-        Raises:
-            UserError: it is damaged.
-        """
-        about = self._read_json("recipe.json")
-        if not isinstance(about.get("recipe"), dict):
-            raise self._damaged("recipe.json", "it holds no recipe")
-        return about
-
-    @property
-    def recipe(self) -> Recipe:
-        """What was asked.
+    def info(self) -> RunInfo:
+        """What was asked, and what it ran with.
 
         Raises:
             UserError: recipe.json is damaged.
         """
-        try:
-            return Recipe.parse(self.about["recipe"])
-        except UserError as error:
-            if self.id in str(error):  # it says already which file is meant
-                raise
-            raise self._damaged("recipe.json", str(error).rstrip(".")) from error
+        return read_info(self.folder)
 
     def ran_with(self, **about: Any) -> None:
         """Add to recipe.json what the run turned out to run with."""
-        self._write_json("recipe.json", {**self.about, **about})
+        self.info()  # it can be read
+        entries = json.loads((self.folder / "recipe.json").read_bytes())
+        self._write_json("recipe.json", {**entries, **about})
 
     # How it stands -------------------------------------------------------------------------
 
@@ -168,28 +126,19 @@ class Run:
         Raises:
             UserError: status.json is damaged.
         """
-        status = self._written_status()
+        status = read_status(self.folder)
         if status.state == "running" and not self.is_held():
-            status = self._written_status()  # it may have ended between the two looks
+            status = read_status(self.folder)  # it may have ended between the two looks
             if status.state == "running":
                 why = "The process that trained it ended unexpectedly."
                 return replace(status, state="interrupted", reason=why)
         return status
 
-    def _written_status(self) -> Status:
-        content = self._read_json("status.json")
-        values = {field.name: content.get(field.name, field.default) for field in fields(Status)}
-        for field in fields(Status):
-            value = values[field.name]
-            if not _fits(value, field.type):
-                raise self._damaged("status.json", f"its {field.name} is {reprlib.repr(value)}")
-        return Status(**values)
-
     def others_wait(self) -> bool:
         """Whether another run of the same folder waits for a worker."""
         for other in Run.all(self.folder.parent):
             try:
-                if other._read_json("status.json").get("state") == "queued":
+                if read_status(other.folder).state == "queued":
                     return True
             except UserError:
                 continue  # damaged: nobody trains it
@@ -287,32 +236,8 @@ class Run:
 
     # Files ---------------------------------------------------------------------------------
 
-    def _read_json(self, name: str) -> dict[str, Any]:
-        try:
-            content = json.loads((self.folder / name).read_bytes())
-        except FileNotFoundError as error:
-            raise self._damaged(name, "it is missing") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise self._damaged(name, reason(error)) from error
-        if not isinstance(content, dict):
-            raise self._damaged(name, "it is not an object")
-        return content
-
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
-
-    def _damaged(self, name: str, why: str) -> UserError:
-        return UserError(
-            f"The run {self.id} is damaged, since {name} cannot be used ({why}): restore the "
-            "file, or delete the run's folder."
-        )
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value read from status.json can stand in a field of that type."""
-    if kind is State:
-        return value in get_args(State)
-    return isinstance(value, str) if kind is str else is_number(value, kind)
 
 
 def _finite(value: Any) -> Any:

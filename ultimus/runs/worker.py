@@ -76,7 +76,7 @@ def _end(run: Run, state: State, reason: str) -> Status:
 
 
 def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Status:
-    recipe = run.recipe
+    recipe = run.info().recipe
     run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
     dataset = open_dataset(recipe.data)
     _same_surroundings(run, dataset)
@@ -97,13 +97,13 @@ def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Statu
 
 def _same_surroundings(run: Run, dataset: Dataset) -> None:
     """Note what the run runs with; when it goes on later, see that it is still the same."""
-    before, threads = _former_surroundings(run)
-    if before not in (None, dataset.fingerprint):
+    info = run.info()
+    if info.dataset.fingerprint not in ("", dataset.fingerprint):
         raise UserError(
             f"The data in {dataset.source} has changed since this run began: put the former data "
             "back, or start a new run."
         )
-    threads = threads or torch.get_num_threads()
+    threads = info.threads or torch.get_num_threads()
     torch.set_num_threads(threads)  # the order of additions, so the last bit, depends on it
     run.ran_with(
         dataset={
@@ -116,21 +116,6 @@ def _same_surroundings(run: Run, dataset: Dataset) -> None:
         threads=threads,
         torch=torch.__version__,
     )
-
-
-def _former_surroundings(run: Run) -> tuple[str | None, int | None]:
-    """The fingerprint of the data and the number of threads, where the run has begun before."""
-    about = run.about
-    try:
-        threads = about.get("threads")
-        if threads is not None and not 1 <= threads <= 1024:
-            raise ValueError(f"{threads} threads")
-        return about.get("dataset", {}).get("fingerprint"), threads
-    except (AttributeError, TypeError, ValueError) as error:
-        raise UserError(
-            f"The run {run.id} cannot go on, since what recipe.json says of its data or threads "
-            "is damaged: start a new run."
-        ) from error
 
 
 def _saved_state(run: Run) -> dict | None:

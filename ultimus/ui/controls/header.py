@@ -53,7 +53,7 @@ def chosen_run() -> Run:
     """
     try:
         run = session.chosen_run()
-        run.recipe, run.status()  # both can be read
+        run.info(), run.status()  # both can be read
         return run
     except UserError as error:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
@@ -63,15 +63,15 @@ def chosen_run() -> Run:
 def _label(run: Run) -> str:
     """A run's line in the list."""
     try:
-        recipe = run.recipe
+        info = run.info()
     except UserError:
         return f"{run.id} (damaged)"
+    recipe = info.recipe
     data = text.plain(Path(recipe.data).name)
     what = f"{text.plain(recipe.preset)} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
     if run.folder.parent == SHIPPED:
         return f"shipped with Ultimus · {what}"
-    loaded = run.about.get("loaded")
-    if isinstance(loaded, dict):
-        what = f"loaded from {text.plain(str(loaded.get('file')))}"
+    if info.loaded:
+        what = f"loaded from {text.plain(info.loaded.file)}"
     when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
     return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"

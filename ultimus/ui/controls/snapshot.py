@@ -175,7 +175,7 @@ def _advance(steps: tuple[int, ...]) -> None:
 def _snapshot(run: Run, step: int) -> Moment:
     path = run.snapshot(step)
     model = _load(str(path), path.stat().st_mtime_ns)
-    return Moment(model, step, _epoch(run, step), (run.id, step), _fingerprint(run))
+    return Moment(model, step, _epoch(run, step), (run.id, step), run.info().dataset.fingerprint)
 
 
 def _live(run: Run) -> Moment | None:
@@ -186,16 +186,12 @@ def _live(run: Run) -> Moment | None:
         model, step = _load(str(path), stamp), run.status().step
     except UserError:
         return None
-    return Moment(model, step, _epoch(run, step), (run.id, stamp), _fingerprint(run))
+    return Moment(model, step, _epoch(run, step), (run.id, stamp), run.info().dataset.fingerprint)
 
 
 def _epoch(run: Run, step: int) -> float:
     status = run.status()
     return step * status.epoch / status.step if status.step else 0.0
-
-
-def _fingerprint(run: Run) -> str:
-    return str(run.about.get("dataset", {}).get("fingerprint", ""))
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)

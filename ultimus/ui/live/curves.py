@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...data.sources import CIFAR10_CLASSES
 from ...places import ASSETS
 from ...plots import curves as plots
-from ...recipe import Recipe
+from ...runs.info import RunInfo
 from ...runs.metrics import Metrics
 from ...runs.run import Run, Status
 from ..figures import board, figure
@@ -48,7 +49,7 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
         metrics: what it has measured up to now.
         seed_run: whether the published notebook's log is drawn beside it.
     """
-    if "loaded" in run.about:  # a file of weights does not tell how training went
+    if run.info().loaded:  # a file of weights does not tell how training went
         return [[board.html(_standing(run, status))]]
     return [summary(run, status, metrics), *_curves(run, status, metrics, seed_run)]
 
@@ -130,10 +131,9 @@ def _last(values: np.ndarray) -> float:
 
 def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
     """Two rows of a board: loss and accuracy; the learning rate, and what was run."""
-    recipe, about = run.recipe, run.about
-    data = about.get("dataset", {})
+    info = run.info()
     epoch, loss = metrics.column("epoch"), metrics.column("loss")
-    shared = {"epochs": _epochs(recipe, data), "uirevision": run.id}
+    shared = {"epochs": _epochs(info), "uirevision": run.id}
     grown = reach(status, metrics)
     reference = _reference if seed_run else lambda name: None
     losses = plots.loss_curve(epoch, loss, reference=reference("loss"), **shared)
@@ -141,15 +141,15 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
         epoch,
         metrics.column("train_accuracy"),
         *_measured(metrics, "test_accuracy"),
-        group=recipe.group,
-        chance=1 / len(data.get("classes", range(10))),
+        group=info.recipe.group,
+        chance=1 / len(info.dataset.classes or CIFAR10_CLASSES),
         reference=reference("train_accuracy"),
         **shared,
     )
     rates = plots.rate_curve(
         epoch,
         metrics.column("lr"),
-        planned=_planned(recipe, data),
+        planned=_planned(info),
         reference=reference("lr"),
         **shared,
     )
@@ -163,7 +163,7 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
             figure.part(
                 rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=grown
             ),
-            board.html(_about(recipe, data, seed_run)),
+            board.html(_about(info, seed_run)),
         ],
     ]
 
@@ -175,20 +175,20 @@ def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
     return metrics.column("epoch")[known], values[known]
 
 
-def _epochs(recipe: Recipe, data: dict) -> float:
+def _epochs(info: RunInfo) -> float:
     """The length that the run is planned to have."""
-    if recipe.max_steps and "train" in data:
-        return recipe.total_steps(data["train"]) / recipe.steps_per_epoch(data["train"])
-    return recipe.epochs
+    if info.recipe.max_steps and info.total_steps:
+        return info.total_steps / info.steps_per_epoch
+    return info.recipe.epochs
 
 
-def _planned(recipe: Recipe, data: dict) -> tuple[np.ndarray, np.ndarray] | None:
+def _planned(info: RunInfo) -> tuple[np.ndarray, np.ndarray] | None:
     """The whole schedule: epochs and learning rates."""
-    if "train" not in data:
+    if not info.total_steps:
         return None
-    total, per_epoch = recipe.total_steps(data["train"]), recipe.steps_per_epoch(data["train"])
-    steps = np.unique(np.linspace(0, total - 1, 300).round())
-    return steps / per_epoch, np.array([recipe.rate(step, total) for step in steps])
+    steps = np.unique(np.linspace(0, info.total_steps - 1, 300).round())
+    rates = [info.recipe.rate(step, info.total_steps) for step in steps]
+    return steps / info.steps_per_epoch, np.array(rates)
 
 
 def _reference(name: str) -> plots.Reference:
@@ -202,10 +202,11 @@ def _seed_log() -> list[dict]:
     return json.loads((ASSETS / "seed_log.json").read_text())["epochs"]
 
 
-def _about(recipe: Recipe, data: dict, seed_run: bool) -> str:
+def _about(info: RunInfo, seed_run: bool) -> str:
     """What was run, on what, and what the grey line is, as HTML."""
+    recipe = info.recipe
     clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
-    name, preset = (html.escape(each) for each in (data.get("name", recipe.data), recipe.preset))
+    name, preset = (html.escape(each) for each in (info.data_name, recipe.preset))
     facts = [
         f"<b>{name}</b>",
         f"recipe <i>{preset}</i>, seed {recipe.seed}",
@@ -215,6 +216,6 @@ def _about(recipe: Recipe, data: dict, seed_run: bool) -> str:
     text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"
     if seed_run:
         text += SEED_NOTE
-        if data.get("name", "").split(" (")[0] != "CIFAR-10":
+        if info.dataset.name.split(" (")[0] != "CIFAR-10":
             text += f'<p class="caption">{OTHER_DATA}</p>'
     return text

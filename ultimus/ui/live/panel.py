@@ -38,7 +38,7 @@ def _panel(run: Run, state: State) -> None:
     if state in LIVE:
         every, source = feed.REFRESH, feed.address(run, state, seed_run)
     board.show(curves.rows(run, status, metrics, seed_run), "live", every, source)
-    if "loaded" in run.about:
+    if run.info().loaded:
         st.caption("A file of weights does not tell how training went, so there are no curves.")
 
 
@@ -68,7 +68,7 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
     )  # fmt: skip
     row.button(
         "Rewind", icon=":material/replay:",
-        disabled=not mine or status.state == "queued" or "loaded" in run.about,
+        disabled=not mine or status.state == "queued" or run.info().loaded is not None,
         width=WIDE, on_click=_rewind, args=(run, live),
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
@@ -98,7 +98,7 @@ def _ask(run: Run, request: str) -> None:
 def _rewind(run: Run, live: bool) -> None:
     if live:
         _ask(run, "stop")
-    _begin(run.recipe, paused=True)
+    _begin(run.info().recipe, paused=True)
 
 
 def _explain(status: Status) -> None:

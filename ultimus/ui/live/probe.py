@@ -56,7 +56,8 @@ def _panel(run: Run) -> None:
 
 def _members(run: Run, pictures: Pool) -> Group:
     """The group that training watches: the first one of every measurement."""
-    return tuple(fixed_groups(len(pictures), min(run.recipe.group, 64, len(pictures)))[0].tolist())
+    size = min(run.info().recipe.group, 64, len(pictures))
+    return tuple(fixed_groups(len(pictures), size)[0].tolist())
 
 
 def _way_in(row, run: Run, chosen: Moment, number: int, members: Group) -> None:

@@ -71,9 +71,9 @@ class Pool:
 
 def of(run: Run) -> tuple[Pool, str]:
     """The test images of a run's data, and a note where the examples have to stand in for them."""
-    recipe, about = run.recipe, run.about.get("dataset", {})
-    fingerprint, classes = about.get("fingerprint"), tuple(about.get("classes", CIFAR10))
-    for source in dict.fromkeys([recipe.data, *data.known_sources()]):
+    info = run.info()
+    fingerprint, classes = info.dataset.fingerprint, info.dataset.classes or CIFAR10
+    for source in dict.fromkeys([info.recipe.data, *data.known_sources()]):
         dataset = _opened(source)
         # a checkpoint that was loaded may not say which data it was trained on
         if dataset and (dataset.fingerprint == fingerprint if fingerprint else
@@ -82,7 +82,7 @@ def of(run: Run) -> tuple[Pool, str]:
     if classes == CIFAR10:
         return examples(), "The run's own test images are not on this machine: these are examples."
     raise UserError(
-        f"The data of this run ({about.get('name', recipe.data)}) is not on this machine: bring it "
+        f"The data of this run ({info.data_name}) is not on this machine: bring it "
         "here, or choose another run."
     )
 

@@ -70,7 +70,7 @@ def remember_browser() -> None:
 
 def is_mine(run: Run) -> bool:
     """Whether this browser started the run."""
-    return run.about.get("owner") == owner()
+    return run.info().owner == owner()
 
 
 def runs() -> list[Run]:
