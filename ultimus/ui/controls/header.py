@@ -9,7 +9,7 @@ from ...places import SHIPPED
 from ...runs.exchange import provenance
 from ...runs.run import Run
 from ..state import link, session, text
-from . import exchange
+from . import exchange, menu
 
 
 def show(title: str, run: Run) -> None:
@@ -19,11 +19,10 @@ def show(title: str, run: Run) -> None:
     )
     heading.title(title, anchor=False)
     known = {each.id: each for each in [*session.runs(), run]}
-    # A menu and not a select box: a browser that is behind would send a select box's former value
-    # with its next message, and so take back a run that has just been started.
-    choice.menu_button(
-        _label(run), list(known), format_func=lambda run_id: _label(known[run_id]),
-        key="shown", on_click=_choose, width="stretch", help="Choose another run.",
+    names = menu.told_apart({run_id: _label(each) for run_id, each in known.items()})
+    menu.show(
+        choice, names[run.id], names, key="shown", on_choose=_choose, width="stretch",
+        help="Choose another run.",
     )  # fmt: skip
     with weights:
         exchange.show(run)
@@ -41,8 +40,8 @@ def _provenance(run: Run) -> str:
         return ""
 
 
-def _choose() -> None:
-    link.write("run", st.session_state.shown)
+def _choose(run_id: str) -> None:
+    link.write("run", run_id)
 
 
 def chosen_run() -> Run:

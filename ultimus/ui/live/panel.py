@@ -1,15 +1,27 @@
 """A run on show: its controls and its board."""
 
+import time
+from typing import NamedTuple
+
 import streamlit as st
 
 from ...errors import UserError
 from ...recipe import Recipe
-from ...runs.run import LIVE, RESUMABLE, Run, State, Status
+from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
 from ..figures import board
 from ..state import link, session
 from . import curves, feed
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
+DOUBLE_CLICK = 2  # seconds after a start in which a second click on Start means the same one
+
+
+class Begun(NamedTuple):
+    """The run that this browser started last."""
+
+    run: Run
+    recipe: Recipe
+    time: float
 
 
 def show(run: Run, recipe: Recipe | None) -> None:
@@ -77,28 +89,48 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
 
 
 # What a click does, before the page is drawn anew. The controls are outside of what the timer
-# draws: a click is then never lost between two of its updates.
+# draws: a click is then never lost between two of its updates. That a button is disabled is known
+# to the browser alone, so each of these asks again whether it may be done.
 
 
 def _begin(recipe: Recipe, paused: bool = False) -> None:
     try:
-        run = session.lab().start(recipe, paused=paused, owner=session.owner())
+        run = _just_begun(recipe) or session.lab().start(
+            recipe, paused=paused, owner=session.owner()
+        )
+        st.session_state.begun = Begun(run, recipe, time.monotonic())
         link.write("run", run.id)
     except UserError as error:
         st.session_state.problem = str(error)
 
 
-def _ask(run: Run, request: str) -> None:
+def _just_begun(recipe: Recipe) -> Run | None:
+    """The run that the first of two quick clicks has started.
+
+    The same recipe would train the very same weights again.
+    """
+    former: Begun | None = st.session_state.get("begun")
+    if former is None or former.recipe != recipe:
+        return None
+    return former.run if time.monotonic() - former.time < DOUBLE_CLICK else None
+
+
+def _ask(run: Run, request: Request) -> None:
     try:
+        session.check_mine(run)
         session.lab().ask(run, request)
     except UserError as error:
         st.session_state.problem = str(error)
 
 
 def _rewind(run: Run, live: bool) -> None:
-    if live:
-        _ask(run, "stop")
-    _begin(run.info().recipe, paused=True)
+    try:
+        session.check_mine(run)
+        if live:
+            session.lab().ask(run, "stop")
+        _begin(run.info().recipe, paused=True)
+    except UserError as error:
+        st.session_state.problem = str(error)
 
 
 def _explain(status: Status) -> None:

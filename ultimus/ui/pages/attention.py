@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
 from ...runs.run import Run
-from ..controls import grouping, header, snapshot
+from ..controls import grouping, header, menu, snapshot
 from ..controls.snapshot import Moment
 from ..explorer import ablations, companions, passes, vectors, walk
 from ..explorer.view import View, faces, trace
@@ -213,11 +213,11 @@ def _place_pickers(view: View) -> None:
     """The cell by keyboard, and the picture by another."""
     i, j = view.cell
     row = st.container(horizontal=True, gap="small", vertical_alignment="bottom")
+    names = dict(enumerate(view.faces.labels))
     for does, place, key in (("looks", i, "looks"), ("is looked at", j, "looked")):
-        # A menu and not a select box, which could send back its former value: see header.py.
-        row.menu_button(
-            f"{view.call(place)} {does}", range(len(view.members)), format_func=view.call,
-            key=key, on_click=_pick_cell, args=(i, j),
+        menu.show(
+            row, f"{view.call(place)} {does}", names, key=key, on_choose=_pick_cell,
+            args=(i, j, key),
         )  # fmt: skip
     row.button(
         "Swap it", icon=":material/swap_horiz:", on_click=_swap, args=(view, i),
@@ -230,10 +230,9 @@ def _swap(view: View, place: int) -> None:
     st.session_state.regrouped = grouping.swap(view.pool, view.members, place)
 
 
-def _pick_cell(i: int, j: int) -> None:
+def _pick_cell(place: int, i: int, j: int, key: str) -> None:
     """The place that a menu has just named stands for the former one."""
-    looks, looked = st.session_state.looks, st.session_state.looked
-    _select_cell(i if looks is None else looks, j if looked is None else looked)
+    _select_cell(*((place, j) if key == "looks" else (i, place)))
 
 
 def _vectors(view: View) -> None:

@@ -15,7 +15,7 @@ from ...evaluation import features_of
 from ...plots import attention as ap
 from ...plots import test_report as tp
 from ...runs.run import Run
-from ..controls import header, snapshot
+from ..controls import header, menu, snapshot
 from ..controls.snapshot import Moment
 from ..figures import figure
 from ..state import link, pool, session
@@ -25,6 +25,7 @@ GROUP = 16  # images, as in training
 SEATS = {"in groups": GROUP, "each alone": 1}  # labels stand in links
 ORDERS = ("by class", "by accuracy")
 Pair = tuple[int | None, int | None]  # a true class and the one it is taken for; None for any
+ANY = -1  # what a menu calls no class in particular
 ENOUGH = 500  # pictures; of fewer, the accuracy says little
 KEPT = 64  # snapshots whose answers are kept, each about a megabyte
 SHEET = 30  # pictures shown at once
@@ -309,26 +310,22 @@ def _count(verdict: Verdict, pair: Pair, images: Tensor, classes: tuple[str, ...
 
 def _pickers(pair: Pair, classes: tuple[str, ...]) -> None:
     """The cell by keyboard; and a whole row or column."""
-    names = ["any", *classes]
+    names = {ANY: "any", **dict(enumerate(classes))}
     row = st.container(horizontal=True, gap="small", vertical_alignment="center")
     for label, key, at in (("True class", "true", pair[0]), ("Taken for", "called", pair[1])):
-        # A menu and not a select box, which could send back its former value: see header.py.
-        row.menu_button(
-            f"{label}: {names[0 if at is None else at + 1]}", range(len(names)),
-            format_func=names.__getitem__, key=key, on_click=_pick, args=pair,
+        menu.show(
+            row, f"{label}: {names[ANY if at is None else at]}", names, key=key, on_choose=_pick,
+            args=(pair, key),
         )  # fmt: skip
     if pair != (None, None):
         row.button("All mistakes", icon=":material/close:", on_click=_choose, args=(None, None))
 
 
-def _pick(true: int | None, called: int | None) -> None:
+def _pick(chosen: int, pair: Pair, key: str) -> None:
     """The class that a menu has just named stands for the former one."""
-    first, second = st.session_state.true, st.session_state.called
-    if first is not None:
-        true = first - 1 if first else None
-    if second is not None:
-        called = second - 1 if second else None
-    _choose(true, called)
+    true, called = pair
+    chosen = None if chosen == ANY else chosen
+    _choose(*((chosen, called) if key == "true" else (true, chosen)))
 
 
 def _turn(sheet: int, last: int, count: int) -> None:

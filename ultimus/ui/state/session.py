@@ -73,6 +73,19 @@ def is_mine(run: Run) -> bool:
     return run.info().owner == owner()
 
 
+def check_mine(run: Run) -> None:
+    """Refuse what only the browser that started a run may do.
+
+    Raises:
+        UserError: it is not this one.
+    """
+    if not is_mine(run):
+        raise UserError(
+            f"The run {run.id} was started in another browser: only that one controls it. Press "
+            "Start to have a run of your own."
+        )
+
+
 def runs() -> list[Run]:
     """The runs to choose from: the newest first, the shipped ones last."""
     _bring_in(WEIGHTS, runs_folder())

@@ -1,0 +1,94 @@
+"""What holds for every page."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support import pages
+
+from ultimus.data.dataset import open_dataset
+from ultimus.recipe import PRESETS
+from ultimus.runs.run import Run, Status
+from ultimus.ui.live import panel
+from ultimus.ui.state import session
+
+WEIGHTS = Path(__file__).parents[2] / "assets" / "runs" / "best-cifar10" / "weights"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
+    open_dataset("shapes")  # a page would prepare it in the background
+    return tmp_path
+
+
+def a_run(runs: Path, name: str = "", **about: str) -> Run:
+    """A run of the demo recipe that was stopped at step 7."""
+    run = Run.create(runs, PRESETS["demo"], **about)
+    if name:
+        run = Run(run.folder.rename(runs / name))
+    run.set_status(Status("stopped", step=7, total=11))
+    shutil.copy(WEIGHTS / "39000.safetensors", run.snapshot(7))
+    return run
+
+
+@pytest.mark.parametrize("name", pages.NAMES)
+def test_two_runs_of_one_recipe_from_one_second_stand_beside_each_other(runs: Path, name: str):
+    first = a_run(runs, "20260101-101010-demo-aaaa")
+    second = a_run(runs, "20260101-101010-demo-bbbb")
+    for shown, other in ((first, second), (second, first)):
+        page = pages.open_page(name, run=shown.id)
+        assert not page.exception
+        menu = page.get("menu_button")[0]
+        assert len({*menu.proto.options}) == len(menu.proto.options) == 4
+        assert menu.proto.label in menu.proto.options
+        menu.click(other.id).run()
+        assert not page.exception
+        assert page.query_params["run"] == other.id
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(each for each in page.main.button if each.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize(
+    ("state", "label"),
+    [("running", "Pause"), ("running", "Step"), ("running", "Stop"), ("running", "Rewind"),
+     ("stopped", "Resume"), ("paused", "Rewind")],
+)  # fmt: skip
+def test_only_the_browser_that_started_a_run_controls_it(runs: Path, state: str, label: str):
+    run = a_run(runs, owner=pages.OWNER)
+    with run.hold():  # as its worker
+        run.set_status(Status(state, step=7, total=11))
+        page = pages.open_page("train", run=run.id)
+        run.ran_with(owner="somebody else")  # what the browser shows is not asked
+        press(page, label)
+        assert "started in another browser" in page.error[0].value
+        assert not run.has_request()
+        assert run.status().state == state
+    assert len(Run.all(runs)) == 1
+
+
+@pytest.fixture
+def a_lab(runs: Path) -> Iterator[None]:
+    """A lab of these runs, not of a former test's."""
+    session.lab.clear()
+    yield
+    session.lab().close()
+    session.lab.clear()
+
+
+@pytest.mark.usefixtures("a_lab")
+def test_two_quick_clicks_on_start_make_one_run(runs: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(panel, "DOUBLE_CLICK", 3600)  # as quick as any machine is
+    page = pages.open_page("train", max_steps="1")
+    press(press(page, "Start"), "Start")
+    assert len(Run.all(runs)) == 1
+    page.sidebar.number_input(key="seed").set_value(1).run()
+    press(page, "Start")  # another recipe is another run
+    assert len(Run.all(runs)) == 2
