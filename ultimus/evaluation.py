@@ -14,9 +14,11 @@ from torch.nn import functional as F
 
 from .data.augment import preprocess
 from .data.dataset import Split
-from .model import Transformer
+from .errors import UserError
+from .model import FEATURES, PASSES, Transformer
 
-EVALUATION_BATCH = 512  # images per forward; larger ones fall out of the processor's cache
+EVALUATION_BATCH = 512  # images convolved at once; more fall out of the processor's cache
+CHUNK = 2048  # images that go through the block at once: their numbers stay near the cache
 
 
 @dataclass(frozen=True)
@@ -38,58 +40,114 @@ class Evaluation:
 
 @torch.inference_mode()
 def features_of(
-    model: Transformer, images: Tensor, progress: Callable[[float], None] = lambda done: None
+    model: Transformer,
+    images: Tensor,
+    progress: Callable[[float], None] = lambda done: None,
+    batch: int = EVALUATION_BATCH,
 ) -> Tensor:
     """The features of many images: the slow part of every measurement, shared by all of them.
 
     Args:
         model: the trained network.
         images: (N, 3, 32, 32) uint8.
-        progress: told the fraction that is done, 0...1.
+        progress: called with the fraction that is done, 0...1.
+        batch: images that go through the convolutions at once.
 
     Returns:
-        (N, D)
+        (N, D), on the model's device.
     """
-    made = []
-    for begin in range(0, len(images), EVALUATION_BATCH):
-        made.append(model.features(preprocess(images[begin : begin + EVALUATION_BATCH])))
-        progress(min(1.0, (begin + EVALUATION_BATCH) / len(images)))
-    return torch.cat(made)
+    device = model.cap.weight.device
+    features = [model.cap.weight.new_empty(0, FEATURES)]
+    with exactly():
+        for begin in range(0, len(images), batch):
+            chosen = images[begin : begin + batch].to(device)
+            features.append(model.features(preprocess(chosen)))
+            progress(min(1.0, (begin + batch) / len(images)))
+    return torch.cat(features)
+
+
+def repeatable_features(model: Transformer, images: Tensor, batch: int) -> Tensor:
+    """The features (N, D) of images, each the same to the bit whatever others stand beside it.
+
+    The last bits of a convolution depend on how many images it is given, so the last batch is
+    filled up with copies. An image uploaded alone thus gets the numbers that it gets among fifty.
+    """
+    filled = torch.arange(len(images) + -len(images) % batch).clamp(max=len(images) - 1)
+    return features_of(model, images[filled], batch=batch)[: len(images)]
+
+
+@torch.inference_mode()
+def logits_after(model: Transformer, features: Tensor, passes: int = PASSES) -> Tensor:
+    """The logits (P + 1, ..., B, C) of groups' features (..., B, D) after 0, 1, ... P passes."""
+    return model.trace_features(features, passes).logits
 
 
 def fixed_groups(images: int, group: int) -> np.ndarray:
     """Which images meet in which group when a split is measured: always the same, shuffled.
 
+    Args:
+        images: N, how many there are.
+        group: B; all of them where they are fewer.
+
     Returns:
-        (G, group) indices. Where the last group is not full, images of the first fill it up.
+        (G, B) indices. Where the last group is not full, images of the first fill it up.
+
+    Raises:
+        UserError: there are no images, or the group has none.
     """
+    if images < 1 or group < 1:
+        raise UserError(
+            f"{images} images in groups of {group} cannot be measured: give one image or more, in "
+            "groups of one or more."
+        )
+    group = min(group, images)
     order = np.random.default_rng(0).permutation(images)
     return np.resize(order, (-(-images // group), group))
 
 
 @torch.inference_mode()
+def in_groups(answer: Callable[[Tensor], Tensor], features: Tensor, group: int) -> Tensor:
+    """The answers to all images of a split, each in its fixed group.
+
+    Args:
+        answer: features of some groups (g, B, D) to answers (..., g, B, C).
+        features: (N, D).
+        group: B, images per group; all of them where they are fewer.
+
+    Returns:
+        (..., N, C), in the order of the images; each counts once.
+
+    Raises:
+        UserError: there are no images, or the group has none.
+    """
+    count = len(features)
+    groups = torch.from_numpy(fixed_groups(count, group))  # (G, B)
+    answers = [
+        answer(features[chosen]).flatten(-3, -2)
+        for chosen in groups.split(max(1, CHUNK // groups.shape[1]))
+    ]
+    answers = torch.cat(answers, dim=-2)[..., :count, :]  # without what filled up the last group
+    places = groups.flatten()[:count].argsort().to(answers.device)  # of the images among them
+    return answers.index_select(-2, places)
+
+
 def evaluate(model: Transformer, split: Split, group: int = 16) -> Evaluation:
-    """Measure a model on a split in fixed shuffled groups.
+    """Measure a model on a split in its fixed groups.
 
     Args:
         model: what to measure.
         split: what to measure on.
         group: images per attention group; the whole split where it is smaller.
+
+    Raises:
+        UserError: there are no images, or the group has none.
     """
-    group = min(group, len(split))
-    groups = torch.from_numpy(fixed_groups(len(split), group))
-    device = model.cap.weight.device
-    with exactly():
-        logits = [
-            model(preprocess(split.images[chosen.flatten()].to(device)), group)
-            for chosen in groups.split(max(1, EVALUATION_BATCH // group))
-        ]
-    logits = torch.cat(logits)[: len(split)].cpu()  # what filled up the last group counts once
-    labels = split.labels[groups.flatten()[: len(split)]]
+    features = features_of(model, split.images)  # (N, D)
+    logits = in_groups(lambda x: logits_after(model, x)[-1], features, group).cpu()  # (N, C)
     return Evaluation(
-        accuracy=(logits.argmax(dim=1) == labels).double().mean().item(),
-        loss=F.cross_entropy(logits, labels).item(),
-        group=group,
+        accuracy=(logits.argmax(dim=1) == split.labels).double().mean().item(),
+        loss=F.cross_entropy(logits, split.labels).item(),
+        group=min(group, len(split)),
         images=len(split),
     )
 

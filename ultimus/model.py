@@ -9,6 +9,7 @@ Shape letters: N images, G groups, B images in a group (N = G * B), D = 48 featu
 H = 8 head width, P = 4 passes, C classes (10 for CIFAR-10). Images are (N, 3, 32, 32).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Attention:
     return Attention(scores, weights, weights @ v)
 
 
+Attend = Callable[[Tensor, Tensor, Tensor], Attention]
+
+
 class Pass(NamedTuple):
     """One application of the block to a group.
 
@@ -72,12 +76,12 @@ class Pass(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Everything that the network computes for one group.
+    """Everything that the network computes for one group, or for several of one size.
 
     Attributes:
-        features: (B, D), the images after the convolutions and the average.
+        features: (..., B, D), the images after the convolutions and the average.
         passes: P passes, in order; the input of each is the state left by the one before.
-        logits: (P + 1, B, C), the classifier applied after 0, 1, ... P passes.
+        logits: (P + 1, ..., B, C), the classifier applied after 0, 1, ... P passes.
     """
 
     features: Tensor
@@ -95,10 +99,10 @@ class Ultimus(nn.Module):
         self.v = nn.Linear(FEATURES, HEAD)
         self.out = nn.Linear(HEAD, FEATURES)
 
-    def trace(self, x: Tensor) -> Pass:
+    def trace(self, x: Tensor, attend: Attend = attention) -> Pass:
         """Apply the block to features (..., B, D) and keep every number."""
         k, q, v = self.k(x), self.q(x), self.v(x)  # each (..., B, H)
-        scores, weights, mixed = attention(q, k, v)
+        scores, weights, mixed = attend(q, k, v)
         residual = self.out(mixed)  # (..., B, D)
         return Pass(q, k, v, scores, weights, mixed, residual, x + residual)
 
@@ -154,14 +158,27 @@ class Transformer(nn.Module):
 
     def trace(self, x: Tensor) -> Trace:
         """Images of one group (B, 3, 32, 32) to everything computed for them."""
-        features = self.features(x)
-        passes = []
-        state = features
-        for _ in range(PASSES):
-            passes.append(self.ultimusBlock.trace(state))
-            state = passes[-1].state
-        states = torch.stack([features, *(each.state for each in passes)])  # (P + 1, B, D)
-        return Trace(features, tuple(passes), self.cap(states))
+        return self.trace_features(self.features(x))
+
+    def trace_features(
+        self,
+        features: Tensor,
+        passes: int = PASSES,
+        step: Callable[[Tensor], Pass] | None = None,
+    ) -> Trace:
+        """Features of one or more groups (..., B, D) to everything that follows from them.
+
+        Args:
+            features: what the convolutions and the average give.
+            passes: P, how often the block is applied.
+            step: what stands in for a pass of the block, if anything.
+        """
+        step = step or self.ultimusBlock.trace
+        states, history = [features], []
+        for _ in range(passes):
+            history.append(step(states[-1]))
+            states.append(history[-1].state)
+        return Trace(features, tuple(history), self.cap(torch.stack(states)))
 
     @property
     def classes(self) -> int:

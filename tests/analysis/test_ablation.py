@@ -10,20 +10,17 @@ import torch
 from ultimus import Run, Transformer, attention, evaluate, load, open_dataset
 from ultimus.analysis.ablation import (
     ABLATIONS,
-    GROUP_SIZES,
     ablate,
     accuracies,
     accuracy,
-    accuracy_by_group,
     identity,
-    logits_after,
     none,
     permutation_gap,
     uniform,
     unscaled,
 )
 from ultimus.data.dataset import Split
-from ultimus.evaluation import features_of, fixed_groups
+from ultimus.evaluation import features_of, fixed_groups, logits_after
 from ultimus.model import FEATURES, HEAD, PASSES
 from ultimus.runs.metrics import Metrics
 
@@ -34,6 +31,10 @@ FUNCTIONS = {"learned": attention, "uniform": uniform, "identity": identity,
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def _logits(model: Transformer, features: torch.Tensor, *choices, **more) -> torch.Tensor:
+    return ablate(model, features, *choices, **more).logits
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,8 @@ def test_learned_with_four_passes_is_the_models_trace(model, split, count):
     with torch.inference_mode():
         trace = model.trace(split.images[:count] / 127.5 - 1)
     made = ablate(model, trace.features)
-    assert torch.equal(logits_after(model, trace.features), trace.logits)
+    for logits in (made.logits, logits_after(model, trace.features)):
+        assert torch.equal(logits, trace.logits)
     for ours, reference in zip(made.passes, trace.passes, strict=True):
         for name in reference._fields:
             assert torch.equal(getattr(ours, name), getattr(reference, name)), name
@@ -120,7 +122,7 @@ def test_learned_with_four_passes_is_the_models_trace(model, split, count):
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_is_the_independent_computation(model, name):
     features = _random(G, B, FEATURES)
-    ours = logits_after(model, features, name, passes=6)
+    ours = _logits(model, features, name, passes=6)
     assert ours.shape == (7, G, B, C) and not ours.requires_grad
     for g in range(G):
         np.testing.assert_allclose(ours[:, g], _reference(model, features[g], name), 1e-4, 1e-4)
@@ -150,9 +152,9 @@ def _reference(model: Transformer, features: torch.Tensor, name: str) -> np.ndar
 def test_groups_do_not_see_each_other(model):
     features = _random(2, G, B, FEATURES)
     for name in ABLATIONS:
-        together = logits_after(model, features, name)
+        together = _logits(model, features, name)
         assert together.shape == (PASSES + 1, 2, G, B, C)
-        _close(together[:, 1, 2], logits_after(model, features[1, 2], name), 1e-3)
+        _close(together[:, 1, 2], _logits(model, features[1, 2], name), 1e-3)
 
 
 def test_passes_come_one_after_another(model):
@@ -160,17 +162,17 @@ def test_passes_come_one_after_another(model):
     eight = ablate(model, features, passes=8)
     assert len(eight.passes) == 8
     for passes in (0, 1, 5):
-        _close(logits_after(model, features, passes=passes), eight.logits[: passes + 1])
-    _close(logits_after(model, features, passes=0)[0], model.cap(features).detach())
-    _close(eight.logits[4:], logits_after(model, eight.passes[3].state))
+        _close(_logits(model, features, passes=passes), eight.logits[: passes + 1])
+    _close(_logits(model, features, passes=0)[0], model.cap(features).detach())
+    _close(eight.logits[4:], _logits(model, eight.passes[3].state))
 
 
 def test_alone_identity_and_uniform_are_as_learned(model):
     features = _random(1, FEATURES)
     for name in ("identity", "uniform", "unscaled"):
-        _close(logits_after(model, features, name), logits_after(model, features))
-    lonely = logits_after(model, _random(B, FEATURES)[:, None])[:, :, 0]  # groups of one
-    _close(logits_after(model, _random(B, FEATURES), "identity"), lonely)
+        _close(_logits(model, features, name), _logits(model, features))
+    lonely = _logits(model, _random(B, FEATURES)[:, None])[:, :, 0]  # groups of one
+    _close(_logits(model, _random(B, FEATURES), "identity"), lonely)
 
 
 def test_without_attention_each_pass_adds_the_output_bias(model):
@@ -180,8 +182,8 @@ def test_without_attention_each_pass_adds_the_output_bias(model):
     for name in ("none", "identity"):  # both ignore companions wholly
         changed = features.clone()
         changed[1:] = _random(B - 1, FEATURES, seed=9)
-        assert torch.equal(logits_after(model, changed, name)[:, 0],
-                           logits_after(model, features, name)[:, 0])  # fmt: skip
+        assert torch.equal(_logits(model, changed, name)[:, 0],
+                           _logits(model, features, name)[:, 0])  # fmt: skip
 
 
 def test_without_the_residual_a_pass_replaces_the_features(model):
@@ -207,11 +209,11 @@ def test_every_ablation_is_told_in_a_sentence():
 def test_what_cannot_be_computed_is_refused(model, refused):
     features = _random(B, FEATURES)
     with refused("sideways", "learned, uniform"):
-        logits_after(model, features, "sideways")
+        _logits(model, features, "sideways")
     for passes in (-1, 9):
         with refused("0 to 8", str(passes)):
-            logits_after(model, features, passes=passes)
-    with refused("group of 0"):
+            _logits(model, features, passes=passes)
+    with refused("groups of 0"):
         accuracy(model, features, torch.zeros(B, dtype=torch.long), group=0)
 
 
@@ -223,19 +225,10 @@ def features(model, split) -> torch.Tensor:
     return features_of(model, split.images)
 
 
-def test_features_are_the_models_and_progress_is_told(model, split, monkeypatch):
-    monkeypatch.setattr("ultimus.evaluation.EVALUATION_BATCH", 43)
-    told = []
-    made = features_of(model, split.images, told.append)
-    with torch.inference_mode():
-        _close(made, model.features(split.images / 127.5 - 1))
-    assert told == [43 / N, 86 / N, 1.0]
-
-
 @pytest.mark.parametrize("group", [1, 2, 16, 53, N, N + 53])
 @pytest.mark.parametrize("chunk", [1, 37, 2048])
 def test_as_learned_it_is_what_evaluate_measures(model, split, features, group, chunk, monkeypatch):
-    monkeypatch.setattr("ultimus.analysis.ablation.CHUNK", chunk)
+    monkeypatch.setattr("ultimus.evaluation.CHUNK", chunk)
     measured = accuracy(model, features, split.labels, group)
     assert measured.shape == (PASSES + 1,)
     assert measured[-1].item() == evaluate(model, split, group).accuracy
@@ -243,7 +236,7 @@ def test_as_learned_it_is_what_evaluate_measures(model, split, features, group, 
 
 def test_a_group_larger_than_the_data_is_all_of_it(model):
     features = 3 * _random(N, FEATURES)  # attention so sharp that an image met twice would show
-    answers = logits_after(model, features)[-1].argmax(dim=1)
+    answers = _logits(model, features)[-1].argmax(dim=1)
     assert accuracy(model, features, answers, group=N + 53)[-1] == 1
 
 
@@ -254,7 +247,7 @@ def test_each_image_counts_once_under_every_ablation(model, split, features):
     for name, share in measured.items():
         guess = {}
         for chosen in groups.tolist():
-            tops = logits_after(model, features[chosen], name)[-1].argmax(dim=1).tolist()
+            tops = _logits(model, features[chosen], name)[-1].argmax(dim=1).tolist()
             for image, top in zip(chosen, tops, strict=True):
                 guess.setdefault(image, top)  # what fills up the last group comes last
         assert share == sum(guess[each] == split.labels[each] for each in guess) / N
@@ -262,16 +255,17 @@ def test_each_image_counts_once_under_every_ablation(model, split, features):
     assert accuracies(model, features, split.labels, B, ["none"]) == {"none": measured["none"]}
 
 
-def test_after_each_pass_and_by_group_size(model, split, features):
+def test_after_each_pass(model, split, features):
     by_passes = accuracy(model, features, split.labels, B, passes=8)
     assert by_passes.shape == (9,)
     for passes in (0, 3, 8):
         fewer = accuracy(model, features, split.labels, B, passes=passes)
         assert torch.equal(fewer, by_passes[: passes + 1])
-    by_group = accuracy_by_group(model, features, split.labels)
-    assert tuple(by_group) == GROUP_SIZES
-    assert by_group[1] == accuracies(model, features, split.labels)["identity"]
-    assert by_group[40] == evaluate(model, split, 40).accuracy
+
+
+def test_a_group_of_one_looks_only_at_itself(model, split, features):
+    alone = accuracy(model, features, split.labels, group=1)[-1]
+    assert alone == accuracies(model, features, split.labels)["identity"]
 
 
 def test_the_shipped_model_on_the_real_data(real_data, capsys):
@@ -279,7 +273,9 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
     features, labels = features_of(model, split.images), split.labels
     by_name = accuracies(model, features, labels)
     by_passes = accuracy(model, features, labels, passes=8).tolist()
-    by_group = accuracy_by_group(model, features, labels)
+    by_group = {
+        size: accuracy(model, features, labels, size)[-1].item() for size in (1, 2, 4, 8, 16, 100)
+    }
     with capsys.disabled():
         print("\n" + "\n".join(f"{ABLATIONS[name].title:>14}: {share:.2%}"
                                for name, share in by_name.items()))  # fmt: skip

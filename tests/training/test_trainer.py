@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ultimus.data.augment import Epoch, preprocess
+from ultimus.data.augment import Epoch
 from ultimus.data.dataset import Dataset, Split
 from ultimus.errors import UserError
-from ultimus.evaluation import evaluate, fixed_groups
+from ultimus.evaluation import evaluate
 from ultimus.model import Transformer
 from ultimus.recipe import Recipe
 from ultimus.training.trainer import DivergedError, Training, train
@@ -197,38 +197,6 @@ def test_blowing_up_says_when_and_keeps_the_weights(dataset):
     assert f"step {step + 1} " in sentence and "clip" in sentence and sentence.endswith(".")
     assert torch.equal(_weights(training.model), before) and before.isfinite().all()
     assert training.step == step
-
-
-# Measuring ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("group", [1, 2, 7, 16, 43, 1000])
-def test_evaluate_is_a_plain_loop_over_the_fixed_groups(dataset, group):
-    model = Transformer(CLASSES)
-    size = min(group, TEST)
-    right, loss, seen = 0, 0.0, []
-    for indices in fixed_groups(TEST, size):
-        logits = model(preprocess(dataset.test.images[indices])).detach()
-        for index, row in zip(indices.tolist(), logits, strict=True):
-            if index not in seen:
-                seen.append(index)
-                label = dataset.test.labels[index]
-                right += int(row.argmax() == label)
-                loss += F.cross_entropy(row, label).item()
-    result = evaluate(model, dataset.test, group)
-    assert sorted(seen) == list(range(TEST)) and result.images == TEST
-    assert result.accuracy == right / TEST
-    assert result.loss == pytest.approx(loss / TEST, abs=1e-5)
-    assert result.group == size
-
-
-def test_the_fixed_groups_are_fixed_shuffled_and_full():
-    groups = fixed_groups(43, 5)
-    assert groups.shape == (9, 5)
-    assert (groups == fixed_groups(43, 5)).all()
-    assert set(groups.flatten()) == set(range(43))
-    assert groups.flatten().tolist() != sorted(groups.flatten().tolist())
-    assert (groups.flatten()[43:] == groups.flatten()[:2]).all()
 
 
 # Against plain torch --------------------------------------------------------------------------

@@ -7,19 +7,18 @@ Shape letters: N images, G groups, B images in a group, D = 48 features, H = 8 h
 P passes, C classes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..evaluation import fixed_groups
-from ..model import PASSES, Attention, Pass, Trace, Transformer, Ultimus, attention
+from ..evaluation import in_groups, logits_after
+from ..model import PASSES, Attend, Attention, Pass, Trace, Transformer, Ultimus, attention
 
 MOST_PASSES = 8
-GROUP_SIZES = (1, 2, 4, 8, 16, 40, 100)
-CHUNK = 2048  # images that go through the block at once: their numbers stay near the cache
 
 # Attention, otherwise -----------------------------------------------------------------------------
 #
@@ -67,7 +66,7 @@ class Ablation:
 
     title: str
     about: str
-    attend: Callable[[Tensor, Tensor, Tensor], Attention] = attention
+    attend: Attend = attention
     residual: bool = True
 
 
@@ -135,20 +134,7 @@ def ablate(
             f"The block can be applied 0 to {MOST_PASSES} times, and {passes} were asked for: "
             "choose a number between."
         )
-    made: list[Pass] = []
-    state = features
-    for _ in range(passes):
-        made.append(_pass(model.ultimusBlock, state, change))
-        state = made[-1].state
-    states = torch.stack([features, *(each.state for each in made)])  # (P + 1, ..., B, D)
-    return Trace(features, tuple(made), model.cap(states))
-
-
-def logits_after(
-    model: Transformer, features: Tensor, ablation: str = "learned", passes: int = PASSES
-) -> Tensor:
-    """The logits (P + 1, ..., B, C) after 0, 1, ... P passes; see `ablate`."""
-    return ablate(model, features, ablation, passes).logits
+    return model.trace_features(features, passes, partial(_pass, model.ultimusBlock, change))
 
 
 @torch.inference_mode()
@@ -175,19 +161,15 @@ def _change(name: str) -> Ablation:
     return ABLATIONS[name]
 
 
-def _pass(block: Ultimus, x: Tensor, change: Ablation) -> Pass:
+def _pass(block: Ultimus, change: Ablation, x: Tensor) -> Pass:
     """`Ultimus.trace` of features (..., B, D), with the change."""
-    k, q, v = block.k(x), block.q(x), block.v(x)  # each (..., B, H)
-    scores, weights, mixed = change.attend(q, k, v)
-    residual = block.out(mixed)  # (..., B, D)
-    state = x + residual if change.residual else residual  # (..., B, D)
-    return Pass(q, k, v, scores, weights, mixed, residual, state)
+    changed = block.trace(x, change.attend)
+    return changed if change.residual else changed._replace(state=changed.residual)
 
 
 # A test set ---------------------------------------------------------------------------------------
 
 
-@torch.inference_mode()
 def accuracy(
     model: Transformer,
     features: Tensor,
@@ -196,7 +178,7 @@ def accuracy(
     ablation: str = "learned",
     passes: int = PASSES,
 ) -> Tensor:
-    """Measure after each pass, in the groups of `train.evaluate`; each image counts once.
+    """Measure after each pass, in the groups of `evaluation.evaluate`; each image counts once.
 
     Args:
         model: the trained network.
@@ -210,18 +192,10 @@ def accuracy(
         (P + 1,) float64, the share 0...1 of images classified rightly after 0, 1, ... P passes.
 
     Raises:
-        UserError: there is no such ablation, too many passes, or a group without images.
+        UserError: there is no such ablation, too many passes, or no images.
     """
-    if group < 1:
-        raise UserError(f"A group of {group} has no images: choose 1 or more.")
-    count = len(labels)
-    groups = torch.from_numpy(fixed_groups(count, min(group, count)))  # (G, B)
-    guesses = [
-        logits_after(model, features[chosen], ablation, passes).argmax(dim=-1).flatten(1)
-        for chosen in groups.split(max(1, CHUNK // group))
-    ]
-    guesses = torch.cat(guesses, dim=1)[:, :count]  # (P + 1, N), without what filled up the last
-    return (guesses == labels[groups.flatten()[:count]]).double().mean(dim=1)
+    logits = in_groups(lambda x: ablate(model, x, ablation, passes).logits, features, group)
+    return (logits.argmax(dim=-1) == labels).double().mean(dim=1)
 
 
 def accuracies(
@@ -233,10 +207,3 @@ def accuracies(
 ) -> dict[str, float]:
     """The accuracy under each ablation, 0...1; see `accuracy`."""
     return {name: accuracy(model, features, labels, group, name)[-1].item() for name in names}
-
-
-def accuracy_by_group(
-    model: Transformer, features: Tensor, labels: Tensor, sizes: Iterable[int] = GROUP_SIZES
-) -> dict[int, float]:
-    """The accuracy in groups of each size, 0...1; see `accuracy`."""
-    return {size: accuracy(model, features, labels, size)[-1].item() for size in sizes}

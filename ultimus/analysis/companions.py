@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data.groups import generator
 from ..errors import UserError
 from ..model import Transformer
-from .ablation import logits_after
+from .ablation import ablate
 
 
 class Company(NamedTuple):
@@ -109,42 +109,6 @@ def among(
     )
 
 
-def class_company(
-    model: Transformer,
-    image: int,
-    pool: Tensor,
-    labels: Tensor,
-    draws: int = 32,
-    size: int = 16,
-    seed: int = 0,
-) -> Tensor:
-    """Put one image among companions that are all of one class, for each class in turn.
-
-    Args:
-        model: the trained network.
-        image: which image of the pool stays.
-        pool: (N, D), features.
-        labels: (N,), the classes of the pool; -1 for an image of none, such as an upload.
-        draws: how many groups are averaged for each class.
-        size: B, images per group, the pinned one included.
-        seed: the same for the same companions, 0 or more.
-
-    Returns:
-        (C, C): row c is the image's average answer among companions of class c.
-
-    Raises:
-        UserError: the image is not in the pool, or a class has too few images.
-    """
-    _place(image, len(pool))
-    rng = generator(seed)
-    rows = []
-    for each in range(model.classes):
-        others = np.setdiff1d(np.flatnonzero(labels.numpy(force=True) == each), image)
-        groups = _with(image, draw(others, draws, size - 1, rng))
-        rows.append(_answers(model, pool, groups).mean(dim=0))  # (C,)
-    return torch.stack(rows)
-
-
 def influence(
     model: Transformer, features: Tensor, image: int, ablation: str = "learned"
 ) -> Tensor:
@@ -218,4 +182,4 @@ def _with(image: int, companions: Tensor) -> Tensor:
 @torch.inference_mode()
 def _answers(model: Transformer, pool: Tensor, groups: Tensor, ablation: str = "learned") -> Tensor:
     """The probabilities (K, C) of the first image of each group (K, B)."""
-    return logits_after(model, pool[groups], ablation)[-1, :, 0].softmax(dim=-1)
+    return ablate(model, pool[groups], ablation).logits[-1, :, 0].softmax(dim=-1)

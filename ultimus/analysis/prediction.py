@@ -22,14 +22,13 @@ from ..data import image_files
 from ..data.dataset import Dataset, Split, is_ready, open_dataset
 from ..data.groups import generator
 from ..errors import UserError
-from ..evaluation import features_of
+from ..evaluation import logits_after, repeatable_features
 from ..model import Transformer
 from ..places import EXAMPLES
-from .ablation import logits_after
 from .companions import Company, among, draw, influence
 
 DRAWS, SIZE = 32, 16
-BATCH = 8  # pictures that go through the convolutions at once, see `_features`
+BATCH = 8  # pictures that go through the convolutions at once
 POOL_BATCH = 64  # companions at once: larger ones fall out of the processor's cache
 
 
@@ -124,7 +123,7 @@ def draw_companions(
     count = min(size - 1, len(pool))
     indices = draw(np.arange(len(pool)), draws, count, generator(seed))  # (K, B - 1)
     distinct, places = indices.unique(return_inverse=True)
-    features = _features(model, pool[distinct], POOL_BATCH)[places]  # (K, B - 1, D)
+    features = repeatable_features(model, pool[distinct], POOL_BATCH)[places]  # (K, B - 1, D)
     return Companions(indices, features, _note(len(pool)) if count < size - 1 else "")
 
 
@@ -153,7 +152,7 @@ def predict(
     """
     images = torch.as_tensor(images)
     _check(images)
-    features = _features(model, images)  # (N, D)
+    features = repeatable_features(model, images, BATCH)  # (N, D)
     together = _together(model, features) if len(images) > 1 else [None] * len(images)
     return [
         Prediction(_in_company(model, each, companions), answer)
@@ -178,7 +177,7 @@ def influences(
     """
     images = torch.as_tensor(image)[None]
     _check(images)
-    own = _features(model, images)  # (1, D)
+    own = repeatable_features(model, images, BATCH)  # (1, D)
     answer = _in_company(model, own[0], companions).mean.argmax()
     changes = [influence(model, torch.cat([own, others]), 0)[1:, answer]
                for others in companions.features]  # K times (B - 1,)  # fmt: skip
@@ -194,20 +193,6 @@ def _check(images: Tensor) -> None:
             f"Pictures are uint8 of the shape (N, 3, 32, 32), and these are {images.dtype} of "
             f"{tuple(images.shape)}: make them with pictures.shrink, or take those of a data set."
         )
-
-
-@torch.inference_mode()
-def _features(model: Transformer, images: Tensor, batch: int = BATCH) -> Tensor:
-    """Pictures (N, 3, 32, 32) to features (N, D), always in batches of the same size.
-
-    The last bits of a convolution depend on how many images it is given. So a picture uploaded
-    alone gets the very numbers that it gets among fifty.
-    """
-    if not len(images):
-        return model.conv3.bias.new_empty(0, model.conv3.out_channels)
-    filled = torch.arange(len(images) + -len(images) % batch).clamp(max=len(images) - 1)
-    made = [features_of(model, images[chosen]) for chosen in filled.split(batch)]
-    return torch.cat(made)[: len(images)]
 
 
 def _together(model: Transformer, features: Tensor) -> Tensor:

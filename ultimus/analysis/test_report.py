@@ -17,10 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.groups import Group
-from ..errors import UserError
-from ..evaluation import fixed_groups
+from ..evaluation import fixed_groups, in_groups, logits_after
 from ..model import Transformer
-from .ablation import CHUNK, logits_after
 
 BINS = 10
 Z95 = 1.959963984540054  # a normal variable stays within ± this 95 times in a hundred
@@ -94,34 +92,20 @@ class Calibration(NamedTuple):
     error: float
 
 
-@torch.inference_mode()
 def measure(model: Transformer, features: Tensor, labels: Tensor, group: int = 16) -> Verdict:
-    """Let a model answer all images of a split, in the groups of `train.evaluate`.
+    """Let a model answer all images of a split, in the groups of `evaluation.evaluate`.
 
     Args:
         model: the trained network.
-        features: (N, D), what its convolutions make of the images (`ablation.features_of`).
+        features: (N, D), what its convolutions make of the images (`evaluation.features_of`).
         labels: (N,), their classes.
         group: B, images per group; the whole split where it is smaller; 1 leaves each alone.
 
     Raises:
         UserError: there are no images, or the group has none.
     """
-    count = len(labels)
-    if not count or group < 1:
-        raise UserError(
-            f"{count} images in groups of {group} cannot be measured: give one image or more, in "
-            "groups of one or more."
-        )
-    groups = _groups(count, group)  # (G, B)
-    answers = [
-        logits_after(model, features[chosen])[-1].flatten(0, 1)
-        for chosen in groups.split(max(1, CHUNK // group))
-    ]
-    answers = torch.cat(answers)[:count]  # (N, C), without what filled up the last group
-    order = groups.flatten()[:count]
-    logits = torch.empty_like(answers).index_copy_(0, order, answers)
-    return Verdict(logits, labels, groups.shape[1])
+    logits = in_groups(lambda x: logits_after(model, x)[-1], features, group)  # (N, C)
+    return Verdict(logits, labels, min(group, len(labels)))
 
 
 def companions(count: int, group: int, image: int) -> Group:
@@ -129,17 +113,13 @@ def companions(count: int, group: int, image: int) -> Group:
 
     Args:
         count: N, images in the split.
-        group: B, as told to `measure`.
+        group: B, as given to `measure`.
         image: 0...N-1.
     """
-    groups = _groups(count, group)
-    place = int((groups.flatten()[:count] == image).nonzero())
+    groups = fixed_groups(count, group)  # (G, B)
+    place = np.flatnonzero(groups.flatten()[:count] == image).item()
     members = groups[place // groups.shape[1]].tolist()
-    return (image, *(each for each in members if each != image))
-
-
-def _groups(count: int, group: int) -> Tensor:
-    return torch.from_numpy(fixed_groups(count, min(group, count)))  # (G, B)
+    return (image, *(member for member in members if member != image))
 
 
 def select(verdict: Verdict, true: int | None = None, called: int | None = None) -> Tensor:

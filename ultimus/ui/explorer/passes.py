@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from ...analysis.ablation import MOST_PASSES, logits_after
+from ...analysis.ablation import MOST_PASSES
+from ...evaluation import logits_after
 from ...model import PASSES
 from ...plots import attention as ap
 from ...plots import vectors as vp

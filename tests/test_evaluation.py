@@ -1,0 +1,109 @@
+"""The inference core against plain loops."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ultimus.data.augment import preprocess
+from ultimus.data.dataset import Split
+from ultimus.evaluation import (
+    evaluate,
+    features_of,
+    fixed_groups,
+    in_groups,
+    logits_after,
+    repeatable_features,
+)
+from ultimus.model import Transformer
+
+N, CLASSES = 43, 3
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    draw = torch.Generator().manual_seed(2)
+    images = torch.randint(256, (N, 3, 32, 32), generator=draw, dtype=torch.uint8)
+    return Split(images, torch.randint(CLASSES, (N,), generator=draw))
+
+
+@pytest.fixture(scope="module")
+def model() -> Transformer:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Transformer(CLASSES)
+
+
+@pytest.mark.parametrize("batch", [17, 43, 100])
+def test_features_are_the_models_and_progress_is_reported(model, split, batch):
+    fractions = []
+    features = features_of(model, split.images, fractions.append, batch)
+    with torch.inference_mode():
+        expected = model.features(split.images / 127.5 - 1)
+    torch.testing.assert_close(features, expected)
+    assert fractions == [min(1.0, end / N) for end in range(batch, N + batch, batch)]
+
+
+def test_of_no_images_there_are_no_features(model, split):
+    assert features_of(model, split.images[:0]).shape == (0, 48)
+    assert repeatable_features(model, split.images[:0], 8).shape == (0, 48)
+
+
+def test_repeatable_features_are_the_same_in_any_company(model, split):
+    together = repeatable_features(model, split.images, 8)
+    for place in (0, 7, 20, N - 1):
+        alone = repeatable_features(model, split.images[place : place + 1], 8)
+        assert torch.equal(alone[0], together[place])
+
+
+@pytest.mark.parametrize("group", [1, 7, 16, N, 100])
+@pytest.mark.parametrize("chunk", [1, 20, 2048])
+def test_answers_in_groups_come_in_the_order_of_the_images(model, split, group, chunk, monkeypatch):
+    monkeypatch.setattr("ultimus.evaluation.CHUNK", chunk)
+    features = features_of(model, split.images)
+    answers = in_groups(lambda x: logits_after(model, x, passes=2), features, group)
+    assert answers.shape == (3, N, CLASSES)
+    first = {}
+    for chosen in fixed_groups(N, group).tolist():
+        for image, answer in zip(
+            chosen, logits_after(model, features[chosen], 2).unbind(1), strict=True
+        ):
+            first.setdefault(image, answer)  # what fills up the last group comes last
+    expected = torch.stack([first[image] for image in range(N)], dim=1)
+    torch.testing.assert_close(answers, expected)
+
+
+def test_what_cannot_be_measured_is_refused(model, split, refused):
+    with refused("43 images in groups of 0"):
+        evaluate(model, split, 0)
+    with refused("0 images in groups of 16"):
+        evaluate(model, Split(split.images[:0], split.labels[:0]))
+
+
+@pytest.mark.parametrize("group", [1, 2, 7, 16, 43, 1000])
+def test_evaluate_is_a_plain_loop_over_the_fixed_groups(model, split, group):
+    size = min(group, N)
+    right, loss, seen = 0, 0.0, []
+    for indices in fixed_groups(N, size):
+        logits = model(preprocess(split.images[indices])).detach()
+        for index, row in zip(indices.tolist(), logits, strict=True):
+            if index not in seen:
+                seen.append(index)
+                label = split.labels[index]
+                right += int(row.argmax() == label)
+                loss += F.cross_entropy(row, label).item()
+    result = evaluate(model, split, group)
+    assert sorted(seen) == list(range(N)) and result.images == N
+    assert result.accuracy == right / N
+    assert result.loss == pytest.approx(loss / N, abs=1e-5)
+    assert result.group == size
+
+
+def test_the_fixed_groups_are_fixed_shuffled_and_full():
+    groups = fixed_groups(43, 5)
+    assert groups.shape == (9, 5)
+    assert (groups == fixed_groups(43, 5)).all()
+    assert set(groups.flatten()) == set(range(43))
+    assert groups.flatten().tolist() != sorted(groups.flatten().tolist())
+    assert (groups.flatten()[43:] == groups.flatten()[:2]).all()
