@@ -124,6 +124,9 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
     )
+    parser.add_argument(
+        "--weights", metavar="NAME", default="", help="which set, where the file holds several"
+    )
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -262,7 +265,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
     if os.path.isfile(options.what):
-        model, origin, _ = checkpoint.read(Path(options.what))
+        model, origin, *_ = checkpoint.read(Path(options.what))
         own = ready_data(origin.fingerprint) if origin.fingerprint and not options.data else None
         if not options.data and not own:
             raise UserError(
@@ -319,7 +322,7 @@ class _Network(NamedTuple):
 
 def _network(options: argparse.Namespace) -> _Network:
     if os.path.isfile(options.what):
-        model, origin, _ = checkpoint.read(Path(options.what))
+        model, origin, *_ = checkpoint.read(Path(options.what))
         checkpoint.check_answer(model, options.what)
         return _Network(model, origin.classes, origin.fingerprint)
     run = _find(options.what, options.runs)
@@ -431,7 +434,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> int:
-    run = adopt_file(options.file, options.runs)
+    run = adopt_file(options.file, options.runs, options.weights)
     print(run.id)
     _note(provenance(run))
     return 0

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,26 @@ def test_there_and_back(tmp_path):
 def test_the_same_file_makes_one_run_for_each_owner(tmp_path):
     content = export(SHIPPED, LAST)[1]
     first = adopt(content, "a.safetensors", tmp_path, owner="me")
-    assert adopt(content, "b.safetensors", tmp_path, owner="me").id == first.id
+    assert adopt(content, "a.safetensors", tmp_path, owner="me").id == first.id
     assert adopt(content, "a.safetensors", tmp_path, owner="you").id != first.id
+
+
+def test_a_file_is_called_as_it_was_given_whatever_had_the_same_content_before(tmp_path):
+    content = export(SHIPPED, LAST)[1]
+    adopt(content, "a.safetensors", tmp_path)
+    assert "Loaded from b.safetensors" in provenance(adopt(content, "b.safetensors", tmp_path))
+
+
+def test_it_is_told_which_weights_were_taken(tmp_path):
+    state, buffer = Transformer().state_dict(), BytesIO()
+    other = {name: each + 1 for name, each in state.items()}
+    torch.save({"model": state, "ema": other, "epoch": 3}, buffer)
+    runs = [adopt(buffer.getvalue(), "two.pt", tmp_path, weights=name) for name in ("model", "ema")]
+    for run, name, aside in zip(runs, ("model", "ema"), ("ema", "model"), strict=True):
+        told = provenance(run)
+        assert f"The weights are the entry '{name}'; left aside: {aside}, epoch." in told
+        assert "Only its weights are used" in told
+    assert runs[0].id != runs[1].id
 
 
 @pytest.mark.parametrize("classes", [3, 10])

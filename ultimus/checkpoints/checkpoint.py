@@ -17,21 +17,19 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from ..data.image_files import SIDE
-from ..data.limits import MAX_CHECKPOINT_BYTES, one_line, shown
-from ..data.sources import MAX_CLASSES, MIN_CLASSES
+from ..data.limits import MAX_CHECKPOINT_BYTES, one_line
 from ..errors import UserError, reason
 from ..files import write_atomically
 from ..model import Transformer
-from . import safe_pickle
+from . import foreign, safe_pickle, state_dicts
 from .metadata import Origin
+from .safe_pickle import Content
+from .state_dicts import Found, SeveralWeights
 
 Form = Literal["safetensors", "pt"]
 
-NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 MAX_HEADER = 2**20  # bytes of a safetensors header; the network's takes 3 kB with its metadata
-NESTED = ("state_dict", "model_state_dict", "model")  # what a .pt calls the weights among others
-PARALLEL = "module."  # what torch's DataParallel puts before each name
-NAME, SHAPE = 120, 40  # characters of a name and of a shape that an error repeats
+NAME = 120  # characters of a name that an error repeats
 
 
 class Checkpoint(NamedTuple):
@@ -41,11 +39,13 @@ class Checkpoint(NamedTuple):
         model: the network.
         origin: what the file says about it; its class names, if any, are as many as its classes.
         form: what kind of file it was.
+        note: what was taken of the file and what was left aside; empty if it holds no more.
     """
 
     model: Transformer
     origin: Origin
     form: Form
+    note: str = ""
 
 
 def save(path: Path, model: Transformer, **about: str) -> None:
@@ -96,42 +96,51 @@ def content_of(path: Path) -> bytes:
     """A file's content, for `loads`; of one that is too large no more than shows that.
 
     Raises:
-        UserError: it is missing or cannot be read.
+        UserError: it is missing, a folder, or cannot be read.
     """
     name = one_line(path.name, NAME)
     try:
+        if path.is_dir():
+            raise UserError(foreign.folder(path))
         with open(path, "rb") as file:
             return file.read(MAX_CHECKPOINT_BYTES + 1)
-    except (FileNotFoundError, IsADirectoryError) as error:
+    except FileNotFoundError as error:
         shown_path = one_line(str(path), NAME)
         raise UserError(f"There is no checkpoint {shown_path}: check the path.") from error
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
         raise UserError(f"{name} cannot be read ({reason(error)}): check it.") from error
 
 
-def loads(content: bytes, name: str) -> Checkpoint:
+def loads(content: bytes, name: str, weights: str = "") -> Checkpoint:
     """A model from a file's content.
 
     Args:
         content: of a .safetensors, .pt or .pth file.
         name: how an error calls it.
+        weights: which set is meant, if the file holds several.
 
     Raises:
+        SeveralWeights: it holds several sets of weights, and none is named.
         UserError: it is too large, damaged or of another kind, holds code, is another
             architecture, or holds a weight that is not a finite number.
     """
     name = one_line(name, NAME) or "The file"
     if not content:
         raise UserError(f"{name} is empty: choose another file.")
-    if len(content) > MAX_CHECKPOINT_BYTES:
-        raise safe_pickle.too_large(name)
-    form, weights, metadata = _opened(content, name)
-    model = Transformer(_checked_classes(weights, name))
-    model.load_state_dict(weights)
+    try:
+        form, held, metadata = _opened(content, name)
+        found = state_dicts.chosen(held.value, name, weights)
+    except SeveralWeights:
+        raise
+    except UserError as error:
+        raise _named_for_what_it_is(content, name) or error from None
+    model = _model(found, name)
     origin = Origin.read(metadata)
     if len(origin.classes) != model.classes:
         origin = replace(origin, classes=())
-    return Checkpoint(model, origin, form)
+    return Checkpoint(model, origin, form, state_dicts.note(found))
 
 
 @torch.inference_mode()
@@ -151,31 +160,49 @@ def check_answer(model: Transformer, name: str) -> None:
         )
 
 
-def _opened(content: bytes, name: str) -> tuple[Form, dict[str, Any], dict[str, Any]]:
-    """What kind of file it is, its weights, and its metadata."""
+def _opened(content: bytes, name: str) -> tuple[Form, Content, dict[str, Any]]:
+    """What kind of file it is, what it holds, and its metadata."""
+    if len(content) > MAX_CHECKPOINT_BYTES:
+        raise safe_pickle.too_large(name)
     if content[8:9] == b"{":  # safetensors: a JSON header after eight bytes with its length
-        return "safetensors", *_safetensors(content, name)
+        tensors, metadata = _safetensors(content, name)
+        return "safetensors", Content(tensors), metadata
     if safe_pickle.is_pickled(content):
-        return "pt", _state_dict(safe_pickle.read(content, name), name), {}
+        return "pt", _pickled(content, name), {}
     raise UserError(
         f"{name} is not a checkpoint, or only a part of one: choose a .safetensors file, or a .pt "
-        "file that holds nothing but model.state_dict()."
+        "file that holds model.state_dict()."
     )
 
 
-def _state_dict(content: Any, name: str) -> dict[str, Any]:
-    """The weights of what a .pt file holds, by the names that they have in the network."""
-    if isinstance(content, dict):
-        content = next((content[key] for key in NESTED if key in content), content)
-    if not isinstance(content, dict) or not content:
-        raise UserError(f"{name} holds no weights: choose a file that holds model.state_dict().")
-    if not all(isinstance(key, str) for key in content):
-        raise UserError(f"{name} holds weights without names: {safe_pickle.REMEDY}.")
-    # Neither items() nor dict(): in a pickle, an OrderedDict can be given other methods.
-    weights = {key: content[key] for key in content}
-    if all(key.startswith(PARALLEL) for key in weights):
-        return {key.removeprefix(PARALLEL): value for key, value in weights.items()}
-    return weights
+def _pickled(content: bytes, name: str) -> Content:
+    held = safe_pickle.read(content, name)
+    if held.modules and not state_dicts.sets(held.value):
+        raise UserError(f"{name} holds a whole pickled model, which is code: {foreign.SAVE}.")
+    return held
+
+
+def _named_for_what_it_is(content: bytes, name: str) -> UserError | None:
+    """What to say of a file without weights, if its kind is known."""
+    account = foreign.account(content, name)
+    return account and UserError(f"{name} {account[0]}: {account[1]}.")
+
+
+def _model(found: Found, name: str) -> Transformer:
+    """The network with the weights that were found."""
+    model = Transformer(state_dicts.classes(found))
+    try:
+        weights = {key: state_dicts.made(value) for key, value in found.tensors.items()}
+    except Exception as error:  # damaged bytes are met with exceptions of many kinds
+        raise safe_pickle.damaged(name) from error
+    for key, value in weights.items():
+        if not value.float().isfinite().all():
+            raise UserError(
+                f"{name} does not hold a sound Ultimus network, since the tensor '{key}' holds "
+                "numbers that are not finite: choose another file."
+            )
+    model.load_state_dict(weights)
+    return model
 
 
 def _safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -202,45 +229,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(entries) < len(pairs):
         raise ValueError("two entries of one name")
     return entries
-
-
-def _checked_classes(weights: dict[str, Any], name: str) -> int:
-    """How many classes the weights tell apart, if they are Ultimus's."""
-    cap = weights.get("cap.weight")
-    classes = len(cap) if isinstance(cap, Tensor) and cap.dim() else 0
-    classes = classes if MIN_CLASSES <= classes <= MAX_CLASSES else MAX_CLASSES
-    expected = Transformer(classes).state_dict()
-    problems = {key: _problem(weights.get(key), value.shape) for key, value in expected.items()}
-    unexpected = (key for key in weights if key not in expected)
-    problems |= {key: _unexpected(weights[key]) for key in unexpected}
-    for key, problem in problems.items():
-        if problem:
-            raise UserError(
-                f"{name} does not hold a sound Ultimus network, since the tensor "
-                f"'{shown(key)}' {problem}: choose another file."
-            )
-    return classes
-
-
-def _unexpected(tensor: Any) -> str:
-    shape = f"of the shape {_shape(tensor)} " if isinstance(tensor, Tensor) else ""
-    return f"{shape}does not belong to it"
-
-
-def _problem(tensor: Any, shape: torch.Size) -> str:
-    """Why this is no weight of that shape; empty if it is one."""
-    if tensor is None:
-        return f"of the shape {tuple(shape)} is missing"
-    if not isinstance(tensor, Tensor):
-        return "is not a tensor"
-    if tensor.shape != shape:
-        return f"has the shape {_shape(tensor)}, not {tuple(shape)}"
-    if tensor.dtype not in NUMBERS:
-        return f"holds {tensor.dtype} instead of floating-point numbers"
-    if not tensor.float().isfinite().all():
-        return "holds numbers that are not finite"
-    return ""
-
-
-def _shape(tensor: Tensor) -> str:
-    return one_line(str(tuple(tensor.shape)), SHAPE)

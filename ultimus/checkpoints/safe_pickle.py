@@ -1,15 +1,21 @@
-"""What a .pt file holds, whoever wrote it.
+"""What a .pt file holds, whoever wrote it, told without running anything of it.
 
-`torch.load(weights_only=True)` keeps a pickle from running code. It still lets one ask for memory
-without end (a bytearray of 2**40), hang or end the process (by hashing a tuple in a tuple in a
-tuple...), and an old kind of file can leave its tensors unfilled, with what memory held before. So
-the pickle is gone through first, and memory is given out by a budget.
+A pickle is a program that builds objects. Here it is gone through by a reader of its own that
+builds lists, dictionaries, texts and numbers, and for everything else a placeholder that only
+carries a name: nothing is imported, called, hashed or allocated because a file says so. A tensor
+stays a description until its numbers are asked for.
 """
 
+import math
 import pickletools
+import re
+import sys
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,36 +23,107 @@ import torch
 from ..data.limits import MAX_CHECKPOINT_BYTES, shown
 from ..errors import UserError
 
-MAX_PICKLE = (
-    2**17
-)  # bytes, gone through in half a second; the network's takes 2 kB, with an optimizer 6 kB
-MAX_TUPLES = 4096  # how deeply they can be nested; each takes some of the C stack to hash
-MAX_MEMBERS = 4096  # files in an archive; the network's has 20
+MAX_STEPS = 2**18  # of a pickle, gone through in a second; three losses a step of 75,000 fit
+MAX_MEMBERS = 2**14  # files in an archive; the network's has 20, each tensor beside it has one
 
 ARCHIVE, PICKLE = b"PK\3\4", b"\x80"  # how files begin; the second until torch 1.5
-PROTOCOL = 2  # of the pickles that torch.save writes
-OLD_PICKLES = 5  # that such a file begins with; raw numbers follow
+MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # what torch.save began with until then
 
-STORAGES = (
-    "BFloat16", "Bool", "Byte", "Char", "ComplexDouble", "ComplexFloat", "Double", "Float", "Half",
-    "Int", "Long", "Short",
-)  # fmt: skip
-PLAIN = {
-    "collections OrderedDict",
-    "torch._utils _rebuild_parameter",
-    "torch._utils _rebuild_tensor",
-    "torch._utils _rebuild_tensor_v2",
-    *(f"torch {kind}Storage" for kind in STORAGES),
-}
-"""All that a pickle of plain tensors calls."""
+DTYPES = {
+    "BFloat16": torch.bfloat16, "Bool": torch.bool, "Byte": torch.uint8, "Char": torch.int8,
+    "ComplexDouble": torch.complex128, "ComplexFloat": torch.complex64, "Double": torch.float64,
+    "Float": torch.float32, "Half": torch.float16, "Int": torch.int32, "Long": torch.int64,
+    "Short": torch.int16, "Untyped": torch.uint8,
+}  # fmt: skip
+OTHER = re.compile(r"torch\.(storage\.|cuda\.)?Q?\w*Storage")  # kinds of storage that are not read
 
-TEXTS = {"BINUNICODE", "SHORT_BINSTRING", "GLOBAL"}
-TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
-PUTS, GETS = {"BINPUT", "LONG_BINPUT"}, {"BINGET", "LONG_BINGET"}
-NAMED, UNNAMED = {"GLOBAL", "INST"}, {"STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}  # what is called
-SPECIAL = ("torch._utils._rebuild", "torch._tensor._rebuild", "torch.serialization._get_layout")
+PLAIN_CALLS = re.compile(
+    r"collections\.(OrderedDict|Counter|defaultdict|deque)"
+    r"|(__builtin__|builtins)\.(set|frozenset|complex|slice|range|bytearray|bytes|dict|list|object)"
+    r"|(copy_reg|copyreg)\._reconstructor|_codecs\.encode|functools\.partial"
+    r"|(datetime|uuid|decimal|fractions|pathlib|pathlib\._local)\.\w+"
+    r"|argparse\.Namespace|types\.SimpleNamespace"
+    r"|numpy\.(dtype|ndarray|_?core\.multiarray\.(scalar|_reconstruct)|_?core\.numeric\._frombuffer"
+    r"|random\._pickle\.\w+|dtypes\.\w+)"
+    r"|torch\.(device|Size|Generator)|torch\.optim(\.\w+)+|torch\.nn(\.\w+)+"
+    r"|torch\._tensor\._rebuild_from_type_v2|torch\.serialization\._get_layout"
+    r"|torch\._utils\._rebuild_(parameter|parameter_with_state|tensor|tensor_v2|tensor_v3"
+    r"|sparse_tensor|sparse_csr_tensor|nested_tensor|qtensor|meta_tensor_no_storage"
+    r"|wrapper_subclass)"
+    r"|(lightning|pytorch_lightning|lightning_fabric|lightning_utilities|omegaconf|transformers"
+    r"|accelerate|fastai|fastcore|timm|skorch|ignite|pandas)(\.\w+)+"
+)
+"""What usual training code leaves beside weights. Anything else that is called is called code."""
 
 REMEDY = "choose a file that holds nothing but model.state_dict()"
+
+
+class Named(NamedTuple):
+    """A class or function that a file mentions, as module.name."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Placeholder:
+    """An object that is not made: the name of its class, and the plain values it would hold."""
+
+    name: str
+    held: list[Any] = field(default_factory=list)
+    entries: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Storage:
+    """Numbers of one kind somewhere in the file."""
+
+    key: str
+    dtype: torch.dtype
+    count: int
+
+
+@dataclass(eq=False)
+class StoredTensor:
+    """A tensor that is not made yet: what it is, and how to get its numbers.
+
+    Attributes:
+        shape: as the file tells it, which need not be possible.
+        dtype: of its numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    _storage: Storage
+    _offset: int
+    _strides: tuple[int, ...]
+    _bytes_of: Callable[[Storage], bytes]
+
+    def tensor(self) -> torch.Tensor:
+        """The tensor itself, a copy.
+
+        Raises:
+            ValueError: its numbers are not in the file.
+        """
+        reach = sum((n - 1) * step for n, step in zip(self.shape, self._strides, strict=True))
+        sound = min((self._offset, *self.shape, *self._strides)) >= 0
+        if not sound or math.prod(self.shape) > MAX_CHECKPOINT_BYTES:
+            raise ValueError("a tensor of an impossible shape")
+        if self._offset + reach >= self._storage.count:
+            raise ValueError("a tensor beyond its numbers")
+        whole = torch.frombuffer(bytearray(self._bytes_of(self._storage)), dtype=self.dtype)
+        return whole.as_strided(self.shape, self._strides, self._offset).clone()
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        value: the object, of plain values, `StoredTensor` and `Placeholder`.
+        modules: whether there is a whole model of torch among the objects.
+    """
+
+    value: Any
+    modules: bool = False
 
 
 def is_pickled(content: bytes) -> bool:
@@ -54,105 +131,32 @@ def is_pickled(content: bytes) -> bool:
     return content.startswith((ARCHIVE, PICKLE))
 
 
-def read(content: bytes, name: str) -> Any:
-    """The object that a .pt file holds, if it is made of plain tensors, containers and numbers.
+def read(content: bytes, name: str) -> Content:
+    """What a .pt file holds, in little time and memory.
 
     Args:
         content: of the file, at most MAX_CHECKPOINT_BYTES.
         name: how an error calls it.
 
     Raises:
-        UserError: it holds more, among it code, which is not run; or it is damaged or truncated,
-            or would take too much memory.
+        UserError: it holds code, which is not run; or it is damaged or truncated, or would take
+            too much time or memory.
     """
     try:
         if content.startswith(ARCHIVE):
-            records = _records(content, name)
-            _check(records["data.pkl"], 1, name)
-            content = _archive(records)
-        else:
-            _check(content, OLD_PICKLES, name)
-        budget = _Budget(name)
-        return torch.load(BytesIO(content), map_location=budget, weights_only=True)
+            return _archived(content, name)
+        return _old(content, name)
     except UserError:
         raise
     except Exception as error:  # damaged bytes are met with exceptions of many kinds
-        raise UserError(
-            f"{name} is damaged, cut off, or not what torch.save writes: fetch or save it again."
-        ) from error
+        raise damaged(name) from error
 
 
-def _records(content: bytes, name: str) -> dict[str, bytes]:
-    """Path inside the archive, in small letters as torch compares them -> bytes."""
-    if content.count(b"PK\1\2") > MAX_MEMBERS:  # before a list of them is made
-        raise _too_much(name)
-    with zipfile.ZipFile(BytesIO(content)) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > MAX_CHECKPOINT_BYTES:
-            raise too_large(name)
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise UserError(f"{name} is compressed, as torch.save never does: save it again.")
-        paths = [member.filename.partition("/")[2].lower() for member in members]
-        if len(set(paths)) < len(paths):
-            raise ValueError("two members of one name")
-        return {path: archive.read(member) for path, member in zip(paths, members, strict=True)}
-
-
-def _archive(records: dict[str, bytes]) -> bytes:
-    """An archive of our own making, so that torch reads what was checked and nothing else."""
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, content in records.items():
-            if path in ("data.pkl", "version", "byteorder") or path.startswith("data/"):
-                archive.writestr(f"archive/{path}", content)
-    return buffer.getvalue()
-
-
-def _check(content: bytes, pickles: int, name: str) -> None:
-    """Refuse pickles of more than plain tensors, or of which the reading might never end."""
-    stream, tuples = BytesIO(content[: MAX_PICKLE + 1]), 0
-    for _ in range(pickles):
-        tuples += _checked_tuples(stream, name)
-        if tuples > MAX_TUPLES or stream.tell() > MAX_PICKLE:
-            raise _too_much(name)
-
-
-def _checked_tuples(stream: BytesIO, name: str) -> int:
-    """How many tuples a sound pickle makes.
-
-    Only texts and names may be used twice: all else is then a tree, which takes no more time than
-    it has bytes, whatever is done with it.
-    """
-    tuples, protocol = 0, 0
-    reusable: set[int] = set()
-    last = ""
-    for opcode, argument, _ in pickletools.genops(stream):
-        kind = opcode.name
-        if kind in UNNAMED or (kind in NAMED and argument not in PLAIN):
-            raise _refusal(argument if kind in NAMED else "", name)
-        if kind in GETS and argument not in reusable:
-            raise _too_much(name)
-        if kind in PUTS:
-            (reusable.add if last in TEXTS else reusable.discard)(argument)
-        else:
-            last = kind
-        tuples += kind in TUPLES
-        protocol = argument if kind == "PROTO" else protocol
-    if protocol != PROTOCOL:
-        raise ValueError(f"protocol {protocol}")
-    return tuples
-
-
-def _refusal(called: str, name: str) -> UserError:
-    called = called.replace(" ", ".")
-    note = f" ({shown(called)})" if called else ""
-    if called.startswith(SPECIAL) or called.endswith("Storage"):
-        return UserError(f"{name} holds more than plain tensors{note}: {REMEDY}.")
-    return UserError(f"{name} holds code{note}, which was not run: {REMEDY}.")
-
-
-def _too_much(name: str) -> UserError:
-    return UserError(f"{name} holds far more than the weights of a network: {REMEDY}.")
+def damaged(name: str) -> UserError:
+    """That a file is not whole."""
+    return UserError(
+        f"{name} is damaged, cut off, or not what torch.save writes: fetch or save it again."
+    )
 
 
 def too_large(name: str) -> UserError:
@@ -163,22 +167,297 @@ def too_large(name: str) -> UserError:
     )
 
 
-class _Budget:
-    """Sees each storage as torch makes it, before it is filled or a tensor takes it.
+def _too_much(name: str) -> UserError:
+    return UserError(f"{name} holds far more than the weights of a network: {REMEDY}.")
 
-    Called as torch.load calls its `map_location`.
-    """
 
-    def __init__(self, name: str):
-        self._name, self._left = name, MAX_CHECKPOINT_BYTES
+# The two kinds of files ---------------------------------------------------------------------------
 
-    def __call__(self, storage: torch.UntypedStorage, location: str) -> torch.UntypedStorage:
-        size = storage.nbytes()
-        self._left -= size
-        if self._left < 0:
-            raise too_large(self._name)
-        if not storage.resizable():  # read from an archive, with as many bytes
-            return storage
-        # Of an old file: memory as it was found, to be filled only where the file says so, and to
-        # be enlarged where a tensor wants more. This one is zero, and stays as large as it is.
-        return torch.from_numpy(np.zeros(size, np.uint8)).untyped_storage()
+
+def _archived(content: bytes, name: str) -> Content:
+    """An archive: a pickle, and the numbers of each storage as a file of its own."""
+    members = _members(content, name)
+    swapped = "byteorder" in members and members["byteorder"]().strip() == b"big"
+
+    def numbers(storage: Storage) -> bytes:
+        return _numbers(members[f"data/{storage.key.lower()}"](), storage, swapped)
+
+    reader = _Reader(name, numbers)
+    return Content(reader.read(BytesIO(members["data.pkl"]())), reader.modules)
+
+
+def _members(content: bytes, name: str) -> dict[str, Callable[[], bytes]]:
+    """Path below the archive's one folder, in small letters as torch compares them -> its bytes."""
+    if content.count(b"PK\1\2") > MAX_MEMBERS:  # before a list of them is made
+        raise _too_much(name)
+    archive = zipfile.ZipFile(BytesIO(content))
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > MAX_CHECKPOINT_BYTES:
+        raise too_large(name)
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise UserError(f"{name} is compressed, as torch.save never does: save it again.")
+    paths = [member.filename.partition("/")[2].lower() for member in members]
+    if len(set(paths)) < len(paths):
+        raise ValueError("two members of one name")
+    return {
+        path: partial(archive.read, member) for path, member in zip(paths, members, strict=True)
+    }
+
+
+def _old(content: bytes, name: str) -> Content:
+    """Five pickles, and then the numbers: of each storage how many, and its bytes."""
+    if MAGIC not in content[:32]:
+        raise UserError(
+            f"{name} was written by pickle or joblib, not by torch.save, and is not opened: save "
+            'the weights with torch.save(model.state_dict(), "weights.pt").'
+        )
+    stream, found = BytesIO(content), {}
+    reader = _Reader(name, lambda storage: _numbers(found[storage.key], storage))
+    _, _, _, value, keys = (reader.read(stream) for _ in range(5))
+    for key in keys:
+        storage = reader.storages[key]
+        size = storage.dtype.itemsize
+        start, count = stream.tell() + 8, int.from_bytes(stream.read(8), "little", signed=True)
+        if count != storage.count or start + count * size > len(content):
+            raise ValueError("a storage is not as long as the file says")
+        found[key] = stream.read(count * size)
+    if found.keys() != reader.storages.keys():
+        raise ValueError("a storage is not there")
+    return Content(value, reader.modules)
+
+
+def _numbers(content: bytes, storage: Storage, swapped: bool = False) -> bytes:
+    size = storage.dtype.itemsize
+    if len(content) != storage.count * size:
+        raise ValueError("a storage is not as long as the file says")
+    return np.frombuffer(content, f"u{size}").byteswap().tobytes() if swapped else content
+
+
+# Going through a pickle ---------------------------------------------------------------------------
+
+_MARK = object()
+_LITERALS = {
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
+    "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+    "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+}  # fmt: skip
+_FRESH: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict,
+    "MARK": lambda: _MARK,
+}  # fmt: skip
+_PUT = {"PUT", "BINPUT", "LONG_BINPUT"}
+_GET = {"GET", "BINGET", "LONG_BINGET"}
+_IGNORED = {"PROTO", "FRAME", "STOP"}
+
+
+class _Reader:
+    """Goes through pickles; remembers the storages that they name and the code that they call."""
+
+    def __init__(self, name: str, numbers: Callable[[Storage], bytes]):
+        self.storages: dict[str, Storage] = {}
+        self.modules = False
+        self._name, self._numbers, self._steps = name, numbers, 0
+
+    def read(self, stream: BytesIO) -> Any:
+        """The next pickle's object."""
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        for opcode, argument, _ in pickletools.genops(stream):
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise _too_much(self._name)
+            self._step(opcode.name, argument)
+        (value,) = self._stack
+        return value
+
+    def _step(self, kind: str, argument: Any) -> None:
+        if kind in _LITERALS:
+            self._stack.append(argument)
+        elif kind in _FRESH:
+            self._stack.append(_FRESH[kind]())
+        elif kind in _PUT:
+            self._memo[argument] = self._stack[-1]
+        elif kind in _GET:
+            self._stack.append(self._memo[argument])
+        elif kind not in _IGNORED:
+            try:
+                act = getattr(self, f"_on_{kind.lower()}")
+            except AttributeError:
+                raise self._code("") from None
+            act(argument)
+
+    def _taken(self) -> Any:
+        if (value := self._stack.pop()) is _MARK:
+            raise ValueError("a mark in place of a value")
+        return value
+
+    def _marked(self) -> list[Any]:
+        """What is above the last mark, which goes too."""
+        values = []
+        while (value := self._stack.pop()) is not _MARK:
+            values.append(value)
+        return values[::-1]
+
+    # Containers
+
+    def _on_pop(self, _: Any) -> None:
+        self._stack.pop()
+
+    def _on_pop_mark(self, _: Any) -> None:
+        self._marked()
+
+    def _on_dup(self, _: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _on_memoize(self, _: Any) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _on_tuple(self, _: Any) -> None:
+        self._stack.append(tuple(self._marked()))
+
+    def _on_tuple1(self, _: Any) -> None:
+        self._stack[-1:] = [(self._stack[-1],)]
+
+    def _on_tuple2(self, _: Any) -> None:
+        self._stack[-2:] = [tuple(self._stack[-2:])]
+
+    def _on_tuple3(self, _: Any) -> None:
+        self._stack[-3:] = [tuple(self._stack[-3:])]
+
+    def _on_list(self, _: Any) -> None:
+        self._stack.append(self._marked())
+
+    _on_frozenset = _on_list
+
+    def _on_dict(self, _: Any) -> None:
+        values = self._marked()
+        self._stack.append({})
+        self._set(zip(values[::2], values[1::2], strict=True))
+
+    def _on_append(self, _: Any) -> None:
+        self._extend([self._taken()])
+
+    def _on_appends(self, _: Any) -> None:
+        self._extend(self._marked())
+
+    _on_additems = _on_appends
+
+    def _extend(self, values: list[Any]) -> None:
+        target = self._stack[-1]
+        (target.held if isinstance(target, Placeholder) else target).extend(values)
+
+    def _on_setitem(self, _: Any) -> None:
+        value, key = self._taken(), self._taken()
+        self._set([(key, value)])
+
+    def _on_setitems(self, _: Any) -> None:
+        values = self._marked()
+        self._set(zip(values[::2], values[1::2], strict=True))
+
+    def _set(self, pairs: Any) -> None:
+        """Entries by texts and numbers; one by anything else is not hashed, as that might hang."""
+        target = self._stack[-1]
+        entries = target.entries if isinstance(target, Placeholder) else target
+        if not isinstance(entries, dict):
+            raise ValueError("entries of something that has none")
+        for key, value in pairs:
+            entries[key if isinstance(key, str | int | float) else f"{type(key).__name__}"] = value
+
+    # Objects
+
+    def _on_global(self, argument: str) -> None:
+        self._stack.append(Named(argument.replace(" ", ".")))
+
+    def _on_stack_global(self, _: Any) -> None:
+        name, module = self._taken(), self._taken()
+        self._on_global(f"{module} {name}")
+
+    def _on_inst(self, argument: str) -> None:
+        self._call(Named(argument.replace(" ", ".")), self._marked())
+
+    def _on_obj(self, _: Any) -> None:
+        function, *arguments = self._marked()
+        self._call(function, arguments)
+
+    def _on_reduce(self, _: Any) -> None:
+        arguments, function = self._taken(), self._taken()
+        self._call(function, arguments)
+
+    def _on_newobj(self, _: Any) -> None:
+        arguments, made = self._taken(), self._taken()
+        self._object(made, [arguments])
+
+    def _on_newobj_ex(self, _: Any) -> None:
+        more, arguments, made = self._taken(), self._taken(), self._taken()
+        self._object(made, [arguments, more])
+
+    def _on_build(self, _: Any) -> None:
+        state = self._taken()
+        if isinstance(self._stack[-1], Placeholder):
+            self._stack[-1].held.append(state)
+
+    def _on_binpersid(self, _: Any) -> None:
+        what, kind, key, _, *more = self._taken()
+        if what == "module":  # of an old file: a class, its file and its source
+            self._stack.append(kind)
+            return
+        count, *view = more
+        name = kind.name if isinstance(kind, Named) else ""
+        kind = name.removeprefix("torch.").removeprefix("storage.").removesuffix("Storage")
+        if kind not in DTYPES and not OTHER.fullmatch(name):
+            raise self._code(name)
+        if not isinstance(key, str) or type(count) is not int or any(view):
+            raise ValueError("a storage of another kind")
+        if kind not in DTYPES:
+            self._stack.append(Placeholder(name))
+            return
+        storage = Storage(key, DTYPES[kind], count)
+        self.storages.setdefault(key, storage)
+        self._stack.append(storage)
+
+    def _object(self, made: Any, held: list[Any]) -> None:
+        """An object of a class; one of the standard library that is not plain is refused."""
+        name = made.name if isinstance(made, Named) else ""
+        own = re.fullmatch(r"[\w.]+", name) and name.split(".")[0] not in sys.stdlib_module_names
+        if not own and not PLAIN_CALLS.fullmatch(name):
+            raise self._code(name)
+        self.modules |= name.startswith("torch.nn.modules.")
+        self._stack.append(Placeholder(name, held))
+
+    def _call(self, function: Any, arguments: Any) -> None:
+        name = function.name if isinstance(function, Named) else ""
+        if not PLAIN_CALLS.fullmatch(name):
+            raise self._code(name)
+        self._stack.append(self._result(name, list(arguments)))
+
+    def _result(self, name: str, arguments: list[Any]) -> Any:
+        """What a call gives: a dictionary, a tensor, or a placeholder."""
+        kind = name.rpartition(".")[2]
+        if name.startswith("collections.") and kind != "deque":
+            return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        if kind in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
+            return arguments[0]
+        if kind == "_rebuild_from_type_v2":
+            function, _, inner, _ = arguments
+            return self._result(function.name, list(inner))
+        if kind in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
+            return self._tensor(name, arguments)
+        self.modules |= name.startswith("torch.nn.modules.")
+        return Placeholder(name, arguments)
+
+    def _tensor(self, name: str, arguments: list[Any]) -> Any:
+        storage, offset, shape, strides, *more = arguments
+        is_other = name.endswith("_v3") or any(more[2:]) or not isinstance(storage, Storage)
+        if is_other:
+            return Placeholder(name, arguments)
+        if not all(type(each) is int for each in (offset, *shape, *strides)):
+            raise ValueError("a tensor of no shape")
+        shape, strides = tuple(shape), tuple(strides)
+        if len(shape) != len(strides):
+            raise ValueError("a tensor of no shape")
+        return StoredTensor(shape, storage.dtype, storage, offset, strides, self._numbers)
+
+    def _code(self, called: str) -> UserError:
+        note = f" ({shown(called)})" if called else ""
+        return UserError(f"{self._name} holds code{note}, which was not run: {REMEDY}.")

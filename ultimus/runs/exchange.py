@@ -13,7 +13,7 @@ from .. import __version__
 from ..checkpoints import checkpoint
 from ..checkpoints.checkpoint import Form, to_bytes, to_seed_bytes
 from ..checkpoints.metadata import UNKNOWN_DATA, Origin
-from ..data.limits import shown
+from ..data.limits import one_line, shown
 from ..data.sources import CIFAR10_CLASSES
 from ..errors import UserError
 from ..files import write_atomically
@@ -24,6 +24,8 @@ from .metrics import Metrics
 from .run import Run, Status
 
 SHORT = 12  # digits of a hash that a sentence shows
+SAME = ("file", "sha256", "note")  # what two runs of the same weights of the same file share
+NOTE = 400  # characters of what is said about a file
 UNKNOWN = "unknown"  # preset of a recipe that is only a placeholder
 
 
@@ -95,25 +97,34 @@ def _facts(run: Run, step: int) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
+def adopt(content: bytes, name: str, runs: Path, owner: str = "", weights: str = "") -> Run:
     """Make a checkpoint a run, done at its step, with one snapshot.
 
-    The same content gives the same owner the same run again.
+    The same weights of the same file give the same owner the same run again.
 
     Args:
         content: of a .safetensors, .pt or .pth file, which may be anybody's.
         name: the file's, for people; it is never a path.
         runs: the folder that holds all runs.
         owner: who brought it, as recipe.json knows people.
+        weights: which set is meant, if the file holds several.
 
     Raises:
+        SeveralWeights: it holds several sets of weights, and none is named.
         UserError: the file is refused, see `checkpoint.loads`, or the run cannot be written.
     """
     name = shown(name)
-    model, known, form = checkpoint.loads(content, name)
+    model, known, form, note = checkpoint.loads(content, name, weights)
     checkpoint.check_answer(model, name)
-    digest = hashlib.sha256(content).hexdigest()
-    if run := _adopted(runs, digest, owner):
+    loaded = {
+        "file": name,
+        "form": form,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "note": note,
+        "classes_known": bool(known.classes),
+        "origin": known.metadata(),
+    }
+    if run := _adopted(runs, loaded, owner):
         return run
     step = known.step or 0
     snapshot = to_bytes(model, **known.metadata())
@@ -122,13 +133,6 @@ def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
         write_atomically(run.snapshot(step), snapshot)
         run.set_status(Status("done", step=step, total=step, epoch=known.epoch or 0.0))
 
-    loaded = {
-        "file": name,
-        "form": form,
-        "sha256": digest,
-        "classes_known": bool(known.classes),
-        "origin": known.metadata(),
-    }
     return Run.create(
         runs,
         known.recipe or Recipe(preset=UNKNOWN, data=UNKNOWN_DATA),
@@ -140,23 +144,24 @@ def adopt(content: bytes, name: str, runs: Path, owner: str = "") -> Run:
     )
 
 
-def adopt_file(path: Path, runs: Path) -> Run:
+def adopt_file(path: Path, runs: Path, weights: str = "") -> Run:
     """The same with a file of this machine, for all who use it.
 
     Raises:
         UserError: as for `adopt`, or there is no such file.
     """
-    return adopt(checkpoint.content_of(path), path.name, runs)
+    return adopt(checkpoint.content_of(path), path.name, runs, weights=weights)
 
 
-def _adopted(runs: Path, digest: str, owner: str) -> Run | None:
-    """The run that this content became before."""
+def _adopted(runs: Path, loaded: dict[str, Any], owner: str) -> Run | None:
+    """The run that these weights of this file became before."""
     for run in Run.all(runs):
         try:
             info = run.info()
         except UserError:
             continue
-        if info.loaded and (info.loaded.sha256, info.owner) == (digest, owner) and run.snapshots:
+        same = info.loaded and all(getattr(info.loaded, key) == loaded[key] for key in SAME)
+        if same and info.owner == owner and run.snapshots:
             return run
     return None
 
@@ -194,6 +199,7 @@ def provenance(run: Run) -> str:
     known = info.loaded.origin
     parts = [
         f"Loaded from {file} (sha256 {digest}…)",
+        one_line(info.loaded.note, NOTE),
         _account(known),
         "" if known.classes else "The file does not name its classes" + _naming(info.dataset),
     ]
@@ -215,7 +221,7 @@ def _account(known: Origin) -> str:
     ]
     facts = list(filter(None, facts))
     if not facts:
-        return "It holds weights only, and how it was trained is not known"
+        return "Only its weights are used; how it was trained is not known"
     return f"It says of itself: {', '.join(facts)}"
 
 

@@ -66,6 +66,7 @@ class LoadedInfo(BaseModel, frozen=True):
         file: its name, for people.
         form: what kind of file it was.
         sha256: hash of its content.
+        note: what of it was taken, and what was left aside.
         classes_known: whether it named its classes.
         origin: what it said about itself.
     """
@@ -75,6 +76,7 @@ class LoadedInfo(BaseModel, frozen=True):
     file: Text = ""
     form: Text = ""
     sha256: Text = ""
+    note: Text = ""
     classes_known: bool = False
     origin: Annotated[InstanceOf[Origin], BeforeValidator(_origin)] = Origin()
 
