@@ -1,8 +1,10 @@
 """Saving and loading weights through Streamlit's AppTest."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 import ultimus
@@ -85,6 +87,22 @@ def test_what_is_refused_gets_its_sentence_and_leaves_nothing(runs):
     assert not runs.exists() or not list(runs.iterdir())
     page = load(page, "good.pt", checkpoint.to_seed_bytes(Transformer()))
     assert not page.error
+
+
+def test_of_two_sets_of_weights_one_is_chosen(runs):
+    state, buffer = Transformer().state_dict(), BytesIO()
+    other = {name: each + 1 for name, each in state.items()}
+    torch.save({"model": state, "model_ema": other}, buffer)
+    page = load(visit(), "two.pt", buffer.getvalue())
+    assert not runs.exists() and not page.error
+    choice = next(each for each in page.radio if each.label == "Which of them?")
+    assert choice.options == ["model", "model\\_ema"]
+    choice.set_value("model_ema")
+    checked(next(each for each in page.button if each.label == "Load these").click().run())
+    (run,) = Run.all(runs)
+    model = checkpoint.load(run.snapshot(run.snapshots[-1]))
+    assert model.cap.bias.equal(other["cap.bias"])
+    assert "left aside\\\\: model" in captions(page)
 
 
 def test_weights_that_are_damaged_are_said_to_be(runs):

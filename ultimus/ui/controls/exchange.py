@@ -1,13 +1,24 @@
 """Weights to take away, and weights that a person brings."""
 
+from typing import NamedTuple
+
 import streamlit as st
 
+from ...checkpoints.state_dicts import SeveralWeights
 from ...data import limits
 from ...errors import UserError
 from ...places import runs_folder
 from ...runs.exchange import Form, adopt, export
 from ...runs.run import Run
 from ..state import link, session, text
+
+
+class Several(NamedTuple):
+    """A file that holds several sets of weights, of which one has to be chosen."""
+
+    name: str
+    content: bytes
+    choices: tuple[str, ...]
 
 
 @st.fragment
@@ -44,15 +55,26 @@ def _load() -> None:
     st.markdown("**Load** weights of this network")
     tries = st.session_state.setdefault("loads", 0)
     file = st.file_uploader(
-        "A .safetensors, .pt or .pth file", type=["safetensors", "pt", "pth"], key=f"load {tries}",
-        max_upload_size=limits.MAX_CHECKPOINT_BYTES // 2**20,
+        "A .safetensors file, or one that torch.save wrote (.pt, .pth, .bin, .ckpt)",
+        key=f"load {tries}", max_upload_size=limits.MAX_CHECKPOINT_BYTES // 2**20,
         help="They become a run of their own, which every page can show. Program code in a file "
         "is never run.",
     )  # fmt: skip
     if file:
         _adopt(file.name, file.getvalue())
+    if several := st.session_state.get("several"):
+        _choose(several)
     if problem := st.session_state.get("not_loaded"):
         st.error(text.plain(problem))
+
+
+def _choose(several: Several) -> None:
+    """Ask which weights of a file are meant."""
+    labels = dict(zip(several.choices, map(text.plain, several.choices), strict=True))
+    st.markdown(f"{text.plain(several.name)} holds {len(labels)} sets of weights.")
+    chosen = st.radio("Which of them?", labels, format_func=labels.get)
+    if st.button("Load these", type="primary"):
+        _adopt(several.name, several.content, chosen)
 
 
 def _download(row, run: Run, step: int, form: Form, what: str) -> None:
@@ -63,14 +85,16 @@ def _download(row, run: Run, step: int, form: Form, what: str) -> None:
     )  # fmt: skip
 
 
-def _adopt(name: str, content: bytes) -> None:
-    """Show what was loaded, or say why it cannot be."""
+def _adopt(name: str, content: bytes, weights: str = "") -> None:
+    """Show what was loaded, or say why it cannot be; where there are several sets, ask."""
     st.session_state.loads += 1
+    st.session_state.not_loaded, st.session_state.several = "", None
     try:
-        run = adopt(content, name, runs_folder(), session.owner())
-        st.session_state.not_loaded = ""
+        run = adopt(content, name, runs_folder(), session.owner(), weights)
         link.write("run", run.id)
         link.write("step", "")
+    except SeveralWeights as error:
+        st.session_state.several = Several(limits.shown(name), content, error.choices)
     except UserError as error:
         st.session_state.not_loaded = str(error)
     st.rerun()
