@@ -144,7 +144,6 @@ def _architectures(forms: dict[str, bytes]) -> Iterator[File]:
         "attention": torch.nn.MultiheadAttention(48, 6).state_dict(),
         "missing": {key: each for key, each in state.items() if key != "conv2.bias"},
         "unexpected": state | {"conv4.weight": torch.zeros(3)},
-        "prefixed": {f"encoder.{key}": each for key, each in state.items()},
         "transposed": {key: each.transpose(0, -1) for key, each in state.items()},
         "flat": {key: each.flatten() for key, each in state.items()},
         "one class": state | {"cap.weight": torch.zeros(1, 48), "cap.bias": torch.zeros(1)},
@@ -164,10 +163,14 @@ def _architectures(forms: dict[str, bytes]) -> Iterator[File]:
         yield File(f"{name}.safetensors", to_safetensors(with_bytes), False)
     for place, content in enumerate(
         ([], [1, 2], "text", 7, None, {}, {1: torch.zeros(3)}, {"state_dict": None},
-         {"state_dict": {"state_dict": state}}, {"model": network}, {"a": 1}, {"": torch.zeros(3)},
-         {None: 1}, {"module.": torch.zeros(3)}, torch.zeros(3), [state], {(): state})
+         {"a": 1}, {"": torch.zeros(3)}, {None: 1}, {"module.": torch.zeros(3)}, torch.zeros(3))
     ):  # fmt: skip
-        yield File(f"content {place}.pt", saved(content) if place != 9 else saved({"m": 1}), False)
+        yield File(f"content {place}.pt", saved(content), False)
+    for place, content in enumerate(
+        ({"state_dict": {"state_dict": state}}, [state], {(): state},
+         {f"encoder.{key}": each for key, each in state.items()})
+    ):  # fmt: skip
+        yield File(f"wrapped {place}.pt", saved(content), True)
 
 
 def _weights(forms: dict[str, bytes]) -> Iterator[File]:

@@ -33,6 +33,7 @@ from support.harm import File
 from ultimus.data.limits import MAX_CHECKPOINT_BYTES
 
 MARK = "ran"
+PLAIN = ("numpy", "codecs", "module")  # what trainings keep beside weights too; it is not called
 
 
 def files(new: bytes) -> Iterator[File]:
@@ -108,7 +109,7 @@ def _code(state: bytes, data: Records) -> Iterator[File]:
         yield File(f"{name}.pt", archive(call), False)
         yield File(f"{name} old.pt", old(call), False)
         beside = b"(" + state + call + b"l"
-        yield File(f"{name} beside.pt", archive(beside, data), False)
+        yield File(f"{name} beside.pt", archive(beside, data), name in PLAIN)
     mkdir = _calls()["mkdir"]
     yield File("behind the end.pt", archive(state + STOP + mkdir, data), True)
     yield File("popped.pt", archive(mkdir + b"0" + state, data), False)
@@ -179,8 +180,7 @@ def _memory() -> Iterator[File]:
         for count in (10, 11, 9, 0, -1, 2**28, 2**31, 2**40, 2**62, 2**63, 2**70):
             bias = rebuilt(persistent(count, b"spare", is_old=is_old), (10,), (1,))
             yield file(f"{count} numbers", bias, count == 10, spare=bytes(40))
-            empty = is_old and count in (10, 11)  # which is zero then, and nobody's memory
-            yield file(f"{count} unfilled numbers", bias, empty, is_filled=False)
+            yield file(f"{count} unfilled numbers", bias, False, is_filled=False)
         for count in (10, 0):
             storage, spare = persistent(count, b"spare", is_old=is_old), bytes(4 * count)
             for name, look in LOOKS.items():

@@ -102,7 +102,7 @@ def test_of_two_sets_of_weights_one_is_chosen(runs):
     (run,) = Run.all(runs)
     model = checkpoint.load(run.snapshot(run.snapshots[-1]))
     assert model.cap.bias.equal(other["cap.bias"])
-    assert "left aside\\\\: model" in captions(page)
+    assert "left aside\\: model" in captions(page)
 
 
 def test_weights_that_are_damaged_are_said_to_be(runs):
