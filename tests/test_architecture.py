@@ -135,7 +135,16 @@ def test_the_core_loads_and_works_without_the_interface():
     assert _run_without({"streamlit", "plotly"}, code) == "(3, 10)\n"
 
 
-def test_a_picture_is_named_without_training_dask_and_interface():
+HEAVY = {"torchvision", "pyarrow", "pandas", "streamlit", "plotly", "distributed", "dask"}
+
+
+def test_what_names_a_picture_is_found_without_what_it_does_not_need():
+    code = "import ultimus; print(ultimus.predict.__name__)"
+    blocked = {*HEAVY, "pydantic", "ultimus.training", "ultimus.runs", "ultimus.data.sources"}
+    assert _run_without(blocked, code) == "predict\n"
+
+
+def test_a_picture_is_named_without_training_data_sets_and_interface():
     code = (
         "import numpy, torch, ultimus\n"
         "from ultimus.analysis.prediction import examples\n"
@@ -144,5 +153,5 @@ def test_a_picture_is_named_without_training_dask_and_interface():
         "companions = ultimus.draw_companions(model, pictures)\n"
         "print(ultimus.predict(model, pictures[:1].numpy(), companions)[0].top)"
     )
-    blocked = {"streamlit", "plotly", "distributed", "dask", "ultimus.training", "ultimus.runs"}
+    blocked = {*HEAVY, "ultimus.training", "ultimus.runs", "ultimus.data.sources"}
     assert _run_without(blocked, code) == "0\n"

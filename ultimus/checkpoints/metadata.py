@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..data.limits import shown
-from ..data.sources import MAX_CLASSES, MIN_CLASSES
+from ..data.limits import MAX_CLASSES, MIN_CLASSES, shown
 from ..errors import UserError
 from ..recipe import Recipe
 

@@ -3,16 +3,20 @@
 Shape letters: N images of a batch.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..recipe import Recipe
 from .dataset import Split
 
+if TYPE_CHECKING:  # whoever only names a picture does not wait for pydantic
+    from ..recipe import Recipe
+
 CUTOUT_FILL = 127
-
-
 AHEAD = 128  # images that training prepares together; more fall out of the cache
 
 

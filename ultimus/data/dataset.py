@@ -4,15 +4,18 @@ Images stay uint8 (N, 3, 32, 32) until a batch is taken from them. A source is d
 copy on disk is memory-mapped, so that opening it is immediate and processes share its pages.
 """
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,8 +23,11 @@ from torch import Tensor
 
 from ..errors import UserError, reason
 from ..places import home
-from . import sources
 
+if TYPE_CHECKING:
+    from .sources import Arrays
+
+Progress = Callable[[float], None]  # called with the fraction that is done, 0...1
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -71,7 +77,7 @@ def is_ready(source: str) -> bool:
     return os.path.isfile(_copy_of(source) / "dataset.json")
 
 
-def open_dataset(source: str, progress: sources.Progress = lambda done: None) -> Dataset:
+def open_dataset(source: str, progress: Progress = lambda done: None) -> Dataset:
     """Open a source; the first time decodes it (downloads it, for "cifar10").
 
     Args:
@@ -89,6 +95,8 @@ def open_dataset(source: str, progress: sources.Progress = lambda done: None) ->
 
 
 def _copy_of(source: str) -> Path:
+    from . import sources  # with all that reads files, which few of those who use images need
+
     return home() / "decoded" / sources.signature(source)
 
 
@@ -99,7 +107,9 @@ def _found(copy: Path, source: str) -> Dataset | None:
         return None
 
 
-def _made(copy: Path, source: str, progress: sources.Progress) -> Dataset:
+def _made(copy: Path, source: str, progress: Progress) -> Dataset:
+    from . import sources
+
     arrays = sources.read(source, download_folder(), progress)
     try:
         _keep(arrays, copy)
@@ -160,7 +170,7 @@ def _mapped(copy: Path, part: str) -> Tensor:
     return torch.from_numpy(np.load(copy / f"{part}.npy", mmap_mode="c"))
 
 
-def _keep(arrays: sources.Arrays, copy: Path) -> None:
+def _keep(arrays: Arrays, copy: Path) -> None:
     """Write a decoded copy, which appears whole or not at all, and drop what it supersedes."""
     about = {
         "name": arrays.name,
@@ -182,7 +192,7 @@ def _keep(arrays: sources.Arrays, copy: Path) -> None:
         raise
 
 
-def _fingerprint(arrays: sources.Arrays) -> str:
+def _fingerprint(arrays: Arrays) -> str:
     digest = hashlib.blake2b(json.dumps(arrays.classes).encode(), digest_size=16)
     for part in PARTS:
         digest.update(np.ascontiguousarray(getattr(arrays, part)).data)

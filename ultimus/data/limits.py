@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..errors import UserError
 
 MAX_FILE_BYTES = 30_000_000  # a picture; a detailed 50-megapixel photograph of a phone has 10 to 25
+MIN_CLASSES, MAX_CLASSES = 2, 10  # of a data set, and so of a network
 MAX_FILES = 50  # pictures of one upload, which a page answers in a few seconds
 MAX_SESSION_BYTES = 200_000_000  # pictures that a session keeps; 16 GB of memory serve a class
 MAX_CHECKPOINT_BYTES = 2**24  # the network takes 84 kB; beside it a .pt may hold an optimizer

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 
 from ..errors import UserError, reason
 from . import containers, image_files, shapes
+from .limits import MAX_CLASSES, MIN_CLASSES
 
 CIFAR10_BYTES = 170_498_071  # size of torchvision's download
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 PATIENCE = 30  # seconds without an answer from the server
-MIN_CLASSES, MAX_CLASSES = 2, 10
 MAX_IMAGES = 200_000  # 600 MB decoded; also a guard against being pointed at a whole disk
 TEST_SHARE = 0.2  # of a source that has no split of its own
 TRAIN_NAMES = ("train", "training")

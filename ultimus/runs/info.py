@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from ..checkpoints.metadata import Origin
-from ..data.sources import MAX_CLASSES, MIN_CLASSES
+from ..data.limits import MAX_CLASSES, MIN_CLASSES
 from ..errors import UserError, reason
 from ..files import read_bounded
 from ..recipe import Recipe, problems
