@@ -224,4 +224,4 @@ def test_plots_imports_arrays_and_plotly_alone():
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module.split(".")[0])
-    assert found <= {"__future__", "numpy", "plotly", "tsdownsample", "style"}
+    assert found <= {"__future__", "numpy", "pandas", "plotly", "tsdownsample", "style"}

@@ -13,6 +13,7 @@ N: points given, M: points drawn.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from tsdownsample import MinMaxLTTBDownsampler
 
@@ -48,23 +49,9 @@ def smooth(values: ArrayLike, span: float) -> np.ndarray:
         raise ValueError(f"span must be at least 1, got {span}")
     values = np.asarray(values, np.float64)
     finite = np.isfinite(values)
-    keep = 1 - 2 / (span + 1)
-    sums = _decayed_sums(values[finite], keep)
-    out = np.full(values.shape, np.nan)
-    out[finite] = sums * (1 - keep) / (1 - keep ** np.arange(1, sums.size + 1))
-    return out
-
-
-def _decayed_sums(values: np.ndarray, keep: float, block: int = 128) -> np.ndarray:
-    """s_t = keep * s_{t-1} + v_t, a block at a time: a Python loop over a run would be felt."""
-    rows = np.zeros((-(-values.size // block), block))
-    rows.flat[: values.size] = values
-    age = np.arange(block)[:, None] - np.arange(block)  # (block, block), how long ago
-    inside = rows @ np.where(age >= 0, keep ** np.maximum(age, 0.0), 0).T  # (rows, block)
-    carry = np.zeros(len(rows))
-    for i in range(1, len(rows)):
-        carry[i] = inside[i - 1, -1] + keep**block * carry[i - 1]
-    return (inside + carry[:, None] * keep ** np.arange(1, block + 1)).ravel()[: values.size]
+    smoothed = np.full(values.shape, np.nan)
+    smoothed[finite] = pd.Series(values[finite]).ewm(span=span).mean()
+    return smoothed
 
 
 def thin(x: ArrayLike, y: ArrayLike, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
