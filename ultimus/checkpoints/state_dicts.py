@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.limits import one_line, shown
-from ..data.sources import MAX_CLASSES, MIN_CLASSES
+from ..data.limits import MAX_CLASSES, MIN_CLASSES, one_line, shown
 from ..errors import UserError
 from ..model import Transformer
 from .safe_pickle import Placeholder, StoredTensor
