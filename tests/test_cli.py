@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.metrics import lines
 from support.pictures import TEST, write_pictures
 
 import ultimus
@@ -24,7 +25,6 @@ from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
 from ultimus.recipe import PRESETS, Recipe
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.run import Run
 
 ROOT = Path(__file__).parents[1]
@@ -117,7 +117,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
     line = process.stdout.readline()  # at once, although it is a pipe
     run = Run(Path(line.removeprefix("run ").strip()))
     end = time.monotonic() + 60
-    while not Metrics(run.folder).read().rows and time.monotonic() < end:
+    while not lines(run) and time.monotonic() < end:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
@@ -155,7 +155,7 @@ def _evaluated(capsys, *arguments: str) -> dict:
 
 def test_evaluate_takes_a_run_its_folder_and_files_of_weights(trained, data, tmp_path, capsys):
     torch.save(checkpoint.load(trained.live_weights).state_dict(), tmp_path / "weights.pt")
-    last = Metrics(trained.folder).read().rows[-1]
+    last = lines(trained)[-1]
     answers = [
         _evaluated(capsys, *what, "--group", "7")
         for what in (

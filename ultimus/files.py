@@ -4,6 +4,8 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,14 +17,23 @@ NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file's content at once; a process killed meanwhile leaves the old one."""
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise
+        write_atomically(path, content)  # swept away with what a killed process left half written
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes another's place, at once, when it is closed."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(scratch, "xb") as file:  # not tempfile, whose files only their owner can read
-            file.write(content)
-        try:
-            os.replace(scratch, path)
-        except FileNotFoundError:  # swept away with what a killed process left half written
-            write_atomically(path, content)
+            yield file
+        os.replace(scratch, path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.metrics import lines
 
 from ultimus import Run, Transformer, attention, evaluate, load, open_dataset
 from ultimus.analysis.ablation import (
@@ -22,7 +23,6 @@ from ultimus.analysis.ablation import (
 from ultimus.data.dataset import Split
 from ultimus.evaluation import features_of, fixed_groups, logits_after
 from ultimus.model import FEATURES, HEAD, PASSES
-from ultimus.runs.metrics import Metrics
 
 N, G, B, C = 101, 3, 7, 5
 SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
@@ -282,7 +282,7 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
         print("  after 0...8 passes:", *(f"{share:.1%}" for share in by_passes))
         print("  in groups of:", *(f"{size}: {share:.2%}" for size, share in by_group.items()))
     assert by_name["learned"] == by_group[16] == by_passes[4]
-    recorded = Metrics(SHIPPED).read().rows[-1]["test_accuracy"]
+    recorded = lines(Run(SHIPPED))[-1]["test_accuracy"]
     assert by_name["learned"] == pytest.approx(recorded, abs=1e-3)
     assert abs(by_name["learned"] - by_name["uniform"]) < 0.02
     assert abs(by_name["learned"] - by_name["none"]) < 0.03

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from support.metrics import lines
 from support.pictures import write_pictures
 
 from ultimus.bench import measure
@@ -16,7 +17,6 @@ from ultimus.cli import main
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs import recorder
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,7 +89,7 @@ def test_a_live_run_is_a_run_of_the_notebooks_recipe(tmp_path):
     assert run.is_held()
     seed = PRESETS["seed"].model_dump(exclude={"epochs"})
     assert run.info().recipe.model_dump(exclude={"epochs"}) == seed
-    assert [row["step"] for row in Metrics(run.folder).read().rows] == [1, 2, 3]
+    assert [row["step"] for row in lines(run)] == [1, 2, 3]
     assert run.live_weights.exists() and run.snapshots == (0,)
     steps.close()
     assert not run.is_held()
@@ -118,15 +118,15 @@ def test_a_live_run_does_not_see_the_others_time_pass(tmp_path, passing):
     for _ in range(recorder.FIRST_STEPS + 1):
         next(steps)
     (run,) = Run.all(tmp_path)
-    seen = len(Metrics(run.folder).read().rows)
+    seen = len(lines(run))
     passing.now += 7200  # the others' turns
     next(steps)
-    assert len(Metrics(run.folder).read().rows) == seen and not run.resume_file.exists()
+    assert len(lines(run)) == seen and not run.resume_file.exists()
     clock.go()
     passing.now += 7200  # its own
     clock.stop()
     next(steps)
-    assert len(Metrics(run.folder).read().rows) == seen + 1 and run.resume_file.exists()
+    assert len(lines(run)) == seen + 1 and run.resume_file.exists()
 
 
 def test_the_clock_counts_its_own_time_and_what_of_it_was_recorded(passing):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import deserialize
+from support.metrics import lines
 from support.seed_notebook import SeedTransformer
 
 import ultimus
@@ -18,7 +19,6 @@ from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
 from ultimus.recipe import Recipe
 from ultimus.runs.exchange import adopt, export, metadata, provenance
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.run import Run
 
 SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "steady-cifar10")
@@ -49,9 +49,7 @@ def test_an_exported_step_says_what_it_is():
 
 
 def test_accuracy_is_told_only_where_it_was_measured():
-    measured = {
-        row["step"] for row in Metrics(SHIPPED.folder).read().rows if "test_accuracy" in row
-    }
+    measured = {row["step"] for row in lines(SHIPPED) if "test_accuracy" in row}
     other = next(step for step in SHIPPED.snapshots if step not in measured)
     assert "accuracy" not in metadata(SHIPPED, other)
 

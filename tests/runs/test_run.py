@@ -1,7 +1,6 @@
 """The run folder: what is written whole, what is read damaged, and who holds it."""
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -12,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.run import Run, Status
 
 processes = multiprocessing.get_context("spawn")
@@ -284,78 +281,6 @@ def test_a_request_is_taken_by_one_of_many(run):
 def test_a_damaged_request_is_read_as_nothing_known(run):
     (run.folder / "request").write_bytes(b"\xff\xfe")
     assert run.take_request() not in ("pause", "step", "resume", "stop")
-
-
-# Metrics --------------------------------------------------------------------------------------
-
-
-def test_metrics_are_read_on_from_where_they_ended(run):
-    metrics = Metrics(run.folder)
-    assert metrics.read().rows == []
-    run.report({"step": 1, "loss": 2.5})
-    assert [row["step"] for row in metrics.read().rows] == [1]
-    run.report({"step": 3, "loss": 2.0, "test_accuracy": 0.25})
-    metrics.read()
-    assert [row["step"] for row in metrics.rows] == [1, 3]
-    np.testing.assert_array_equal(metrics.column("loss"), [2.5, 2.0])
-    np.testing.assert_array_equal(metrics.column("test_accuracy"), [np.nan, 0.25])
-    assert metrics.column("step").dtype == np.float64
-
-
-def test_half_a_line_waits_for_its_other_half(run):
-    metrics = Metrics(run.folder)
-    line = json.dumps({"step": 11, "loss": 1.5}).encode() + b"\n"
-    with open(run.folder / "metrics.jsonl", "ab", buffering=0) as file:
-        for begin in range(len(line)):
-            assert metrics.read().rows == [] and metrics.unreadable == 0
-            file.write(line[begin : begin + 1])
-    assert metrics.read().rows == [{"step": 11, "loss": 1.5}]
-
-
-def test_metrics_survive_being_replaced(run):
-    for step in range(7):
-        run.report({"step": step})
-    metrics = Metrics(run.folder).read()
-    run.forget_after(4)
-    run.report({"step": 5, "again": True})
-    run.report({"step": 6, "again": True})  # as long as before, but another file
-    assert [row["step"] for row in metrics.read().rows] == [0, 1, 2, 3, 4, 5, 6]
-    assert metrics.rows[-1] == {"step": 6, "again": True}
-    run.forget_after(-1)
-    assert metrics.read().rows == []
-
-
-def test_damaged_lines_are_counted_and_left_out(run):
-    run.report({"step": 2})
-    lines = [b"nonsense", b"\xff\xfe", b"[1]", b"3", b"{}", b'{"step": "x"}', b'{"step": true}',
-             b"", b"[" * 100_000, b'{"step": 1e3}', b'{"step": ' + b"9" * 999 + b"}"]  # fmt: skip
-    with open(run.folder / "metrics.jsonl", "ab") as file:
-        file.write(b"\n".join(lines) + b"\n")
-    run.report({"step": 3})
-    metrics = Metrics(run.folder).read()
-    assert [row["step"] for row in metrics.rows] == [2, 3]
-    assert metrics.unreadable == len(lines)
-    run.forget_after(3)
-    assert Metrics(run.folder).read().unreadable == 0
-
-
-def test_numbers_that_json_lacks_become_null(run):
-    run.report({"step": 1, "loss": math.nan, "entropies": [0.5, math.inf], "lr": 0.1})
-    text = (run.folder / "metrics.jsonl").read_text()
-    assert json.loads(text) == {"step": 1, "loss": None, "entropies": [0.5, None], "lr": 0.1}
-    metrics = Metrics(run.folder).read()
-    assert np.isnan(metrics.column("loss")).all() and metrics.column("lr") == [0.1]
-
-
-def test_a_column_of_anything_is_numbers(run):
-    values = [1, True, None, "x", [1], {}, 2.5]
-    for step, value in enumerate(values):
-        run.report({"step": step, "loss": value})
-    with open(run.folder / "metrics.jsonl", "a") as file:
-        file.write('{"step": 7, "loss": ' + "9" * 999 + '}\n{"step": 8, "loss": NaN}\n')
-    nan = np.nan
-    expected = [1, nan, nan, nan, nan, nan, 2.5, nan, nan]
-    np.testing.assert_array_equal(Metrics(run.folder).read().column("loss"), expected)
 
 
 # Many at once ---------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.metrics import lines
 from support.pictures import TRAIN, write_pictures
 
 from ultimus.checkpoints import checkpoint
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.run import Run, Status
 from ultimus.runs.worker import PATIENCE, work
 
@@ -64,7 +64,7 @@ def _until(happened: Callable[[], object], seconds: float = 60) -> None:
 
 
 def _rows(run: Run) -> list[dict]:
-    return Metrics(run.folder).read().rows
+    return lines(run)
 
 
 def _final_weights(run: Run) -> torch.Tensor:

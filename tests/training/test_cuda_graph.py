@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from support.metrics import lines
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -20,7 +21,6 @@ from ultimus.errors import UserError
 from ultimus.evaluation import evaluate
 from ultimus.recipe import Recipe
 from ultimus.runs import worker
-from ultimus.runs.metrics import Metrics
 from ultimus.runs.recorder import Recorder
 from ultimus.runs.run import Run
 from ultimus.runs.worker import work
@@ -491,7 +491,7 @@ def test_a_worker_weighs_strides_and_makes_single_steps(dataset, tmp_path):
             recorder.steps_allowed = 0
         run.ask("resume")
         assert recorder.obey() and training.limit is None
-    rows = Metrics(run.folder).read().rows
+    rows = lines(run)
     assert [row["step"] for row in rows][:FIRST_STEPS] == list(range(1, FIRST_STEPS + 1))
     assert [row["step"] for row in rows if "test_loss" in row] == [7, 14, 21, 28, 35]
     last = [row["step"] for row in rows]
@@ -542,7 +542,7 @@ def test_a_run_begun_on_a_gpu_ends_on_a_processor(dataset, gpu_in_name, tmp_path
         assert work(run, asked.append).state == "done"
     assert type(asked[-1].training) is Training
     _same(asked[-1].training, whole)
-    steps = [row["step"] for row in Metrics(run.folder).read().rows]
+    steps = [row["step"] for row in lines(run)]
     assert steps == sorted({*steps}) and steps[-1] == whole.step
     assert {*recipe.snapshot_steps(whole.total)} <= {*run.snapshots}
 

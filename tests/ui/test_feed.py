@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ultimus.recipe import Recipe
+from ultimus.runs import metrics
 from ultimus.runs.run import Run, Status
 from ultimus.ui.figures import board, plotly_js
 from ultimus.ui.live import curves, feed
-from ultimus.ui.state import session
 
 STATUS = Status("running", step=7, total=1170, epoch=7 / 390, seconds=1.5, images_per_second=313)
 
@@ -31,8 +31,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 def report(run: Run, step: int) -> None:
-    run.report(
-        {"step": step, "epoch": step / 390, "loss": 2.25, "train_accuracy": 0.125, "lr": 0.1}
+    metrics.report(
+        run.folder,
+        {"step": step, "epoch": step / 390, "loss": 2.25, "train_accuracy": 0.125, "lr": 0.1},
     )
 
 
@@ -52,7 +53,7 @@ def content(answer: Response) -> bytes:
 
 
 def test_it_is_what_the_page_itself_would_show(run: Run):
-    rows = curves.rows(run, run.status(), session.metrics(run), seed_run=True)
+    rows = curves.rows(run, run.status(), run.metrics(), seed_run=True)
     source = feed.address(run, "running", True)
     assert content(fetch(run)) == board.message(rows, feed.REFRESH, source)
 

@@ -22,7 +22,6 @@ from ..evaluation import features_of
 from ..model import Transformer
 from ..plots import style
 from ..plots.curves import smooth, thin
-from ..runs.metrics import Metrics
 from ..runs.run import Run
 
 PICTURES = 96  # at most; of 60 or more a group of 16 can be drawn again and again
@@ -100,10 +99,9 @@ def _spread(steps: tuple[int, ...]) -> list[int]:
 
 def _pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
     """The run's classes, the first of its test images, and what these are called."""
-    about = run.about.get("dataset")
-    about = about if isinstance(about, dict) else {}
-    classes = tuple(map(str, about.get("classes") or CIFAR10_CLASSES))
-    dataset = ready_data(str(about.get("fingerprint", "")), (run.recipe.data,))
+    info = run.info()
+    classes = info.dataset.classes or CIFAR10_CLASSES
+    dataset = ready_data(info.dataset.fingerprint, (info.recipe.data,))
     if dataset:
         first = Split(dataset.test.images[:PICTURES], dataset.test.labels[:PICTURES])
         return dataset.classes, first, dataset.name
@@ -127,7 +125,7 @@ def _model(run: Run, step: int, classes: int) -> Transformer:
 
 def _curves(run: Run) -> dict[str, list[list[float]]]:
     """Points (step, value) of the smoothed training loss, and of the test accuracy."""
-    metrics = Metrics(run.folder).read()
+    metrics = run.metrics()
     step, loss = metrics.column("step"), metrics.column("loss")
     accuracy = metrics.column("test_accuracy")
     return {

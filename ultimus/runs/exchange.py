@@ -9,6 +9,8 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import __version__
 from ..checkpoints import checkpoint
 from ..checkpoints.checkpoint import Form, to_bytes, to_seed_bytes
@@ -20,7 +22,6 @@ from ..files import write_atomically
 from ..model import Transformer
 from ..recipe import Recipe
 from .info import DataInfo
-from .metrics import Metrics
 from .run import Run, Status
 
 SHORT = 12  # digits of a hash that a sentence shows
@@ -90,11 +91,17 @@ def _facts(run: Run, step: int) -> dict[str, str]:
         "test": data.test,
         "version": info.version,
     }
-    tests = (row for row in Metrics(run.folder).read().rows if "test_accuracy" in row)
-    for row in tests:
-        if row["step"] == step:
-            facts |= {"accuracy": row["test_accuracy"], "group": row.get("test_group")}
+    if test := _test_at(run, step):
+        facts |= {"accuracy": test[0], "group": test[1]}
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def _test_at(run: Run, step: int) -> tuple[float, int] | None:
+    """Accuracy, and how many images attended to each other in it, if it was measured there."""
+    metrics = run.metrics()
+    accuracy, group = metrics.column("test_accuracy"), metrics.column("test_group")
+    found = np.flatnonzero((metrics.column("step") == step) & np.isfinite(accuracy + group))
+    return (float(accuracy[found[-1]]), int(group[found[-1]])) if len(found) else None
 
 
 def adopt(content: bytes, name: str, runs: Path, owner: str = "", weights: str = "") -> Run:

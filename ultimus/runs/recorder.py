@@ -16,6 +16,7 @@ from ..files import write_atomically
 from ..model import entropy
 from ..recipe import Recipe
 from ..training.trainer import FIRST_STEPS, Progress, Training
+from . import metrics
 from .run import Run, State, Status
 
 REPORT_EVERY = 0.4  # seconds between lines of metrics
@@ -179,7 +180,7 @@ class Recorder:
                 "test_loss": result.test.loss,
                 "test_group": result.test.group,
             }
-        self.run.report(row)
+        metrics.report(self.run.folder, row)
         self._interval = []
         if self.steps_allowed != 0:
             self._set_state("running")

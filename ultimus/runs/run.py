@@ -14,7 +14,6 @@ A reader never blocks the writer and never sees half a file.
 
 import fcntl
 import json
-import math
 import os
 import re
 import secrets
@@ -30,7 +29,7 @@ from ..errors import UserError
 from ..files import storage_problem, sweep, write_atomically
 from ..recipe import Recipe
 from .info import RunInfo, State, Status, read_info, read_status
-from .metrics import Metrics
+from .metrics import Metrics, read_metrics
 
 Request = Literal["pause", "step", "resume", "stop"]
 
@@ -144,6 +143,14 @@ class Run:
                 continue  # damaged: nobody trains it
         return False
 
+    def metrics(self) -> Metrics:
+        """What it has measured up to now.
+
+        Raises:
+            UserError: metrics.jsonl cannot be read.
+        """
+        return read_metrics(self.folder)
+
     def set_status(self, status: Status) -> None:
         self._write_json("status.json", asdict(status))
 
@@ -203,19 +210,6 @@ class Run:
 
     # What it has measured and kept ---------------------------------------------------------
 
-    def report(self, row: dict[str, Any]) -> None:
-        """Append a line to the metrics; a number that is not finite becomes null."""
-        line = json.dumps(_finite(row), allow_nan=False) + "\n"
-        with open(self.folder / "metrics.jsonl", "a") as file:
-            file.write(line)
-
-    def forget_after(self, step: int) -> None:
-        """Drop what was reported after a step, which a resumed run reports again."""
-        metrics = Metrics(self.folder)
-        metrics.read()
-        kept = [json.dumps(row) + "\n" for row in metrics.rows if row["step"] <= step]
-        write_atomically(self.folder / "metrics.jsonl", "".join(kept).encode())
-
     def snapshot(self, step: int) -> Path:
         """Where the weights of a step are kept."""
         return self.folder / "weights" / f"{step}.safetensors"
@@ -238,15 +232,6 @@ class Run:
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
-
-
-def _finite(value: Any) -> Any:
-    """The same with null, which JSON has, for the numbers that it has not."""
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lock(file, kind: int, patience: float = 0) -> bool:

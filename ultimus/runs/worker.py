@@ -15,6 +15,7 @@ from ..data.dataset import Dataset, open_dataset
 from ..errors import UserError
 from ..files import storage_problem
 from ..training.trainer import DivergedError, Progress, train
+from . import metrics
 from .recorder import PATIENCE, Recorder
 from .run import Run, State, Status
 
@@ -81,7 +82,7 @@ def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Statu
     dataset = open_dataset(recipe.data)
     _same_surroundings(run, dataset)
     state = _saved_state(run)
-    run.forget_after(state["step"] if state else -1)
+    metrics.forget_after(run.folder, state["step"] if state else -1)
     recorder = Recorder(run, recipe, dataset, patience)
     try:
         for progress in train(recipe, dataset, state):

@@ -12,7 +12,7 @@ from ...model import Transformer
 from ...plots import curves as plots
 from ...runs.run import LIVE, Run
 from ..figures import figure
-from ..state import link, session
+from ..state import link
 
 FRAME = 0.8  # seconds a snapshot stays while playing
 FOLLOW = 0.8  # seconds between looks at a live run's weights
@@ -103,7 +103,7 @@ def newest(run: Run) -> Moment:
 
 def curves(run: Run, moment: Moment) -> None:
     """Loss and learning rate of the run, with a line at the moment looked at."""
-    rows = session.metrics(run)
+    rows = run.metrics()
     epoch = rows.column("epoch")
     marker = float(np.nan_to_num(moment.epoch))
     shared = {"marker": marker, "uirevision": run.id}

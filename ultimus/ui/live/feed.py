@@ -18,7 +18,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from ...errors import UserError
 from ...places import runs_folder
-from ...runs.metrics import Metrics
 from ...runs.run import Run, State, Status
 from ..figures import board
 from ..state import session
@@ -29,6 +28,7 @@ FRESH = REFRESH / 2  # seconds for which a version counts as the newest
 PATH = "live/{run}/{state}/{seed_run}"
 COMPRESSION = 1  # more takes longer than it is worth: what is long is sent seldom
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-store"}
+KEPT = 256  # runs whose newest version is kept, some ten kilobytes each
 SHOWN = {True: "beside-the-seed-run", False: "alone"}
 
 
@@ -70,9 +70,9 @@ class _Newest:
     def __init__(self, run: Run, seed_run: bool):
         self._run = run
         self._seed_run = seed_run
-        self._metrics = Metrics(run.folder)
         self._lock = Lock()
         self._status: Status | None = None
+        self._reach: float | None = None  # of its curves, where they grow
         self._made: dict[bool, bytes] = {}  # with curves and without, as far as asked for
         self._until = 0.0  # when somebody might notice
 
@@ -95,28 +95,27 @@ class _Newest:
                 self._look()
             if self._status.state != state:
                 return None
-            reach = curves.reach(self._status, self._metrics)
-            draws = reach is None or reach >= beyond
+            draws = self._reach is None or self._reach >= beyond
             if draws not in self._made:
                 self._made[draws] = self._make(draws)
             return self._made[draws]
 
     def _look(self) -> None:
         self._status = session.status(self._run)
-        self._metrics.read()
+        self._reach = curves.reach(self._status, self._run.metrics())
         self._made = {}
         self._until = time.monotonic() + FRESH
 
     def _make(self, draws: bool) -> bytes:
-        run, status = self._run, self._status
+        run, status, metrics = self._run, self._status, self._run.metrics()
         source = address(run, status.state, self._seed_run)
         if draws:
-            rows = curves.rows(run, status, self._metrics, self._seed_run)
+            rows = curves.rows(run, status, metrics, self._seed_run)
         else:
-            rows = [curves.summary(run, status, self._metrics)]
+            rows = [curves.summary(run, status, metrics)]
         return gzip.compress(board.message(rows, REFRESH, source, begins=not draws), COMPRESSION)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=KEPT)
 def _newest(runs: Path, run_id: str, seed_run: bool) -> _Newest:
     return _Newest(Run.find(run_id, runs), seed_run)

@@ -43,7 +43,7 @@ def _panel(run: Run, state: State) -> None:
     if status.state != state:
         st.rerun()  # the controls, and whether the board follows the run, depend on the state
     _explain(status)
-    metrics, seed_run = session.metrics(run), st.session_state.get("seed_run", True)
+    metrics, seed_run = run.metrics(), st.session_state.get("seed_run", True)
     if metrics.unreadable:
         st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
     every, source = None, None

@@ -12,7 +12,6 @@ import streamlit as st
 from ...errors import UserError
 from ...places import ASSETS, SHIPPED, runs_folder
 from ...runs.exchange import adopt_file
-from ...runs.metrics import Metrics
 from ...runs.run import Run, Status
 from ...runs.scheduler import Lab
 from . import link
@@ -133,11 +132,3 @@ def status(run: Run) -> Status:
     keeper = lab()
     keeper.tend(run)
     return keeper.status(run)
-
-
-def metrics(run: Run) -> Metrics:
-    """The run's metrics up to now; this session's reader goes on where it ended."""
-    kept = st.session_state.get("metrics")
-    if kept is None or kept[0] != run.folder:
-        kept = st.session_state.metrics = (run.folder, Metrics(run.folder))
-    return kept[1].read()
