@@ -39,20 +39,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read it; what is no file, as a pipe that would wait for a writer, is refused.
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open a file; what is none, as a pipe that would wait for another process, is refused.
+
+    Args:
+        path: of the file.
+        flags: as for `os.open`: to read it, or with O_RDWR and O_CREAT.
 
     Raises:
-        OSError: it is missing, cannot be read, or is no regular file.
+        OSError: it is missing, cannot be opened, or is no regular file.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | NO_WAITING)
+        handle = os.open(path, flags | NO_WAITING, 0o666)
     except ValueError as error:  # a NUL in the name
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file")
-    return os.fdopen(handle, "rb")
+    return os.fdopen(handle, "r+b" if flags & os.O_RDWR else "rb")
 
 
 def read_bounded(path: Path, most: int) -> bytes:

@@ -15,6 +15,7 @@ import pytest
 
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
+from ultimus.runs import run as run_module
 from ultimus.runs.run import Run, Status
 
 processes = multiprocessing.get_context("spawn")
@@ -69,6 +70,59 @@ def test_an_unknown_id_or_a_path_is_refused(name, run, tmp_path):
     (tmp_path / "x" / "recipe.json").write_text("{}")
     with refused("There is no run", "list"):
         Run.find(name, tmp_path / "runs")
+
+
+def test_a_run_never_takes_the_folder_of_another(run, tmp_path, monkeypatch):
+    tokens = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr(run_module.secrets, "token_hex", lambda size: next(tokens))
+    monkeypatch.setattr(run_module.time, "strftime", lambda form: "20260307-111317")
+    monkeypatch.setattr(run_module, "write_atomically", _write_plainly)
+    first = Run.create(tmp_path / "runs", Recipe(), owner="me")
+    second = Run.create(tmp_path / "runs", Recipe(), owner="you")
+    assert (first.id[-4:], second.id[-4:]) == ("aaaa", "bbbb")
+    assert (first.info().owner, second.info().owner) == ("me", "you")
+
+
+def _write_plainly(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def test_a_run_that_cannot_be_filled_takes_only_its_own_folder_away(run, tmp_path):
+    def fill(new: Run) -> None:
+        new.snapshot(0).write_bytes(b"half")
+        raise UserError("No.")
+
+    with pytest.raises(UserError, match="No"):
+        Run.create(tmp_path / "runs", Recipe(), fill)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [run.id]
+
+
+def test_many_who_start_at_once_get_a_run_each(tmp_path):
+    made: list[Run] = []
+    barrier = threading.Barrier(30)
+
+    def start() -> None:
+        barrier.wait()
+        made.append(Run.create(tmp_path / "runs", Recipe()))
+
+    starters = [threading.Thread(target=start) for _ in range(30)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    assert len({run.id for run in made}) == 30 == len(Run.all(tmp_path / "runs"))
+    assert all(run.status().state == "queued" and run.info() for run in made)
+
+
+def test_only_files_named_by_a_step_are_snapshots(run):
+    weights = run.folder / "weights"
+    for name in ("7", "0", "40000", "007", "-1", "x", "\u0663", "1" * 200, " 3", "1e3"):
+        (weights / f"{name}.safetensors").write_bytes(b"")
+    (weights / "11.safetensors").mkdir()
+    (weights / "13.safetensors").symlink_to("13.safetensors")
+    (weights / "17.safetensors").symlink_to("nowhere")
+    os.mkfifo(weights / "19.safetensors")
+    assert run.snapshots == (0, 7, 40000)
 
 
 def test_ran_with_adds_and_keeps(run):

@@ -11,12 +11,14 @@ from ..checkpoints import checkpoint
 from ..checkpoints.metadata import Origin
 from ..data.augment import preprocess
 from ..data.dataset import Dataset
+from ..errors import UserError
 from ..evaluation import Evaluation, fixed_groups
 from ..files import write_atomically
 from ..model import entropy
 from ..recipe import Recipe
 from ..training.trainer import FIRST_STEPS, Progress, Training
 from . import metrics
+from .info import read_status
 from .run import Run, State, Status
 
 REPORT_EVERY = 0.4  # seconds between lines of metrics
@@ -143,7 +145,7 @@ class Recorder:
             now = self._clock()
             if now - looked > LOOK_EVERY:
                 looked = now
-                self.parked = now - begin > self.patience or self.run.others_wait()
+                self.parked = now - begin > self.patience or _others_wait(self.run)
             if self.parked:
                 return
             time.sleep(POLL_EVERY)
@@ -237,6 +239,17 @@ class Recorder:
         )
         self.run.set_status(status)
         return status
+
+
+def _others_wait(run: Run) -> bool:
+    """Whether another run of the same folder waits for a worker."""
+    for other in Run.all(run.folder.parent):
+        try:
+            if read_status(other.folder).state == "queued":
+                return True
+        except UserError:
+            continue  # damaged: nobody trains it
+    return False
 
 
 def _probe(recipe: Recipe, dataset: Dataset) -> torch.Tensor:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
-from ..files import storage_problem, sweep, write_atomically
+from ..files import open_regular, read_bounded, storage_problem, sweep, write_atomically
 from ..recipe import Recipe
 from .info import RunInfo, State, Status, read_info, read_status
 from .metrics import Metrics, read_metrics
@@ -34,6 +34,8 @@ from .metrics import Metrics, read_metrics
 Request = Literal["pause", "step", "resume", "stop"]
 
 LIVE: tuple[State, ...] = ("queued", "running", "paused")
+SNAPSHOT = re.compile(r"(0|[1-9][0-9]{0,11})\.safetensors")
+MAX_REQUEST = 64  # bytes of the longest word and more
 RESUMABLE: tuple[State, ...] = ("stopped", "interrupted")
 
 
@@ -68,17 +70,17 @@ class Run:
         Raises:
             UserError: the folder cannot be written.
         """
-        name = re.sub(r"[^a-z0-9]+", "-", recipe.preset.lower()).strip("-") or "run"
-        run = cls(runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}")
         try:
-            (run.folder / "weights").mkdir(parents=True)
-            fill(run)
-            run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})  # now listed
-        except BaseException as error:
-            shutil.rmtree(run.folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise storage_problem(error, runs) from error
-            raise
+            run = cls(_new_folder(runs, recipe.preset))
+            try:
+                (run.folder / "weights").mkdir()
+                fill(run)
+                run._write_json("recipe.json", {"recipe": recipe.model_dump(), **about})  # listed
+            except BaseException:
+                shutil.rmtree(run.folder, ignore_errors=True)
+                raise
+        except OSError as error:
+            raise storage_problem(error, runs) from error
         return run
 
     @classmethod
@@ -90,7 +92,7 @@ class Run:
         """
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", run_id):  # a name, never a path
             for place in places:
-                if (place / run_id / "recipe.json").is_file():
+                if os.path.lexists(place / run_id / "recipe.json"):
                     return cls(place / run_id)
         raise UserError(
             f"There is no run {run_id[:80]!r} here: check the link, or choose one from the list."
@@ -133,16 +135,6 @@ class Run:
                 return replace(status, state="interrupted", reason=why)
         return status
 
-    def others_wait(self) -> bool:
-        """Whether another run of the same folder waits for a worker."""
-        for other in Run.all(self.folder.parent):
-            try:
-                if read_status(other.folder).state == "queued":
-                    return True
-            except UserError:
-                continue  # damaged: nobody trains it
-        return False
-
     def metrics(self) -> Metrics:
         """What it has measured up to now.
 
@@ -162,7 +154,7 @@ class Run:
             UserError: another process holds it, or the folder cannot be written.
         """
         try:
-            lock = open(self.folder / "lock", "w")  # noqa: SIM115 (closed below)
+            lock = open_regular(self.folder / "lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise storage_problem(error, self.folder) from error
         with lock:
@@ -176,9 +168,9 @@ class Run:
     def is_held(self) -> bool:
         """Whether a living process trains this run."""
         try:
-            with open(self.folder / "lock") as lock:
+            with open_regular(self.folder / "lock") as lock:
                 return not _lock(lock, fcntl.LOCK_SH)
-        except FileNotFoundError:
+        except OSError:  # none yet, or none that anybody could hold
             return False
 
     # What it is asked to do ----------------------------------------------------------------
@@ -201,8 +193,8 @@ class Run:
         taken = self.folder / "request.taken"
         try:
             os.replace(self._request, taken)  # at once, so that none is lost
-            return taken.read_text(errors="replace")
-        except FileNotFoundError:
+            return read_bounded(taken, MAX_REQUEST).decode(errors="replace")
+        except OSError:  # another process was first, or it is no file
             return ""
 
     def has_request(self) -> bool:
@@ -217,8 +209,12 @@ class Run:
     @property
     def snapshots(self) -> tuple[int, ...]:
         """The steps whose weights are kept, in order."""
-        names = (path.stem for path in (self.folder / "weights").glob("*.safetensors"))
-        return tuple(sorted(int(name) for name in names if name.isdecimal()))
+        try:
+            with os.scandir(self.folder / "weights") as entries:
+                found = [SNAPSHOT.fullmatch(entry.name) for entry in entries if _is_file(entry)]
+        except OSError:  # no folder: none are kept
+            return ()
+        return tuple(sorted(int(name[1]) for name in found if name))
 
     @property
     def live_weights(self) -> Path:
@@ -232,6 +228,26 @@ class Run:
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
+
+
+def _new_folder(runs: Path, name: str) -> Path:
+    """Make a folder that no other run has, whoever starts one at the same moment."""
+    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "run"
+    runs.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(3)}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue  # another's
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _lock(file, kind: int, patience: float = 0) -> bool:

@@ -6,6 +6,7 @@ The command line and the lab both train through `work`, so a run is the same who
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -13,11 +14,14 @@ import torch
 from ..checkpoints.metadata import BUILT_IN
 from ..data.dataset import Dataset, open_dataset
 from ..errors import UserError
-from ..files import storage_problem
+from ..files import read_bounded, storage_problem
 from ..training.trainer import DivergedError, Progress, train
 from . import metrics
+from .info import RunInfo
 from .recorder import PATIENCE, Recorder
 from .run import Run, State, Status
+
+MAX_RESUME_BYTES = 2**28  # of resume.pt, which takes about a megabyte
 
 
 def work(
@@ -42,6 +46,8 @@ def work(
     with run.hold(), _own_threads():
         try:
             return _work(run, watch, patience)
+        except DataAwayError as error:
+            return _end(run, "interrupted", str(error))
         except UserError as error:
             return _end(run, "failed", str(error))
         except OSError as error:
@@ -79,8 +85,8 @@ def _end(run: Run, state: State, reason: str) -> Status:
 def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Status:
     recipe = run.info().recipe
     run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
-    dataset = open_dataset(recipe.data)
-    _same_surroundings(run, dataset)
+    dataset = _former_data(run.info())
+    _surroundings(run, dataset)
     state = _saved_state(run)
     metrics.forget_after(run.folder, state["step"] if state else -1)
     recorder = Recorder(run, recipe, dataset, patience)
@@ -96,15 +102,27 @@ def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Statu
     return recorder.finish()
 
 
-def _same_surroundings(run: Run, dataset: Dataset) -> None:
-    """Note what the run runs with; when it goes on later, see that it is still the same."""
-    info = run.info()
+class DataAwayError(UserError):
+    """The run goes on once its data is there again."""
+
+
+def _former_data(info: RunInfo) -> Dataset:
+    """The data that was asked for, or that the run began with."""
+    try:
+        dataset = open_dataset(info.recipe.data)
+    except UserError as error:
+        raise DataAwayError(str(error)) from error
     if info.dataset.fingerprint not in ("", dataset.fingerprint):
-        raise UserError(
+        raise DataAwayError(
             f"The data in {dataset.source} has changed since this run began: put the former data "
             "back, or start a new run."
         )
-    threads = info.threads or torch.get_num_threads()
+    return dataset
+
+
+def _surroundings(run: Run, dataset: Dataset) -> None:
+    """Compute with as many threads as before, and note what the run runs with."""
+    threads = run.info().threads or torch.get_num_threads()
     torch.set_num_threads(threads)  # the order of additions, so the last bit, depends on it
     run.ran_with(
         dataset={
@@ -121,7 +139,8 @@ def _same_surroundings(run: Run, dataset: Dataset) -> None:
 
 def _saved_state(run: Run) -> dict | None:
     try:
-        state = torch.load(run.resume_file, weights_only=True)
+        content = read_bounded(run.resume_file, MAX_RESUME_BYTES)
+        state = torch.load(BytesIO(content), weights_only=True)
         if state["step"] < 0:
             raise ValueError(f"step {state['step']}")
         return state
