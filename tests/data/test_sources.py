@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from ultimus.data import dataset, sources
+from ultimus.data import dataset, limits, sources
+from ultimus.data.sources import assemble, published
 from ultimus.data.vision import torchvision
 
 TRAIN, TEST = 29, 13
@@ -64,7 +65,7 @@ def test_a_folder_may_begin_with_a_tilde(monkeypatch, tmp_path):
 
 
 def test_a_whole_disk_is_refused(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_IMAGES", 11)
+    monkeypatch.setattr(limits, "MAX_IMAGES", 11)
     for number in range(12):
         (tmp_path / f"{number}.png").touch()
     with refused("holds more than 11 files"):
@@ -163,19 +164,33 @@ def test_without_a_test_file_a_fifth_of_each_class_is_held_out(tmp_path):
         (["Train.parquet", "Test.parquet"], [0], [1]),
         (["trainset.parquet", "testset.parquet"], [0], [1]),
         (["values.parquet", "eval.parquet"], [0], [1]),
+        (["train.parquet", "dev.parquet"], [0], [1]),
+        (["cifar_train.parquet", "cifar_test.parquet"], [0], [1]),
+        (["my-data-train.parquet", "my-data-validation.parquet"], [0], [1]),
+        (["petsTrain.parquet", "petsTest.parquet"], [0], [1]),
+        (["train2017.parquet", "val2017.parquet"], [0], [1]),
+        (["crash-test-train.parquet", "crash-test-test.parquet"], [0], [1]),
+        (["training.parquet", "contest.parquet", "holdout.parquet"], [0], [2]),
         (["0.parquet", "1.parquet"], [0, 1], []),
         (["train/test-0.parquet", "train/train-0.parquet"], [1], [0]),
     ],
 )
 def test_the_files_roles_follow_from_their_names(tmp_path, files, train, test):
     paths = [tmp_path / file for file in files]
-    found = sources._roles(tmp_path, paths)
-    assert found == ([paths[i] for i in train], [paths[i] for i in test])
+    for seed, path in enumerate(paths):
+        write_parquet(path, *some_rows(TRAIN, seed=seed))
+    arrays = read(tmp_path)
+    pictures = np.concatenate([noise(TRAIN, seed=seed) for seed in train])
+    if test:
+        assert_holds(arrays.train_images, pictures)
+        assert_holds(arrays.test_images, noise(TRAIN, seed=test[0]))
+    else:
+        assert len(arrays.train_labels) + len(arrays.test_labels) == len(pictures)
 
 
 def test_only_a_test_file_is_refused(tmp_path, refused):
     write_parquet(tmp_path / "test.parquet", *some_rows(TEST))
-    with refused("no parquet file to train on"):
+    with refused("nothing to train on, only 13 pictures of test", "?train=none"):
         read(tmp_path)
 
 
@@ -209,7 +224,7 @@ def test_the_label_is_the_column_that_names_classes(tmp_path):
 def test_too_few_or_many_classes_are_refused_at_once(tmp_path, refused, count):
     names = tuple(f"class {number}" for number in range(count))
     write_parquet(tmp_path / "train.parquet", [b"no picture"], [0], names)
-    with refused(f"train.parquet has {count} class", "2 to 10"):
+    with refused(f"{tmp_path.name} has {count} class", "2 to 10"):
         read(tmp_path)
 
 
@@ -248,10 +263,9 @@ def test_flipped_bytes_give_arrays_or_a_sentence(tmp_path):
     "table",
     [
         {"text": ["a", "b"], "label": [0, 1]},
-        {"image": [{"bytes": b"x"}], "label": ["cat"]},
         {"image": [{"bytes": "/etc/passwd"}], "label": [0]},  # text would be opened as a path
-        {"image": [{"path": "x.png"}], "label": [0]},
-        {"image": [b"x"], "label": [0]},
+        {"image": [{"bytes": b"x"}], "label": [["cat", "dog"]]},  # of several classes
+        {"image": [{"bytes": b"x"}], "file_name": ["x.png"]},
     ],
 )
 def test_wrong_columns_are_named(tmp_path, refused, table):
@@ -260,39 +274,57 @@ def test_wrong_columns_are_named(tmp_path, refused, table):
         read(tmp_path)
 
 
-@pytest.mark.parametrize("names", [NAMES, NO_NAMES])
-@pytest.mark.parametrize("label", [-1, 10, 2**40])
-def test_a_label_out_of_range_is_named_with_its_row(tmp_path, refused, label, names):
+@pytest.mark.parametrize("label", [3, -2, 2**40])
+def test_a_label_that_is_no_class_is_named_with_its_row(tmp_path, refused, label):
     images, labels = some_rows(TRAIN)
-    write_parquet(tmp_path / "train.parquet", images, [*labels[:17], label, *labels[18:]], names)
-    last = 2 if names else 9
-    with refused(f"The label in row 17 of train.parquet is {label}, but should be 0 to {last}"):
+    write_parquet(tmp_path / "train.parquet", images, [*labels[:17], label, *labels[18:]])
+    with refused(f"The label in row 17 of train.parquet is {label}", "none of the classes"):
         read(tmp_path)
+
+
+def test_labels_may_count_from_one_or_be_any_numbers(tmp_path):
+    images, labels = some_rows(TRAIN)
+    write_parquet(tmp_path / "train.parquet", images, [7 * n + 1 for n in labels], NO_NAMES)
+    assert read(tmp_path).classes == ("1", "8", "15")
+
+
+@pytest.mark.parametrize("label", [-1, None])
+def test_pictures_without_a_label_are_left_out_and_counted(tmp_path, label):
+    images, labels = some_rows(TRAIN)
+    write_parquet(tmp_path / "train.parquet", images, [*labels[:17], label, *labels[18:]])
+    arrays = read(tmp_path)
+    assert len(arrays.train_labels) + len(arrays.test_labels) == TRAIN - 1
+    assert "Left out: 1 pictures without a label." in arrays.notes
+
+
+def test_minus_one_may_be_one_of_two_classes(tmp_path):
+    images, labels = some_rows(TRAIN)
+    signs = [1 if label else -1 for label in labels]
+    write_parquet(tmp_path / "train.parquet", images, signs, NO_NAMES)
+    assert read(tmp_path).classes == ("-1", "1")
 
 
 def test_an_unsigned_label_too(tmp_path, refused):
     path = write_parquet(tmp_path / "train.parquet", *some_rows(TRAIN))
     table = pq.read_table(path).drop("label")
-    pq.write_table(table.append_column("label", pa.array([2**64 - 1] * TRAIN, pa.uint64())), path)
+    column = pa.array([2**64 - 1] + [0] * (TRAIN - 1), pa.uint64())
+    pq.write_table(table.append_column("label", column), path)
     with refused("row 0 of train.parquet is 18446744073709551615"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("row", [0, 19])
-@pytest.mark.parametrize("missing", ["struct", "bytes", "label"])
-def test_a_missing_picture_or_label_is_named_with_its_row(tmp_path, refused, row, missing):
+@pytest.mark.parametrize("missing", ["struct", "bytes"])
+def test_a_missing_picture_is_named_with_its_row(tmp_path, refused, row, missing):
     images, labels = some_rows(TRAIN)
-    if missing == "label":
-        labels[row] = None
-    else:
-        images[row] = None
+    images[row] = None
     path = write_parquet(tmp_path / "train.parquet", images, labels)
     if missing == "bytes":
         table = pq.read_table(path)
-        rows = [each or {"bytes": None, "path": "x"} for each in table["img"].to_pylist()]
+        rows = [each or {"bytes": None, "path": ""} for each in table["img"].to_pylist()]
         table = table.set_column(0, "img", pa.array(rows, table.schema.field("img").type))
         pq.write_table(table, path)
-    with refused(f"no picture or no label in row {row} of train.parquet"):
+    with refused(f"no picture in row {row} of train.parquet"):
         read(tmp_path)
 
 
@@ -321,7 +353,7 @@ def test_an_empty_file_among_others_is_passed_over(tmp_path):
 
 
 def test_too_many_rows_are_refused_before_decoding(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_IMAGES", 28)
+    monkeypatch.setattr(limits, "MAX_IMAGES", 28)
     write_parquet(tmp_path / "train.parquet", [b"no picture"] * TRAIN, [0] * TRAIN)
     with refused("holds 29 images, more than 28"):
         read(tmp_path)
@@ -363,9 +395,11 @@ def test_class_folders_are_those_of_image_folder(tmp_path):
     (tmp_path / "A" / "notes.txt").write_text("not a picture, and not called one")
     (tmp_path / "README.md").write_text("beside the classes")
     reference = torchvision.datasets.ImageFolder(str(tmp_path))
-    classes, files = sources._class_files(tmp_path)
-    assert list(classes) == reference.classes
-    assert sorted((str(path), label) for path, label in files) == sorted(reference.samples)
+    found = sources.look(str(tmp_path))
+    (part,) = found.parts
+    assert list(found.classes) == reference.classes
+    paths = [str(tmp_path.joinpath(*file.parts)) for file in part.pictures()]
+    assert sorted(zip(paths, part.labels, strict=True)) == sorted(reference.samples)
 
 
 @pytest.mark.parametrize("train", ["train", "Training"])
@@ -386,8 +420,8 @@ def test_without_a_split_a_fifth_of_each_class_is_held_out(tmp_path, inner):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    write_class_folders(tmp_path, {"train": 5, "bus": 5, "test": 5})
-    assert read(tmp_path).classes == ("bus", "test", "train")
+    write_class_folders(tmp_path, {"train": 5, "bus": 5, "car": 5})
+    assert read(tmp_path).classes == ("bus", "car", "train")
 
 
 def test_what_systems_leave_is_passed_over(tmp_path):
@@ -426,9 +460,10 @@ def test_pictures_of_every_kind_together(tmp_path):
     for name, picture in variants.items():
         picture.save(tmp_path / "a" / name)
     Image.fromarray(image).save(tmp_path / "a" / "turned.png", exif=exif)
-    files = [file for file in sources._class_files(tmp_path)[1] if file[1] == 0]
-    rows = (row.transpose(1, 2, 0) for row, _ in sources._decoded(files))
-    found = dict(zip((path.name for path, _ in files), rows, strict=True))
+    (part,) = sources.look(str(tmp_path)).parts
+    files = [file for file, label in zip(part.pictures(), part.labels, strict=True) if not label]
+    rows = (assemble.decoded(file, lambda: "it").transpose(1, 2, 0) for file in files)
+    found = dict(zip((file.name for file in files), rows, strict=True))
     assert len(found) == 10
     assert np.array_equal(found["turned.png"], image[::-1, ::-1])
     assert np.array_equal(found["grey.png"], image[..., [0, 0, 0]])
@@ -441,10 +476,10 @@ def test_pictures_of_every_kind_together(tmp_path):
     [
         ({}, "has no class folders"),
         ({"a": 5}, "has 1 class: give data with 2 to 10"),
-        ({f"{number:02}": 0 for number in range(11)}, "has 11 classes: give data with 2 to 10"),
+        ({f"{number:02}": 1 for number in range(11)}, "has 11 classes: choose 2 to 10 of them"),
         ({"a": 5, "b": 0}, "The class folder 'b'"),
         ({"a": 5, "b": 1}, "The class 'b'"),
-        ({"test/a": 5, "test/b": 5}, "has 1 class"),
+        ({"test/a": 5, "test/b": 5}, "nothing to train on"),
     ],
 )
 def test_too_little_or_too_much_is_refused(tmp_path, refused, counts, words):
@@ -636,7 +671,7 @@ def test_a_server_that_cannot_be_reached_is_one_sentence(site, refused, monkeypa
 
 
 def test_a_server_that_falls_silent_is_one_sentence(site, refused, monkeypatch):
-    monkeypatch.setattr(sources, "PATIENCE", 0.3)
+    monkeypatch.setattr(published, "PATIENCE", 0.3)
     site.answer = lambda write, content: time.sleep(2)
     begin = time.monotonic()
     with refused("timed out", "check the network"):

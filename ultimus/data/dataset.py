@@ -53,6 +53,7 @@ class Dataset:
         train: the images to train on.
         test: the images to measure on.
         fingerprint: a hash of all images, labels and class names.
+        notes: sentences about what was decided about the source and what was left out.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Dataset:
     train: Split
     test: Split
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
 
 def download_folder() -> Path:
@@ -162,6 +164,7 @@ def _map(copy: Path, source: str) -> Dataset:
         train=train,
         test=test,
         fingerprint=about["fingerprint"],
+        notes=tuple(about["notes"]),
     )
 
 
@@ -176,6 +179,7 @@ def _keep(arrays: Arrays, copy: Path) -> None:
         "name": arrays.name,
         "classes": arrays.classes,
         "fingerprint": _fingerprint(arrays),
+        "notes": arrays.notes,
     }
     scratch = _beside(copy, ".part")
     shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed

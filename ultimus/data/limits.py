@@ -24,6 +24,17 @@ MAX_SIDE = 65_535  # pixels; the most that a JPEG can have
 MAX_SCANS = 10  # of a JPEG of MAX_PIXELS, as encoders make them; a smaller one may have more
 MAX_PARTS = 2**16  # segments, chunks or blocks of a file, which are gone through in Python
 
+# A data set, wherever it lies
+MAX_IMAGES = 200_000  # 600 MB decoded; also a guard against being pointed at a whole disk
+MAX_UNPACKED_BYTES = 4_000_000_000  # of an archive, all its files together
+MAX_MEMBER_BYTES = 1_000_000_000  # of one table in an archive, which is read into memory
+MAX_BROKEN_SHARE = 0.01  # of the pictures may be unreadable; they are left out, and named
+
+# A data set that is uploaded
+MAX_DATA_BYTES = 200_000_000  # of one upload
+MAX_KEPT_BYTES = 2_000_000_000  # of all uploads; the ones that were used least lately go first
+MAX_DECODING_SECONDS = 600  # of one upload; pictures may be made to take long
+
 MAX_NAME = 60  # characters of an uploaded file's name that are shown
 
 _PLAIN = str.maketrans("<>[]`$", "‹›()'＄")  # what HTML, Markdown and formulas are made with
