@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
+from ultimus.ui.server import see
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
@@ -22,6 +23,10 @@ app = st.App(
     Path(__file__).parent / "ultimus" / "ui" / "server" / "script.py",
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
-        for path, answer in ((plotly_js.ADDRESS, plotly_js.answer), (feed.PATH, feed.answer))
+        for path, answer in (
+            (plotly_js.ADDRESS, plotly_js.answer),
+            (feed.PATH, feed.answer),
+            (see.PATH, see.answer),
+        )
     ],
 )

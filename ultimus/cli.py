@@ -24,6 +24,7 @@ from .data.limits import one_line
 from .data.sources import CIFAR10_CLASSES
 from .errors import UserError
 from .evaluation import evaluate
+from .explorer import page
 from .files import storage_problem, write_atomically
 from .model import Transformer
 from .recipe import PRESETS, Recipe
@@ -113,7 +114,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--step", type=int, help="which snapshot; the last by default")
     parser.add_argument(
-        "--form", choices=get_args(Form), default="safetensors", help="pt is for the seed's code"
+        "--form",
+        choices=(*get_args(Form), "page"),
+        default="safetensors",
+        help="pt is for the seed's code; page is one HTML file that shows the run",
     )
     parser.add_argument("--out", type=Path, help="where to; a name of its own by default")
 
@@ -422,8 +426,7 @@ def _note(text: str) -> None:
 def _export(options: argparse.Namespace) -> int:
     run = _find(options.what, options.runs)
     _last_snapshot(run)  # there is one
-    step = run.snapshots[-1] if options.step is None else options.step
-    name, content = export(run, step, options.form)
+    name, content = _exported(run, options)
     path = options.out or Path(name)
     try:
         write_atomically(path, content)
@@ -431,6 +434,15 @@ def _export(options: argparse.Namespace) -> int:
         raise storage_problem(error, path.absolute().parent) from error
     print(path)
     return 0
+
+
+def _exported(run: Run, options: argparse.Namespace) -> tuple[str, bytes]:
+    if options.form != "page":
+        step = run.snapshots[-1] if options.step is None else options.step
+        return export(run, step, options.form)
+    if options.step is not None:
+        raise UserError("A page holds the snapshots of all steps: leave out --step.")
+    return page.name(run), page.page(run)
 
 
 def _load(options: argparse.Namespace) -> int:

@@ -165,13 +165,14 @@ function applyBlock(network, x, { score, attend, replaces = false }) {
 export function linear({ weight, bias }, x) {
   const outputs = bias.length;
   const inputs = weight.length / outputs;
-  const made = new Float32Array((x.length / inputs) * outputs);
-  for (let n = 0; n < made.length; n++) {
-    const row = Math.floor(n / outputs) * inputs;
-    const column = (n % outputs) * inputs;
-    let sum = bias[n % outputs];
-    for (let i = 0; i < inputs; i++) sum += x[row + i] * weight[column + i];
-    made[n] = sum;
+  const rows = x.length / inputs;
+  const made = new Float32Array(rows * outputs);
+  for (let n = 0; n < rows; n++) {
+    for (let o = 0; o < outputs; o++) {
+      let sum = bias[o];
+      for (let i = 0; i < inputs; i++) sum += x[n * inputs + i] * weight[o * inputs + i];
+      made[n * outputs + o] = sum;
+    }
   }
   return made;
 }

@@ -40,15 +40,16 @@ def scene(run: Run) -> dict[str, Any]:
     steps = _spread(run.snapshots)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
-    classes, test, data = _pictures(run)
+    classes, test, data = pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
     status = run.status()
     epochs = [step * status.epoch / status.step if status.step else 0.0 for step in steps]
     with torch.inference_mode():
         features = np.stack([features_of(model, test.images).numpy() for model in models])
     last = models[-1]
+    recipe = run.info().recipe
     return {
-        "run": {"id": run.id, "preset": run.recipe.preset, "seed": run.recipe.seed, "data": data},
+        "run": {"id": run.id, "preset": recipe.preset, "seed": recipe.seed, "data": data},
         "classes": list(classes),
         "colors": _colors(len(classes)),
         "pictures": {"pixels": _packed(test.images.numpy()), "labels": test.labels.tolist()},
@@ -97,19 +98,23 @@ def _spread(steps: tuple[int, ...]) -> list[int]:
     return [steps[place] for place in places]
 
 
-def _pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
-    """The run's classes, the first of its test images, and what these are called."""
+def pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
+    """The run's classes, the first of its test images, and what these are called.
+
+    Raises:
+        UserError: they are not on this machine, and the examples cannot stand in for them.
+    """
     info = run.info()
     classes = info.dataset.classes or CIFAR10_CLASSES
     dataset = ready_data(info.dataset.fingerprint, (info.recipe.data,))
     if dataset:
         first = Split(dataset.test.images[:PICTURES], dataset.test.labels[:PICTURES])
-        return dataset.classes, first, dataset.name
+        return dataset.classes, first, f"test images of {dataset.name}"
     if classes == CIFAR10_CLASSES:
-        return classes, examples(), "CIFAR-10 (example pictures)"
+        return classes, examples(), "the example pictures, of CIFAR-10"
     raise UserError(
-        f"The data of the run {run.id} is not on this machine: bring it here, or choose another "
-        "run."
+        f"The data of the run {run.id} ({info.data_name}) is not on this machine: bring it here, "
+        "or choose another run."
     )
 
 

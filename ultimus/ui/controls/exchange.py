@@ -7,6 +7,7 @@ import streamlit as st
 from ...checkpoints.state_dicts import SeveralWeights
 from ...data import limits
 from ...errors import UserError
+from ...explorer import page
 from ...places import runs_folder
 from ...runs.exchange import Form, adopt, export
 from ...runs.run import Run
@@ -44,11 +45,22 @@ def _save(run: Run) -> None:
     try:
         _download(row, run, step, "safetensors", "with recipe, classes and accuracy in it")
         _download(row, run, step, "pt", "for the seed's own code: `model.load_state_dict`")
+        _page(run)
     except UserError as error:
         st.error(text.plain(str(error)))
     if not session.is_public():
         st.caption("On this machine they are in")
         st.code(run.snapshot(step), language=None, wrap_lines=True)
+
+
+def _page(run: Run) -> None:
+    """The whole run in one HTML file, which is made only when it is asked for."""
+    st.markdown(f"**Look** at the run [in a page of its own](see?run={run.id}), or take it along")
+    st.download_button(
+        "One HTML file", lambda: page.page(run), page.name(run), "text/html", key="save page",
+        icon=":material/download:", on_click="ignore",
+        help="All snapshots in a page that opens from any disk, without a network.",
+    )  # fmt: skip
 
 
 def _load() -> None:

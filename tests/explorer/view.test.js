@@ -1,0 +1,129 @@
+/** What is looked at: links, groups and what follows from them. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { layers } from "../../ultimus/explorer/scene.js";
+import { View } from "../../ultimus/explorer/view.js";
+
+const COUNT = 23;
+const SIZES = { k: [8, 48], q: [8, 48], v: [8, 48], out: [48, 8], cap: [3, 48] };
+const WHOLE = { conv1: [16, 27], conv2: [32, 144], conv3: [48, 288], ...SIZES };
+
+function numbers(count, seed) {
+  return Float32Array.from({ length: count }, (_, n) => Math.sin(seed * 91.7 + n * 12.9898) / 3);
+}
+
+function network(sizes, seed) {
+  const parts = Object.entries(sizes).flatMap(([name, [o, i]]) => [[`${name}.weight`, o * i], [`${name}.bias`, o]]); // prettier-ignore
+  return layers(numbers(parts.reduce((sum, [, size]) => sum + size, 0), seed), parts);
+}
+
+function view(link) {
+  const steps = [0, 10, 70];
+  return new View(
+    {
+      classes: ["cat", "dog", "owl"],
+      pictures: {
+        labels: Array.from({ length: COUNT }, (_, n) => (n * n) % 3),
+        pixels: Array.from({ length: COUNT }, (_, n) => new Uint8Array(3072).fill(n)),
+      },
+      snapshots: steps.map((step) => ({
+        ...{ step, epoch: step / 10, network: network(SIZES, step + 1) },
+        features: numbers(COUNT * 48, step + 5),
+      })),
+      whole: network(WHOLE, 7),
+    },
+    link,
+  );
+}
+
+test("a link carries what is shown, and brings it back", () => {
+  const one = view();
+  one.set({ index: 1, pass: 3, show: "scores", walk: 5, members: [4, 9, 2, 17, 22] });
+  one.set({ cell: [3, 1] });
+  const other = view(one.link());
+  assert.deepEqual(other.link(), one.link());
+  assert.deepEqual(other.now.weights, one.now.weights);
+});
+
+test("a link that says nothing sensible shows what a first visit shows", () => {
+  const first = view().link();
+  for (const bad of ["", "x", "-1", "1e99", "NaN", "99-99", "1,1", "0x1"]) {
+    const link = Object.fromEntries(Object.keys(first).map((name) => [name, bad]));
+    const now = view(link);
+    assert.equal(now.now.weights.length, now.size ** 2, bad);
+    assert.ok(now.cell.every((place) => Number.isInteger(place) && place < now.size), bad);
+    assert.ok(now.pass >= 1 && now.pass <= 4 && now.walk >= 1, bad);
+  }
+});
+
+test("a link's step is the nearest that is kept", () => {
+  for (const [asked, shown] of [["12", 10], ["60", 70], ["1000", 70], ["0", 0]]) {
+    assert.equal(view({ step: asked }).snapshot.step, shown);
+  } // prettier-ignore
+});
+
+test("the first cell is the strongest between two pictures of one class", () => {
+  const now = view();
+  const [i, j] = now.cell;
+  const weight = (a, b) => now.now.weights[a * now.size + b];
+  assert.notEqual(i, j);
+  assert.equal(now.label(i), now.label(j));
+  for (let a = 0; a < now.size; a++) {
+    for (let b = 0; b < now.size; b++) {
+      if (a !== b && now.label(a) === now.label(b)) assert.ok(weight(a, b) <= weight(i, j));
+    }
+  }
+});
+
+test("itself, others of the class and all others share a row, and chance shares it too", () => {
+  const now = view();
+  for (let place = 0; place < now.size; place++) {
+    const shares = Object.values(now.shares(place));
+    for (const which of [0, 1]) {
+      assert.ok(Math.abs(shares.reduce((sum, share) => sum + share[which], 0) - 1) < 1e-6);
+    }
+  }
+  const sum = now.received.reduce((total, share) => total + share, 0);
+  assert.ok(Math.abs(sum - 1) < 1e-6);
+});
+
+test("another draw holds each picture once", () => {
+  const now = view();
+  now.redraw(3);
+  assert.equal(new Set(now.members).size, 16);
+  const first = now.members;
+  now.redraw(4);
+  assert.notDeepEqual(now.members, first);
+});
+
+test("an own picture takes the first place, at the last step, and is no longer in a link", () => {
+  const now = view();
+  now.set({ index: 0 });
+  now.add("my dog.jpg", new Uint8Array(3072).fill(200));
+  assert.equal(now.name(0), "my dog.jpg");
+  assert.equal(now.label(0), null);
+  assert.equal(now.cell[0], 0);
+  assert.ok(now.isLast && now.hasOwn);
+  assert.equal(now.size, 16);
+  now.add("another.png", new Uint8Array(3072).fill(20));
+  assert.deepEqual([now.name(0), now.name(1)], ["another.png", "my dog.jpg"]);
+  now.redraw(1);
+  assert.deepEqual([now.name(0), now.name(1), now.size], ["another.png", "my dog.jpg", 16]);
+  assert.ok(!now.link().images.split(",").some((member) => Number(member) >= COUNT));
+  now.removeOwn();
+  assert.ok(!now.hasOwn && now.pool.length === COUNT * 48);
+});
+
+test("whoever listens is told what has changed, once, and nothing where nothing has", () => {
+  const now = view();
+  const told = [];
+  now.listen((changed) => told.push(changed));
+  now.set({ pass: 2, show: "weights" });
+  now.set({ pass: 2 });
+  now.sortByClass();
+  assert.deepEqual(told, [["pass"], ["members", "cell"]]);
+  const labels = now.members.map((_, place) => now.label(place));
+  assert.deepEqual(labels, [...labels].sort());
+});

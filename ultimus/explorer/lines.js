@@ -1,0 +1,155 @@
+/** A group in a ring: lines from each picture to those it looks at, as thick as the weight. */
+
+import { best } from "./company.js";
+import { h, isStill, percent, rounded, svg } from "./dom.js";
+import { row } from "./network.js";
+import { address } from "./pictures.js";
+
+const WIDE = { width: 720, height: 500, across: 312, down: 196, face: 56 }; // radii of the ring
+const NARROW = { width: 400, height: 560, across: 160, down: 232, face: 58 }; // on a phone
+const LET_GO = 2600; // milliseconds that each picture is lit while nobody touches the page
+
+/** The ring with the card of the picture that is lit; returns the element. */
+export function lines(view, colors) {
+  const narrow = matchMedia("(max-width: 600px)");
+  const drawing = svg("svg", { class: "ring", tabindex: 0 });
+  const card = h("div", { class: "card", "aria-live": "polite" });
+  const draw = () => {
+    const room = narrow.matches ? NARROW : WIDE;
+    drawing.setAttribute("viewBox", `0 0 ${room.width} ${room.height}`);
+    drawing.replaceChildren(...ring(view, colors(), room));
+    card.replaceChildren(...about(view, colors()));
+  };
+  const light = (place) => view.set({ cell: view.favourite(place) });
+  for (const event of ["pointerover", "click"]) {
+    drawing.addEventListener(event, ({ target }) => {
+      const face = target.closest("[data-place]");
+      if (face && Number(face.dataset.place) !== view.cell[0]) light(Number(face.dataset.place));
+    });
+  }
+  drawing.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    light((view.cell[0] + step + view.size) % view.size);
+  });
+  narrow.addEventListener("change", draw);
+  view.listen(draw);
+  draw();
+  const made = h("div", { class: "lines" }, h("div", { class: "stage" }, drawing), card);
+  letGo(made, () => light((view.cell[0] + 1) % view.size));
+  return made;
+}
+
+/** Light one picture after another until somebody touches the page. */
+function letGo(element, next) {
+  if (isStill()) return;
+  const timer = setInterval(() => {
+    if (document.visibilityState === "visible" && isSeen(element)) next();
+  }, LET_GO);
+  for (const event of ["pointerdown", "pointerover", "keydown", "focusin"]) {
+    const isInside = event === "pointerover" ? element : window;
+    isInside.addEventListener(event, () => clearInterval(timer), { once: true });
+  }
+}
+
+function isSeen(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}
+
+function place(n, size, { width, height, across, down }) {
+  const angle = (2 * Math.PI * n) / size - Math.PI / 2;
+  return [width / 2 + across * Math.cos(angle), height / 2 - 8 + down * Math.sin(angle)];
+}
+
+function ring(view, colors, room) {
+  const places = view.members.map((_, n) => place(n, view.size, room));
+  const [lit] = view.cell;
+  const order = [...places.keys()].sort((a, b) => (a === lit) - (b === lit));
+  const all = order.flatMap((i) => places.map((_, j) => line(view, places, room, i, j)));
+  const label = `${view.name(lit)} looks at ${view.name(view.favourite(lit)[1])} most`;
+  return [
+    svg("title", {}, `A group of ${view.size} pictures. ${label}. Arrow keys light another one.`),
+    svg("g", { class: "looks" }, ...all.filter(Boolean)),
+    ...places.map((at, n) => face(view, colors, room, at, n)),
+  ];
+}
+
+/** From i to j, bent towards the middle; nothing where the weight is too small to be seen. */
+function line(view, places, { width, height, down }, i, j) {
+  const weight = view.now.weights[i * view.size + j];
+  const isLit = i === view.cell[0];
+  if (i === j || weight < (isLit ? 0.004 : 0.02)) return null;
+  const [[x, y], [u, v]] = [places[i], places[j]];
+  const near = Math.max(0, 1 - Math.hypot(x - u, y - v) / (2 * down)); // neighbours need no detour
+  const bend = (at, middle) => middle + (at - middle) * (0.25 + 0.5 * near);
+  const [c, d] = [bend((x + u) / 2, width / 2), bend((y + v) / 2, height / 2)];
+  return svg("path", {
+    d: `M${x} ${y}Q${c} ${d} ${u} ${v}`,
+    class: isLit ? "lit" : null,
+    "stroke-width": (isLit ? 1 : 0.5) + (isLit ? 26 : 14) * weight,
+    "stroke-opacity": isLit ? 0.35 + 0.65 * Math.sqrt(weight) : 0.05 + 0.3 * weight,
+  });
+}
+
+function face(view, colors, room, [x, y], n) {
+  const [lit] = view.cell;
+  const weight = view.now.weights[lit * view.size + n];
+  const shown = n === lit ? room.face + 16 : room.face * (0.84 + 0.3 * Math.min(1, weight * 2));
+  const answer = view.answers(n).at(-1);
+  const color = colors.classes[best(answer)];
+  const corner = { x: x - shown / 2, y: y - shown / 2, width: shown, height: shown };
+  return svg("g", { "data-place": n, class: n === lit ? "face lit" : "face" },
+    svg("rect", { ...corner, rx: 7, class: "frame", stroke: n === lit ? null : color,
+      "stroke-width": n === lit ? 8 + 14 * weight : 5 }),
+    svg("image", { ...corner, href: address(view.pixels(n)), preserveAspectRatio: "none" }),
+    svg("text", { x, y: y + shown / 2 + 13, "text-anchor": "middle" }, view.scene.classes[best(answer)]),
+  ); // prettier-ignore
+}
+
+// The card ----------------------------------------------------------------------------------------
+
+function about(view, colors) {
+  const [lit] = view.cell;
+  const weights = row(view.now.weights, lit, view.size);
+  const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 5);
+  const label = view.label(lit);
+  return [
+    h("div", { class: "who" },
+      h("img", { src: address(view.pixels(lit)), alt: "", width: 84, height: 84 }),
+      h("div", {}, h("strong", {}, view.name(lit)),
+        h("p", {}, label === null ? "your picture" : verdict(view, lit, label)))),
+    h("h3", {}, `Looks at, in pass ${view.pass}`),
+    h("div", { class: "looked" }, ...order.map((j) => looked(view, j, lit, weights[j]))),
+    h("h3", {}, "What it says, pass by pass"),
+    answers(view, colors, lit),
+  ]; // prettier-ignore
+}
+
+function verdict(view, place, label) {
+  const said = best(view.answers(place).at(-1));
+  const name = view.scene.classes[said];
+  return said === label ? `named rightly: ${name}` : `taken for: ${name}`;
+}
+
+function looked(view, j, lit, weight) {
+  return h("figure", {},
+    h("img", { src: address(view.pixels(j)), alt: view.name(j), width: 44, height: 44 }),
+    h("figcaption", {}, percent(weight), h("small", {}, j === lit ? "itself" : view.name(j)))); // prettier-ignore
+}
+
+/** The class probabilities of a place after 0 to P passes, a bar each. */
+export function answers(view, colors, place) {
+  const rows = view.answers(place).map((answer, passes) => {
+    const top = best(answer);
+    const parts = [...answer].map((share, c) =>
+      h("i", { style: `width:${100 * share}%;background:${colors.classes[c]}`,
+        title: `${view.scene.classes[c]} ${rounded(100 * share, 1)} %` })); // prettier-ignore
+    return h("tr", {},
+      h("th", { scope: "row" }, passes === 0 ? "before" : `pass ${passes}`),
+      h("td", { class: "stack" }, h("div", {}, ...parts)),
+      h("td", {}, view.scene.classes[top], " ", percent(answer[top]))); // prettier-ignore
+  });
+  return h("table", { class: "answers" }, h("tbody", {}, ...rows));
+}

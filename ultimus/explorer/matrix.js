@@ -1,0 +1,161 @@
+/** Who looks at whom: the matrix of a pass, with pictures on its axes. */
+
+import { extent } from "./colors.js";
+import { h, rounded } from "./dom.js";
+import { address } from "./pictures.js";
+
+const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const TOLD = { weights: "gives the weight", scores: "has the score", products: "has the product" };
+
+/** The matrix; clicks and arrow keys choose a cell. */
+export function matrix(view, colors) {
+  const canvas = h("canvas", {});
+  const grid = h("div", { class: "grid", tabindex: 0, role: "application" }, canvas);
+  const [rows, columns, received] = ["rows", "columns", "received"].map((name) => h("div", { class: name }));
+  const readout = h("p", { class: "readout", "aria-live": "polite" });
+  const legend = h("div", { class: "legend" });
+  const mark = [h("div", { class: "mark row" }), h("div", { class: "mark column" }), h("div", { class: "mark cell" })];
+  grid.append(...mark);
+  const under = (event) => {
+    const { left, top, width } = canvas.getBoundingClientRect();
+    const cell = [event.clientY - top, event.clientX - left].map((at) => Math.floor((at / width) * view.size));
+    return cell.every((at) => at >= 0 && at < view.size) ? cell : null;
+  };
+  const tell = (cell) => readout.replaceChildren(...told(view, cell));
+  const draw = () => {
+    paint(canvas, view, colors());
+    rows.replaceChildren(...faces(view, colors(), 0));
+    columns.replaceChildren(...faces(view, colors(), 1));
+    received.replaceChildren(...totals(view));
+    place(mark, view);
+    tell(view.cell);
+    legend.replaceChildren(...scale(view, colors()));
+    grid.setAttribute("aria-label", `Attention of pass ${view.pass}; arrow keys choose a cell`);
+  };
+  grid.addEventListener("pointerdown", (event) => under(event) && view.set({ cell: under(event) }));
+  grid.addEventListener("pointermove", (event) => tell(under(event) ?? view.cell));
+  grid.addEventListener("pointerleave", () => tell(view.cell));
+  grid.addEventListener("keydown", (event) => move(event, view));
+  rows.addEventListener("click", ({ target }) => pick(target, (i) => view.set({ cell: [i, view.cell[1]] })));
+  columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
+  view.listen(draw);
+  draw();
+  const corner = h("div", { class: "corner" }, h("span", {}, "looks ↓"), h("span", {}, "at →"));
+  const shares = h("div", { class: "corner" }, h("span", { title: "The mean of each column: the share of all attention that a picture gets" }, "gets"));
+  return h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
+}
+
+/** The numbers that are shown, and the largest absolute value that colours reach to. */
+function shown(view) {
+  const numbers = view.now[view.show];
+  const all = view.trace.passes.map((pass) => pass[view.show]);
+  return { numbers, top: view.show === "weights" ? 1 : extent(...all) };
+}
+
+function paint(canvas, view, colors) {
+  const { numbers, top } = shown(view);
+  const cell = Math.max(8, Math.floor(1024 / view.size));
+  const gap = cell > 20 ? 2 : 0;
+  canvas.width = canvas.height = cell * view.size;
+  const context = canvas.getContext("2d");
+  numbers.forEach((value, n) => {
+    const [i, j] = [Math.floor(n / view.size), n % view.size];
+    context.fillStyle = view.show === "weights" ? colors.weight(value) : colors.signed(value, top);
+    context.fillRect(j * cell, i * cell, cell - gap, cell - gap);
+  });
+}
+
+function faces(view, colors, axis) {
+  return view.members.map((_, n) => {
+    const label = view.label(n);
+    const color = label === null ? "currentColor" : colors.classes[label];
+    const isChosen = view.cell[axis] === n;
+    return h("button", { type: "button", tabindex: -1, "data-place": n, title: view.name(n),
+      class: isChosen ? "chosen" : null, style: `--class:${color}` },
+      h("img", { src: address(view.pixels(n)), alt: view.name(n) })); // prettier-ignore
+  });
+}
+
+/** Who is looked at most: the means of the columns. */
+function totals(view) {
+  const received = view.received;
+  const most = Math.max(...received);
+  return [...received].map((share, j) =>
+    h("div", { title: `${view.name(j)} gets ${(100 * share).toFixed(1)} % of all attention` },
+      h("i", { style: `height:${(100 * share) / most}%` }),
+      h("small", {}, (100 * share).toFixed(0)))); // prettier-ignore
+}
+
+function place([rowMark, columnMark, cellMark], view) {
+  const [i, j] = view.cell;
+  const part = 100 / view.size;
+  rowMark.style.cssText = `top:${i * part}%;height:${part}%`;
+  columnMark.style.cssText = `left:${j * part}%;width:${part}%`;
+  cellMark.style.cssText = `top:${i * part}%;left:${j * part}%;width:${part}%;height:${part}%`;
+}
+
+function told(view, [i, j]) {
+  const value = view.now[view.show][i * view.size + j];
+  const digits = view.show === "weights" ? 4 : 2;
+  const verb = TOLD[view.show];
+  return [
+    h("b", { class: "q" }, view.name(i)), view.show === "weights" ? ` ${verb} ` : " with ",
+    h("data", { value, title: value }, view.show === "weights" ? rounded(value, digits) : ""),
+    view.show === "weights" ? " to " : "",
+    h("b", { class: "k" }, view.name(j)),
+    view.show === "weights" ? "" : ` ${verb} `,
+    view.show === "weights" ? "" : h("data", { value, title: value }, rounded(value, digits)),
+  ]; // prettier-ignore
+}
+
+/** What the colours mean: one scale from 0 to 1 for weights, else one centred on 0. */
+function scale(view, colors) {
+  const { top } = shown(view);
+  const isWeight = view.show === "weights";
+  const stops = Array.from({ length: 33 }, (_, n) => n / 32);
+  const color = isWeight
+    ? (at) => colors.weight(at ** 2)
+    : (at) => colors.signed((2 * at - 1) * top, top);
+  const ticks = isWeight
+    ? [[0, "0"], [Math.sqrt(1 / view.size), `1/${view.size}`], [0.5, "0.25"], [Math.sqrt(0.5), "0.5"], [1, "1"]]
+    : [[0, rounded(-top, 2)], [0.5, "0"], [1, rounded(top, 2)]]; // prettier-ignore
+  return [
+    h("div", { class: "ramp", style: `background:linear-gradient(to right,${stops.map(color)})` }),
+    h("div", { class: "ticks" }, ...ticks.map(([at, text]) => h("span", { style: `left:${100 * at}%` }, text))),
+    h("p", {}, isWeight
+      ? `The same colours for every step, pass and run, on a scale of roots. 1/${view.size} is an even share.`
+      : "The largest of the four passes at this step sets the ends of the scale."),
+  ]; // prettier-ignore
+}
+
+/** All numbers with all their digits, to be copied; made only while they are open. */
+export function figures(view) {
+  const table = h("div", {});
+  const made = h("details", { class: "figures" }, h("summary", {}, "The numbers"), table);
+  const draw = () => {
+    const names = view.members.map((_, n) => view.name(n));
+    const line = (name, i) =>
+      h("tr", {}, h("th", { scope: "row" }, name),
+        ...[...view.now[view.show].subarray(i * view.size, (i + 1) * view.size)].map((value) => h("td", {}, value))); // prettier-ignore
+    table.replaceChildren(
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "looks at"), ...names.map((name) => h("th", { scope: "col" }, name)))),
+        h("tbody", {}, ...names.map(line)))); // prettier-ignore
+  };
+  made.addEventListener("toggle", () => made.open && draw());
+  view.listen(() => made.open && draw());
+  return made;
+}
+
+function move(event, view) {
+  if (event.key in KEYS && !event.altKey && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    const cell = KEYS[event.key].map((by, axis) => view.cell[axis] + by);
+    if (cell.every((at) => at >= 0 && at < view.size)) view.set({ cell });
+  } else if (/^[1-4]$/.test(event.key)) view.set({ pass: Number(event.key) });
+}
+
+function pick(target, choose) {
+  const face = target.closest("[data-place]");
+  if (face) choose(Number(face.dataset.place));
+}
+

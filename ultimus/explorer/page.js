@@ -1,0 +1,157 @@
+/** The page in a file: what it says from top to bottom, and the link that keeps what is shown. */
+
+import { Colors } from "./colors.js";
+import { curves } from "./curves.js";
+import { choice, h } from "./dom.js";
+import { lines } from "./lines.js";
+import { figures, matrix } from "./matrix.js";
+import { others } from "./others.js";
+import { own } from "./own.js";
+import { unpack } from "./scene.js";
+import { scrubber } from "./scrubber.js";
+import { story } from "./story.js";
+import { vectors } from "./vectors.js";
+import { SHOWS, View } from "./view.js";
+
+const PASSES = { 1: "1", 2: "2", 3: "3", 4: "4" };
+const SCRUBBED = new Set(["index"]);
+
+/** Build the page of a packed scene in an element; returns the view. */
+export function build(root, packed) {
+  const scene = unpack(packed);
+  const view = new View(scene, linked());
+  const theme = new Theme(scene.colors, () => view.listeners.forEach((listener) => listener([])));
+  const colors = () => theme.colors;
+  root.replaceChildren(
+    top(theme),
+    hero(view, colors),
+    section("look", "Who looks at whom", look(view, colors)),
+    section("vectors", "Queries, keys, values", vectors(view, colors)),
+    section("others", "What if?", others(view, colors)),
+    section("yours", "Your picture", own(view)),
+    section("training", "How it learned", h("div", {}, curves(scene), about(scene))),
+  );
+  keepLink(view);
+  return view;
+}
+
+function top(theme) {
+  const names = { look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
+  return h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"),
+    h("nav", {}, ...Object.entries(names).map(([id, name]) =>
+      h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); document.getElementById(id).scrollIntoView({ behavior: "smooth" }); } }, name))),
+    theme.button); // prettier-ignore
+}
+
+function hero(view, colors) {
+  const size = { 16: "Sixteen" }[view.size] ?? String(view.size);
+  return h("section", { class: "hero" },
+    h("h1", {}, `${size} pictures look at each other before each says what it is.`),
+    h("p", { class: "lead" }, "A network of 21,058 parameters turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the weight; its frame is as thick as what it keeps for itself. Under each picture stands what it says."),
+    h("div", { class: "bar" }, passes(view), groups(view)),
+    lines(view, colors)); // prettier-ignore
+}
+
+function look(view, colors) {
+  const shows = live(view, () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
+  return h("div", {},
+    h("div", { class: "bar" }, passes(view), shows),
+    h("div", { class: "beside" },
+      h("div", {}, matrix(view, colors), scrubber(view), figures(view)),
+      h("div", {}, story(view, colors), shares(view)))); // prettier-ignore
+}
+
+/** Where a picture's attention goes, beside what chance would give. */
+function shares(view) {
+  return live(view, () => {
+    const [i] = view.cell;
+    const made = view.shares(i);
+    const all = view.members.map((_, place) => view.shares(place));
+    const mean = (kind) => all.reduce((sum, each) => sum + each[kind][0], 0) / view.size;
+    const names = { itself: "itself", others: "others of its class", strangers: "all others" };
+    const rows = Object.entries(names).map(([kind, name]) =>
+      h("tr", {}, h("th", { scope: "row" }, name),
+        ...[made[kind][0], made[kind][1], mean(kind)].map((share) => h("td", {}, h("data", { value: share, title: share }, share.toFixed(3)))))); // prettier-ignore
+    return h("table", { class: "shares" },
+      h("thead", {}, h("tr", {}, h("th", {}, `${view.name(i)} looks at`), ...["weight", "by chance", "mean of all"].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, ...rows)); // prettier-ignore
+  });
+}
+
+function passes(view) {
+  return live(view, () => choice("Pass", PASSES, view.pass, (pass) => view.set({ pass: Number(pass) })));
+}
+
+function groups(view) {
+  let seed = 0;
+  const button = (text, click) => h("button", { type: "button", click }, text);
+  return h("div", { class: "groups" }, button("Other pictures", () => view.redraw((seed += 1))), button("Sort by class", () => view.sortByClass()));
+}
+
+/** An element that is made anew with each change; a pressed button keeps the focus. */
+function live(view, make) {
+  const box = h("div", { class: "live" });
+  const draw = () => {
+    const held = box.contains(document.activeElement) && document.activeElement.dataset.value;
+    box.replaceChildren(make());
+    if (held) box.querySelector(`[data-value="${held}"]`)?.focus();
+  };
+  view.listen(draw);
+  draw();
+  return box;
+}
+
+function section(id, title, content) {
+  return h("section", { id }, h("h2", {}, title), content);
+}
+
+function about({ run, snapshots, pictures }) {
+  return h("p", { class: "note" },
+    `The run ${run.id} (preset ${run.preset}, seed ${run.seed}): ${snapshots.length} snapshots, ${pictures.labels.length} pictures, ${run.data}. `,
+    "Everything on this page is computed in your browser from the network's weights, by the same formulas as in the app; it needs no network and sends nothing. Attention is not an explanation: random companions say little about a picture's class."); // prettier-ignore
+}
+
+// Theme and link ----------------------------------------------------------------------------------
+
+/** Light or dark, as the system has it until the reader says otherwise. */
+class Theme {
+  constructor(told, changed) {
+    this.told = told;
+    this.changed = changed;
+    this.button = h("button", { type: "button", class: "theme", "aria-label": "Light or dark", click: () => this.use(this.name === "dark" ? "light" : "dark") }, "◐");
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", () => this.use(dark.matches ? "dark" : "light"));
+    this.take(dark.matches ? "dark" : "light");
+  }
+
+  take(name) {
+    this.name = name;
+    document.documentElement.dataset.theme = name;
+    this.colors = new Colors(this.told, name);
+  }
+
+  use(name) {
+    this.take(name);
+    this.changed();
+  }
+}
+
+function linked() {
+  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+}
+
+/** What is shown stands in the address; Back goes to what was chosen before. */
+function keepLink(view) {
+  let isReading = false;
+  view.listen((changed) => {
+    if (isReading || !changed.length) return;
+    const address = `#${new URLSearchParams(view.link())}`;
+    const isPassing = changed.every((name) => SCRUBBED.has(name));
+    history[isPassing ? "replaceState" : "pushState"](null, "", address);
+  });
+  addEventListener("popstate", () => {
+    isReading = true;
+    view.read(linked());
+    isReading = false;
+  });
+}
