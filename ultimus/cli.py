@@ -365,7 +365,9 @@ def _read(file: str) -> np.ndarray | UserError:
     if not os.path.isfile(file):
         return UserError(f"There is no picture {_shown(file)}: check the path.")
     try:
-        return image_files.shrink(image_files.read(Path(file), _shown(file)))
+        picture, notes = image_files.reading(Path(file), _shown(file))
+        _note("; ".join(f"{_shown(file)}: {note}" for note in notes))
+        return image_files.shrink(picture)
     except UserError as error:
         return error
 

@@ -1,7 +1,9 @@
 """Pictures of every kind become upright 32x32 RGB; what is no picture is refused."""
 
+import re
 import struct
 import zlib
+from importlib.util import find_spec
 from io import BytesIO
 
 import numpy as np
@@ -226,10 +228,108 @@ def test_what_is_no_picture_is_refused(refused, content):
 
 
 def test_other_formats_are_refused_by_content(refused, tmp_path):
-    path = tmp_path / "really_tiff.png"
-    path.write_bytes(encoded(Image.fromarray(noise()), "TIFF"))
-    with refused("really_tiff.png is not a picture in one of the formats PNG, JPEG"):
+    path = tmp_path / "really_ico.png"
+    path.write_bytes(encoded(Image.fromarray(noise(32, 32)), "ICO"))
+    with refused("really_ico.png is not a picture in one of the formats PNG, JPEG"):
         image_files.read(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\0\0\0\x18ftypjunk", "a film"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"8BPS\0\1", "a Photoshop file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\n<svg xmlns=''>", "a drawing (SVG)"),
+        (b"<!DOCTYPE html>".lower(), "a web page"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_named(refused, start, what):
+    with refused(f"photo.jpg is {what}, which is not read here: save it as JPEG or PNG"):
+        image_files.read(start + bytes(99), "photo.jpg")
+
+
+@pytest.mark.skipif(find_spec("pillow_heif") is not None, reason="pillow-heif is here: it is read")
+def test_a_heic_picture_is_named_where_it_cannot_be_read(refused):
+    with refused("IMG_1.HEIC is a HEIC picture"):
+        image_files.read(b"\0\0\0\x18ftypheic" + bytes(99), "IMG_1.HEIC")
+
+
+def test_a_heic_picture_is_read_where_its_package_is():
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    picture = photograph(320, 200)
+    read = image_files.read(encoded(picture, "HEIF", quality=95))
+    assert distance(np.asarray(read), np.asarray(picture)) < 3
+
+
+# Formats that are read as their first picture -----------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("packing", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_a_tiff_is_read_as_a_png_is(mode, packing):
+    picture = photograph(WIDTH, HEIGHT, "RGBA").convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+    other = picture.convert("RGB") if mode == "CMYK" else picture
+    read = image_files.read(encoded(picture, "TIFF", compression=packing))
+    assert np.array_equal(read, image_files.read(encoded(other)))
+
+
+def test_a_tiff_may_be_packed_as_jpeg():
+    picture = photograph(WIDTH, HEIGHT)
+    stored = encoded(picture, "TIFF", compression="jpeg", quality=97)
+    assert distance(np.asarray(image_files.read(stored)), np.asarray(picture)) < 3
+
+
+def test_of_a_tiff_the_first_page_counts():
+    pages = {"save_all": True, "append_images": [Image.new("RGB", (9, 9), "blue")]}
+    read = image_files.read(encoded(Image.new("RGB", (WIDTH, HEIGHT), "red"), "TIFF", **pages))
+    assert read.size == (WIDTH, HEIGHT) and read.getpixel((5, 5)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("form", ["AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_those_formats_are_turned_too(form, orientation):
+    exif, picture = Image.Exif(), photograph(WIDTH, HEIGHT)
+    exif[0x0112] = orientation
+    options = {"quality": 95} if form == "AVIF" else {}
+    upright = picture if orientation == 1 else picture.transpose(image_files.TURNS[orientation])
+    read = image_files.read(encoded(picture, form, exif=exif, **options))
+    assert read.size == upright.size
+    assert distance(np.asarray(read), np.asarray(upright)) < 8
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_an_avif_is_read(mode):
+    picture = photograph(WIDTH, HEIGHT, mode) if mode != "L" else photograph(47, 31).convert("L")
+    read = image_files.read(encoded(picture, "AVIF", quality=97, subsampling="4:4:4"))
+    assert distance(np.asarray(read), np.asarray(image_files.read(encoded(picture)))) < 4
+
+
+# A JPEG whose end is missing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("missing", [1, 2, 300])
+def test_a_jpeg_whose_last_bytes_are_missing_is_read_and_noted(missing, mode, progressive):
+    picture = photograph(480, 640).convert(mode)
+    whole = encoded(picture, "JPEG", progressive=progressive, quality=90)
+    read = image_files.reading(whole[:-missing])
+    assert distance(np.asarray(read.picture), np.asarray(image_files.read(whole))) < 8
+    assert any("its last bytes are missing" in note for note in read.notes)
+    assert not any("missing" in note for note in image_files.reading(whole).notes)
+
+
+def test_how_much_of_a_cut_jpeg_is_there_is_noted(refused):
+    whole = encoded(Image.fromarray(noise(640, 640)), "JPEG")
+    (note,) = image_files.reading(whole[: len(whole) * 9 // 10]).notes
+    assert re.search(r"the lowest (9|10|11)% of it are grey", note)
+    with refused("half.jpg is cut off, and most of it is missing"):
+        image_files.read(whole[: len(whole) // 2], "half.jpg")
 
 
 def test_a_missing_file_is_one_sentence(refused, tmp_path):
@@ -237,15 +337,16 @@ def test_a_missing_file_is_one_sentence(refused, tmp_path):
         image_files.read(tmp_path / "gone.png")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF"])
 def test_truncated_anywhere_is_refused(refused, form):
     whole = encoded(Image.fromarray(noise()), form)
-    for length in range(1, int(len(whole) * 0.9), len(whole) // 29):
+    most = 0.6 if form == "JPEG" else 0.9  # of which most of the rows can be there
+    for length in range(1, int(len(whole) * most), len(whole) // 29):
         with refused("cut.dat"):
             image_files.read(whole[:length], "cut.dat")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF"])
 def test_flipped_bytes_give_a_picture_or_a_sentence(form):
     whole = np.frombuffer(encoded(Image.fromarray(noise(13, 11)), form), np.uint8)
     draw = np.random.default_rng(7)

@@ -3,6 +3,7 @@
 import re
 import struct
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image
+from support import profiles
 from support.harm import HOSTILE_NAMES, File, flipped, measure, truncated
 
 from ultimus.data import image_files
+from ultimus.data.colours import MAX_PROFILE
 from ultimus.data.limits import (
     MAX_FILE_BYTES,
     MAX_PARTS,
     MAX_PIXELS,
+    MAX_PIXELS_BOXED,
     MAX_PIXELS_RLE,
     MAX_PIXELS_WHOLE,
     shown,
@@ -38,7 +42,8 @@ def corpus(seed: int = 0) -> Iterator[File]:
         yield from flipped(form, content, draw)
     for maker in (_tiny, _refused_formats, _polyglots, _names, _metadata, _malformed):
         yield from maker(forms)
-    for maker in (_png_bombs, _jpeg_bombs, _gif_bombs, _webp_bombs, _bmp_bombs):
+    for maker in (_png_bombs, _jpeg_bombs, _gif_bombs, _webp_bombs, _bmp_bombs, _avif_bombs,
+                  _tiff_bombs, _profile_bombs):  # fmt: skip
         yield from maker(forms)
 
 
@@ -77,6 +82,9 @@ def seeds() -> dict[str, bytes]:
         "moving.webp": encoded(rgb, "WEBP", **moving),
         "rgb.bmp": encoded(rgb, "BMP"),
         "palette.bmp": encoded(palette, "BMP"),
+        "still.avif": encoded(rgba, "AVIF"),
+        "plain.tif": encoded(rgb, "TIFF"),
+        "packed.tif": encoded(rgba, "TIFF", compression="tiff_lzw"),
         "runs.bmp": bmp(7, 3, b"\x07\x01\0\0\x03\x02\x04\x01\0\0\0\x03\1\2\3\0\x04\x05\0\1", 1),
     }
 
@@ -155,8 +163,8 @@ def _tiny(forms: dict[str, bytes]) -> Iterator[File]:
 
 def _refused_formats(forms: dict[str, bytes]) -> Iterator[File]:
     picture = Image.open(BytesIO(forms["rgb.png"])).convert("RGB").resize((32, 32))
-    for form in ("TIFF", "ICO", "EPS", "PPM", "TGA", "PCX", "SGI", "ICNS", "DDS", "PDF", "IM",
-                 "JPEG2000", "AVIF"):  # fmt: skip
+    for form in ("ICO", "EPS", "PPM", "TGA", "PCX", "SGI", "ICNS", "DDS", "PDF", "IM",
+                 "JPEG2000"):  # fmt: skip
         with suppress(KeyError, OSError):  # Pillow can be built without some
             yield File(f"really {form}.png", encoded(picture, form), False)
     xml = b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
@@ -386,6 +394,101 @@ def _bmp_bombs(forms: dict[str, bytes]) -> Iterator[File]:
     yield File("half runs.bmp", bmp(side, side, b"\xff\7" * 9000, 2, bits=4))
     yield File("long runs.bmp", bmp(side, side, b"\1\7" * (BIG // 2), 1), False)
     yield File("empty runs.bmp", bmp(1, side, b"\xff\7" * (room // 2), 1))
+
+
+def _avif_bombs(forms: dict[str, bytes]) -> Iterator[File]:
+    side = int(MAX_PIXELS_BOXED**0.5)
+    noisy = np.random.default_rng(1).integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
+    largest = Image.fromarray(noisy).resize((side, side))
+    options = {"speed": 10, "quality": 40}
+    yield File("largest.avif", encoded(largest, "AVIF", **options), True)
+    yield File(
+        "largest clear.avif", encoded(Image.new("RGBA", (side, side)), "AVIF", speed=10), True
+    )
+    above = Image.new("RGB", (side + 99, side))
+    yield File("too large.avif", encoded(above, "AVIF", speed=10), False)
+    small = Image.open(BytesIO(forms["rgb.png"])).convert("RGB")
+    everything = exif(*((tag, 7, BIG // 2, 8) for tag in range(65_535)), size=BIG // 2)
+    with warnings.catch_warnings(action="ignore"):  # as it is written
+        whole = encoded(small, "AVIF", exif=everything)
+    yield File("exif bomb.avif", whole, True)
+    still = forms["still.avif"]
+    yield File("boxes.avif", still[:4] + still[4:8] + bytes(BIG), False)
+    place = still.index(b"ispe") + 8
+    yield File("claims.avif", still[:place] + b"\0\0\x7f\xff" * 2 + still[place + 8 :], False)
+
+
+def tiff(*entries: tuple[int, int, int, int], data: bytes = b"") -> bytes:
+    """A TIFF of (tag, kind, count, value or place); what data there is lies at 8."""
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    page = struct.pack("<H", len(entries)) + packed + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + page
+
+
+def _tiff_page(width: int, height: int, packing: int = 1, **more: int) -> list[tuple]:
+    plain = {256: width, 257: height, 258: 8, 259: packing, 262: 1, 273: 8, 277: 1, 278: height}
+    plain |= {int(tag[1:]): value for tag, value in more.items()}
+    return [(tag, 4, 1, value) for tag, value in plain.items()]
+
+
+def _tiff_bombs(forms: dict[str, bytes]) -> Iterator[File]:
+    side = int(MAX_PIXELS_WHOLE**0.5)
+    picture = Image.new("RGBA", (side, side), (1, 2, 3, 4))
+    for packing in ("tiff_lzw", "tiff_adobe_deflate"):
+        yield File(f"largest {packing}.tif", encoded(picture, "TIFF", compression=packing), True)
+    deep = Image.fromarray(np.zeros((side // 2, side), np.uint16))
+    yield File("largest deep.tif", encoded(deep, "TIFF", compression="tiff_lzw"), True)
+    packed = encoded(picture.convert("RGB"), "TIFF", compression="jpeg")
+    yield File("largest jpeg.tif", packed, True)
+    yield File("30000.tif", tiff(*_tiff_page(30_000, 30_000, t279=9), data=bytes(9)), False)
+    yield File("tile.tif", tiff(*_tiff_page(99, 99, 5, t322=60_000, t323=60_000, t324=8, t325=9),
+                                data=bytes(9)), False)  # fmt: skip
+    strips = 60_000
+    many = struct.pack("<I", 8) * strips + struct.pack("<I", BIG // 2) * strips
+    page = [each for each in _tiff_page(8, strips, 8) if each[0] not in (273, 278)]
+    page += [(278, 4, 1, 1), (273, 4, strips, 8), (279, 4, strips, 8 + 4 * strips)]
+    yield File("strips.tif", tiff(*page, data=many + bytes(BIG // 2)), False)
+    tags = [(tag, 7, BIG // 2, 8) for tag in range(40_000, 65_000)]
+    whole = tiff(*_tiff_page(9, 9, t279=81), *tags, data=bytes(BIG // 2))
+    yield File("tags.tif", whole, True)
+    yield File("profile.tif", tiff(*_tiff_page(9, 9, t279=81), (34675, 7, BIG, 8),
+                                   data=bytes(BIG)), True)  # fmt: skip
+    loop = bytearray(tiff(*_tiff_page(9, 9, t279=81), data=bytes(81)))
+    loop[-4:] = struct.pack("<I", 8 + 81)
+    yield File("loop.tif", bytes(loop), True)
+    yield File("far.tif", b"II*\0\xff\xff\xff\xff", False)
+    yield File("lzma.tif", tiff(*_tiff_page(9, 9, 34925, t279=9), data=bytes(81)), False)
+    yield File("big.tif", b"II+\0\x08\0\0\0" + bytes(99), False)
+
+
+def _profile_bombs(forms: dict[str, bytes]) -> Iterator[File]:
+    """Profiles that would take a library long, or a lot of memory."""
+    picture = Image.open(BytesIO(forms["rgb.png"])).convert("RGB")
+    side = int(MAX_PIXELS_WHOLE**0.5)
+    steps = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, 2**18) + struct.pack(">II", 16, 60) * 2**18
+    grid = b"mft2\0\0\0\0" + bytes([4, 3, 255, 0]) + bytes(36) + struct.pack(">HH", 2, 2)
+    for name, made in {
+        "steps": profiles.profile(b"RGB ", b"XYZ ", b"mntr", D2B1=steps, A2B1=steps),
+        "grid": profiles.profile(b"CMYK", b"Lab ", b"prtr", A2B0=grid + bytes(99)),
+        "many tags": profiles.display_p3()[:128] + struct.pack(">I", 2**32 - 1) + bytes(9999),
+        "lying": profiles.display_p3()[:-400] + b"\xff" * 400,
+        "long": profiles.display_p3() + bytes(MAX_PROFILE),
+    }.items():
+        yield File(f"{name} profile.png", encoded(picture, "PNG", icc_profile=made), True)
+        cmyk = picture.convert("CMYK")
+        yield File(f"{name} profile.jpg", encoded(cmyk, "JPEG", icc_profile=made), True)
+    largest = Image.new("RGBA", (side, side), (1, 2, 3, 4))
+    yield File(
+        "largest profile.png", encoded(largest, "PNG", icc_profile=profiles.prophoto()), True
+    )
+    ink = Image.new("CMYK", (8192, 8192))
+    yield File("largest ink.jpg", encoded(ink, "JPEG", icc_profile=profiles.cmyk()), True)
+    ink = Image.new("CMYK", (side, side))
+    packed = encoded(ink, "TIFF", icc_profile=profiles.cmyk(), compression="tiff_lzw")
+    yield File("largest ink.tif", packed, True)
+    numbers = chunk(b"gAMA", b"\0\0\0\1") + chunk(b"cHRM", b"\xff" * 32)
+    yield File("numbers.png", png(*SIZE, before=numbers), True)
+    yield File("cicp.png", png(*SIZE, before=chunk(b"cICP", b"\xff" * 4)), True)
 
 
 def read(file: File) -> list[str]:

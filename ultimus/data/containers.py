@@ -1,15 +1,25 @@
 """Picture files without what decoding does not need, so that it can do no harm.
 
 Metadata is the easiest place to hide a bomb: EXIF entries that all name the same megabytes,
-compressed text and colour profiles, a million empty blocks. Nothing of it reaches the decoder;
-which way up the picture is, the one thing of use, is read here.
+compressed text and colour profiles, a million empty blocks. Nothing of it reaches the decoder; the
+two things of use, which way up the picture is and what its colours mean, are read here.
 """
 
 import re
 import struct
+import zlib
+from contextlib import suppress
 from typing import NamedTuple
 
-from .limits import MAX_PARTS, MAX_PIXELS, MAX_PIXELS_RLE, MAX_PIXELS_WHOLE, MAX_SCANS
+from .colours import MAX_PROFILE, Meaning
+from .limits import (
+    MAX_PARTS,
+    MAX_PIXELS,
+    MAX_PIXELS_BOXED,
+    MAX_PIXELS_RLE,
+    MAX_PIXELS_WHOLE,
+    MAX_SCANS,
+)
 
 UPRIGHT = 1
 ORIENTATION = 0x0112  # EXIF tag
@@ -17,12 +27,13 @@ ORIENTATION = 0x0112  # EXIF tag
 JPEG_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what browsers show too
 JPEG_TABLES = {0xC4, 0xDB, 0xDD}
 JPEG_COLOURS = {0xE0, 0xEE}  # JFIF and Adobe say what the numbers mean
-JPEG_SCAN, JPEG_EXIF = 0xDA, 0xE1
+JPEG_SCAN, JPEG_EXIF, JPEG_PROFILE = 0xDA, 0xE1, 0xE2
 JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without content
 JPEG_REFUSED = set(range(0xC0, 0xD0)) - JPEG_FRAMES - JPEG_TABLES | {0xD9, 0xDE, 0xDF}
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 
 PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+PNG_TOLD = {b"eXIf", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"}
 GIF_EXTENSION, GIF_IMAGE, GIF_END, GIF_CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 
 
@@ -33,11 +44,17 @@ class Essence(NamedTuple):
         content: the file, without metadata if its format is one where they can be a danger.
         exif: the EXIF block, empty if there is none.
         most: pixels that such a file may have, so that decoding it takes no more than a second.
+        profile: the colour profile, where the decoder is not shown it; empty if there is none.
+        meaning: what else is said about the colours.
+        is_cut: whether its end is missing.
     """
 
     content: bytes
     exif: bytes = b""
     most: int = MAX_PIXELS_WHOLE
+    profile: bytes = b""
+    meaning: Meaning = Meaning()
+    is_cut: bool = False
 
 
 def essence(content: bytes) -> Essence:
@@ -49,7 +66,7 @@ def essence(content: bytes) -> Essence:
     for start, reduce in READERS.items():
         if content.startswith(start):
             return reduce(content)
-    return Essence(content)
+    return _boxed(content) if content[4:8] == b"ftyp" else Essence(content)
 
 
 def orientation(exif: bytes) -> int:
@@ -75,6 +92,7 @@ def orientation(exif: bytes) -> int:
 def _jpeg(content: bytes) -> Essence:
     """The tables, the frame and the scans of the first picture in the file."""
     kept, exif, layers, place = {"start": content[:2]}, b"", 0, 2
+    profile: dict[int, bytes] = {}
     for part in range(MAX_PARTS):
         found = _MARKER.search(content, place)
         if not found:
@@ -85,7 +103,8 @@ def _jpeg(content: bytes) -> Essence:
         if marker in JPEG_ALONE:
             continue
         if marker == JPEG_SCAN:
-            return _jpeg_of(b"".join(kept.values()), content, found.start(), exif, layers)
+            whole = _jpeg_of(b"".join(kept.values()), content, found.start(), exif, layers)
+            return whole._replace(profile=b"".join(profile[each] for each in sorted(profile)))
         (length,) = struct.unpack_from(">H", content, place)
         segment, place = content[found.start() : place + length], place + length
         if marker in JPEG_FRAMES:
@@ -94,6 +113,8 @@ def _jpeg(content: bytes) -> Essence:
             kept[f"part {part}"] = segment
         elif marker in JPEG_COLOURS:
             kept.setdefault(f"marker {marker}", segment)
+        elif marker == JPEG_PROFILE and segment[4:].startswith(b"ICC_PROFILE\0"):
+            profile.setdefault(segment[16], segment[18:])  # 255 parts at most, counted from 1
         elif marker == JPEG_EXIF and segment[4:].startswith(b"Exif\0\0"):
             exif = exif or segment[4:]
     raise ValueError("there are too many segments")
@@ -106,30 +127,54 @@ def _jpeg_of(head: bytes, content: bytes, place: int, exif: bytes, layers: int) 
     are held at once; so the more scans or colours, the smaller the picture has to be.
     """
     end = content.find(b"\xff\xd9", place) + 2
-    data = content[place : end if end > 1 else None]
+    data = content[place:end] if end > 1 else content[place:] + b"\xff\xd9"
     scans = data.count(b"\xff\xda")
     most = MAX_PIXELS if scans == 1 else MAX_PIXELS * 3 // max(layers, 3)
-    return Essence(head + data, exif, min(most, MAX_PIXELS * MAX_SCANS // scans))
+    most = min(most, MAX_PIXELS * MAX_SCANS // scans)
+    return Essence(head + data, exif, most, is_cut=end <= 1)
 
 
 def _png(content: bytes) -> Essence:
     """The picture itself: no text, no profile, no animation."""
-    kept, exif, place = [content[:8]], b"", 8
+    kept, told, place = [content[:8]], {}, 8
     for _ in range(MAX_PARTS):
         if place + 8 > len(content):
             break
         length, kind = struct.unpack_from(">I4s", content, place)
         if kind in PNG_KEPT:
             kept.append(content[place : place + 12 + length])
-        elif kind == b"eXIf":
-            exif = content[place + 8 : place + 8 + length]
+        elif kind in PNG_TOLD:
+            told.setdefault(kind, content[place + 8 : place + 8 + length])
         place += 12 + length
         if kind == b"IEND":
             break
     else:
         raise ValueError("there are too many chunks")
     deep = content[24] == 16  # bits: twice the bytes
-    return Essence(b"".join(kept), exif, MAX_PIXELS_WHOLE // 2 if deep else MAX_PIXELS_WHOLE)
+    most = MAX_PIXELS_WHOLE // 2 if deep else MAX_PIXELS_WHOLE
+    exif = told.get(b"eXIf", b"")
+    return Essence(b"".join(kept), exif, most, _png_profile(told), _png_meaning(told))
+
+
+def _png_profile(told: dict[bytes, bytes]) -> bytes:
+    """The profile, unpacked as far as one is long; empty where there is none."""
+    with suppress(zlib.error):
+        packed = told.get(b"iCCP", b"").partition(b"\0")[2][1:]
+        return zlib.decompressobj().decompress(packed, MAX_PROFILE + 1) if packed else b""
+    return b"damaged"
+
+
+def _png_meaning(told: dict[bytes, bytes]) -> Meaning:
+    """What the chunk that counts most says about the colours."""
+    with suppress(struct.error):
+        if b"cICP" in told:
+            primaries, transfer, _, _ = struct.unpack("4B", told[b"cICP"])
+            return Meaning(primaries=primaries, transfer=transfer)
+        if b"gAMA" in told and b"sRGB" not in told:
+            (gamma,) = struct.unpack(">I", told[b"gAMA"])
+            where = struct.unpack(">8I", told[b"cHRM"]) if b"cHRM" in told else ()
+            return Meaning(gamma / 1e5, tuple(each / 1e5 for each in where))
+    return Meaning()
 
 
 def _gif(content: bytes) -> Essence:
@@ -166,10 +211,104 @@ def _bmp(content: bytes) -> Essence:
     return Essence(content, most=MAX_PIXELS_RLE)
 
 
+# Files of boxes: AVIF and HEIC --------------------------------------------------------------------
+
+VIDEO_COLOURS, PROFILES = b"colrnclx", (b"colrprof", b"colrrICC")
+BOX_PARTS = 64  # boxes that are gone through; the one that is looked for is among the first
+
+
+def _boxed(content: bytes) -> Essence:
+    """As it is, but for EXIF, whose name is taken away: the boxes say themselves how to turn it."""
+    head, place = b"", 0
+    for _ in range(BOX_PARTS):
+        if place + 8 > len(content):
+            break
+        size, kind = struct.unpack_from(">I4s", content, place)
+        if kind == b"meta":
+            head = content[place : place + size]
+            break
+        place += max(size, 8)
+    plain = head.replace(b"Exif\0", b"none\0").replace(b"mime", b"none")
+    found, meaning = head.find(VIDEO_COLOURS), Meaning()
+    if found >= 0 and not any(kind in head for kind in PROFILES):  # which count more
+        primaries, transfer = struct.unpack_from(">HH", head, found + len(VIDEO_COLOURS))
+        meaning = Meaning(primaries=primaries, transfer=transfer)
+    whole = content[:place] + plain + content[place + len(head) :]
+    return Essence(whole, most=MAX_PIXELS_BOXED, meaning=meaning)
+
+
+# TIFF ---------------------------------------------------------------------------------------------
+
+TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value of each kind
+TIFF_KEPT = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322,
+             323, 324, 325, 332, 338, 339, 347, 530, 531, 532}  # fmt: skip
+TIFF_BITS, TIFF_PACKING, TIFF_LENGTHS, TIFF_TILE, TIFF_PROFILE = 258, 259, (279, 325), 322, 34675
+TIFF_PACKINGS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, deflate, runs
+TIFF_SINGLE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 317, 322, 323)
+MAX_TIFF_VALUES = 2**18  # bytes of one entry
+MAX_TIFF_TILE = 2**13  # pixels of a tile's side
+
+
+def _tiff(content: bytes) -> Essence:
+    """The first page, with what says how it is stored and nothing else."""
+    order = "<" if content[:2] == b"II" else ">"
+    (start,) = struct.unpack_from(f"{order}I", content, 4)
+    (count,) = struct.unpack_from(f"{order}H", content, start)
+    entries: dict[int, bytes] = {}
+    for place in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, many = struct.unpack_from(f"{order}HHI", content, place)
+        size = TIFF_SIZES.get(kind, 1) * many
+        if tag == TIFF_PROFILE or (tag in TIFF_KEPT and size <= MAX_TIFF_VALUES):
+            entries.setdefault(tag, content[place : place + 12])
+    profile = _tiff_bytes(content, order, entries.pop(TIFF_PROFILE, b""))
+    values = {tag: _tiff_values(content, order, entry) for tag, entry in entries.items()}
+    _check_tiff(values, len(content))
+    page = b"".join(entries[tag] for tag in sorted(entries))  # Pillow turns it itself
+    even = content + bytes(len(content) % 2)
+    start = struct.pack(f"{order}IH", len(even), len(entries))
+    whole = even[:4] + start[:4] + even[8:] + start[4:] + page + bytes(4)
+    most = MAX_PIXELS_WHOLE // (2 if max(values.get(TIFF_BITS, (1,))) > 8 else 1)
+    return Essence(whole, b"", most, profile[: MAX_PROFILE + 1])
+
+
+def _check_tiff(values: dict[int, tuple[int, ...]], size: int) -> None:
+    """Refuse what would keep the decoder busy.
+
+    Raises:
+        ValueError: it is packed in an unusual way, or its parts are larger than the file.
+    """
+    if any(len(values.get(tag, (1,))) != 1 for tag in TIFF_SINGLE):
+        raise ValueError("there are too many values")
+    packing = (values.get(TIFF_PACKING) or (1,))[0]
+    tiles = (*values.get(TIFF_TILE, ()), *values.get(TIFF_TILE + 1, ()))
+    lengths = sum(sum(values.get(tag, ())) for tag in TIFF_LENGTHS)
+    if packing not in TIFF_PACKINGS or max(tiles, default=0) > MAX_TIFF_TILE or lengths > 2 * size:
+        raise ValueError("it is not packed as usual")
+
+
+def _tiff_bytes(content: bytes, order: str, entry: bytes) -> bytes:
+    """What an entry names, empty where there is none."""
+    if not entry:
+        return b""
+    _, kind, many, start = struct.unpack(f"{order}HHII", entry)
+    size = TIFF_SIZES.get(kind, 1) * many
+    return entry[8 : 8 + size] if size <= 4 else content[start : start + size]
+
+
+def _tiff_values(content: bytes, order: str, entry: bytes) -> tuple[int, ...]:
+    """The whole numbers of an entry."""
+    _, kind, many = struct.unpack_from(f"{order}HHI", entry)
+    letter = {1: "B", 3: "H", 4: "I"}.get(kind)
+    stored = _tiff_bytes(content, order, entry)
+    return struct.unpack_from(f"{order}{many}{letter}", stored) if letter else ()
+
+
 READERS = {
     b"\xff\xd8\xff": _jpeg,
     b"\x89PNG\r\n\x1a\n": _png,
     b"GIF87a": _gif,
     b"GIF89a": _gif,
     b"BM": _bmp,
+    b"II*\0": _tiff,
+    b"MM\0*": _tiff,
 }

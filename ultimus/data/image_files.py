@@ -4,20 +4,25 @@ Whatever a file holds, reading it takes about a second and less than 512 MB at m
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError, reason
+from .colours import Convert, colours
 from .containers import essence, orientation
 from .limits import MAX_FILE_BYTES, check_file, check_pixels, one_line
 
 SIDE = 32
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "TIFF")
+HEIC = "HEIF"  # what Pillow calls it
 FITS = ("crop", "pad")
 
 KEPT_SIDE = 512  # pixels of the shorter side that a large picture keeps at least, for a crop box
@@ -28,6 +33,22 @@ PREVIEW = 640  # pixels
 
 Fit = Literal["crop", "pad"] | Sequence[float]
 Box = tuple[float, float, float, float]
+
+MOST_OF_IT = 0.75  # of the rows of a picture whose end is missing have to be there
+UNFILLED = 128  # what a decoder leaves where a JPEG has no data
+
+OTHERS = (
+    (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "a HEIC picture"),
+    (rb"(\x00\x00\x00\x0cJXL |\xff\x0a)", "a JPEG XL picture"),
+    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"8BPS", "a Photoshop file"),
+    (rb"%PDF", "a PDF"),
+    (rb"\s*<(\?xml|svg)", "a drawing (SVG)"),
+    (rb"\s*<(!doctype html|html)", "a web page"),
+    (rb"....ftyp|\x1aE\xdf\xa3", "a film"),
+    (rb"(II|MM)(\+\x00|\x00\+)", "a TIFF for very large pictures"),
+)
+"""How files begin that people take for pictures."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,8 +61,29 @@ TURNS = {
 }
 
 
+class Reading(NamedTuple):
+    """A picture, and what has to be said about how it was read.
+
+    Attributes:
+        picture: upright, in RGB.
+        notes: halves of sentences that go on after its name; none where all is as it should be.
+    """
+
+    picture: Image.Image
+    notes: tuple[str, ...] = ()
+
+
 def read(file: Path | bytes, name: str = "") -> Image.Image:
-    """Open a picture as upright RGB; its content decides the format, never its name.
+    """Open a picture as upright RGB, see `reading`.
+
+    Raises:
+        UserError: as for `reading`.
+    """
+    return reading(file, name).picture
+
+
+def reading(file: Path | bytes, name: str = "") -> Reading:
+    """Open a picture as upright sRGB; its content decides the format, never its name.
 
     A large one is made smaller by a whole factor; its shorter side keeps KEPT_SIDE pixels.
 
@@ -60,10 +102,7 @@ def read(file: Path | bytes, name: str = "") -> Image.Image:
     except UserError:
         raise
     except UnidentifiedImageError as error:
-        raise UserError(
-            f"{name} is not a picture in one of the formats {', '.join(FORMATS)}: convert or "
-            "remove it."
-        ) from error
+        raise UserError(f"{name} {_account(content)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(f"{name} has far too many pixels: use a smaller picture.") from error
     except Exception as error:  # decoders meet damaged bytes with exceptions of many kinds
@@ -81,16 +120,56 @@ def _content(path: Path, name: str) -> bytes:
         raise UserError(f"{name} cannot be read ({reason(error)}): check it.") from error
 
 
-def _decoded(content: bytes, name: str) -> Image.Image:
-    content, exif, most = essence(content)
-    with Image.open(BytesIO(content), formats=FORMATS) as im:
+def _account(content: bytes) -> str:
+    """Why a file is not read, and what to do."""
+    for start, what in OTHERS:
+        if re.match(start, content[:64], re.DOTALL):
+            return f"is {what}, which is not read here: save it as JPEG or PNG"
+    return f"is not a picture in one of the formats {', '.join(FORMATS)}: convert or remove it"
+
+
+def _decoded(content: bytes, name: str) -> Reading:
+    content, exif, most, profile, meaning, is_cut = essence(content)
+    with Image.open(BytesIO(content), formats=_formats()) as im:
         check_pixels(name, *im.size, most)
         factor = _factor(*im.size)
         im.draft(None, (im.width // factor, im.height // factor))  # JPEG alone can do that
         im.load()
-        turn = TURNS.get(orientation(exif or im.info.get("exif", b"")))
-        small = _small_rgb(im)
-    return small if turn is None else small.transpose(turn)
+        if im.mode == "F":
+            raise ValueError("numbers without a range")
+        turn = TURNS.get(orientation(exif or im.info.get("exif") or b""))
+        profile = profile or im.info.get("icc_profile") or b""
+        meant = colours(im.mode, profile, meaning)
+        notes = (*_missing(im, name, is_cut), *filter(None, [meant.note]))
+        small = _small_rgb(im, meant.convert)
+    return Reading(small if turn is None else small.transpose(turn), notes)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What can be read on this machine: HEIC needs a package that is not everywhere."""
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        return *FORMATS, HEIC
+    return FORMATS
+
+
+def _missing(picture: Image.Image, name: str, is_cut: bool) -> Iterator[str]:
+    """What of a picture without an end is not there.
+
+    Raises:
+        UserError: it is more than a browser's user would call a picture.
+    """
+    if not is_cut:
+        return
+    rows = (np.asarray(picture.convert("RGB")) == UNFILLED).all(axis=(1, 2))  # (height,)
+    there = picture.height - int(np.argmin(rows[::-1])) if not rows.all() else 0
+    if there < MOST_OF_IT * picture.height:
+        raise UserError(f"{name} is cut off, and most of it is missing: fetch it again.")
+    below = f", and the lowest {1 - there / picture.height:.0%} of it are grey"
+    yield f"its last bytes are missing{below if there < picture.height else ''}"
 
 
 def _factor(width: int, height: int) -> int:
@@ -99,26 +178,26 @@ def _factor(width: int, height: int) -> int:
     return max(min(width, height) // KEPT_SIDE, thin)
 
 
-def _small_rgb(picture: Image.Image) -> Image.Image:
+def _small_rgb(picture: Image.Image, convert: Convert) -> Image.Image:
     """RGB, reduced if large; converted by bands, since whole it could take a lot of memory."""
     factor, (width, height) = _factor(*picture.size), picture.size
     if factor == 1:
-        return _rgb(picture)
+        return _rgb(picture, convert)
     small = Image.new("RGB", (math.ceil(width / factor), math.ceil(height / factor)))
     rows = max(1, BAND // (width * factor)) * factor
     for top in range(0, height, rows):
         band = picture.crop((0, top, width, min(top + rows, height)))
-        small.paste(_rgb(band).reduce(factor), (0, top // factor))
+        small.paste(_rgb(band, convert).reduce(factor), (0, top // factor))
     return small
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _rgb(picture: Image.Image, convert: Convert) -> Image.Image:
     """RGB of 8 bits; what is transparent becomes white, as most viewers show it."""
     if picture.mode.startswith("I"):
         picture = _eight_bits(picture)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
+    picture = convert(picture)
+    if picture.mode == "RGB":
+        return picture
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 

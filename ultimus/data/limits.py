@@ -19,6 +19,7 @@ MAX_CHECKPOINT_BYTES = 2**24  # the network takes 84 kB; beside it a .pt may hol
 # that could be made takes about a second and 450 MB; see tests/hostile/pictures.py.
 MAX_PIXELS = 2**26  # of a JPEG, which is decoded at a reduced scale; phones make 50 and 64 million
 MAX_PIXELS_WHOLE = 24_000_000  # of all others, which are not; cameras' 6000x4000
+MAX_PIXELS_BOXED = 16_000_000  # of AVIF and HEIC; phones make 12 million
 MAX_PIXELS_RLE = 2**21  # of a run-length coded BMP, which Pillow decodes in Python
 MAX_SIDE = 65_535  # pixels; the most that a JPEG can have
 MAX_SCANS = 10  # of a JPEG of MAX_PIXELS, as encoders make them; a smaller one may have more

@@ -13,7 +13,7 @@ from ...data.image_files import Fit
 from ...errors import UserError
 from ..state import text
 
-TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
+TYPES = ["image", ".heic", ".heif", ".avif", ".jfif"]  # what else there is, is refused by name
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,12 @@ class Upload:
     @property
     def preview(self) -> tuple[bytes, tuple[int, int]]:
         """The picture as it came, for a page; and its width and height."""
-        return _looked_at(self.key, self)[1:]
+        return _looked_at(self.key, self)[1:3]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said about how it was read."""
+        return _looked_at(self.key, self)[3]
 
 
 def kept() -> list[Upload]:
@@ -71,6 +76,9 @@ def take_in(label: str, camera: bool = False, on_taken: Callable[[], None] = lam
         st.rerun()
     for problem in st.session_state.get("refused", ()):
         st.error(text.plain(problem))
+    for upload in kept():
+        if upload.notes:
+            st.caption(text.plain(f"{upload.name}: {'; '.join(upload.notes)}."))
 
 
 def _admit(files: list[tuple[str, bytes]]) -> list[str]:
@@ -143,7 +151,9 @@ def _seen(key: str, fit: Fit, _upload: Upload) -> np.ndarray:
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _looked_at(key: str, _upload: Upload) -> tuple[np.ndarray, bytes, tuple[int, int]]:
-    """What decoding the file once gives: the centre square, a preview, width and height."""
-    picture = image_files.read(_upload.content, _upload.name)
-    return image_files.shrink(picture), image_files.preview(picture), picture.size
+def _looked_at(
+    key: str, _upload: Upload
+) -> tuple[np.ndarray, bytes, tuple[int, int], tuple[str, ...]]:
+    """What decoding the file once gives: the centre square, a preview, its size, and notes."""
+    picture, notes = image_files.reading(_upload.content, _upload.name)
+    return image_files.shrink(picture), image_files.preview(picture), picture.size, notes
