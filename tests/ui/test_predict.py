@@ -114,6 +114,14 @@ def test_what_is_no_picture_gets_its_sentence_and_the_others_stay():
     assert any("empty.png" in each for each in problems)
 
 
+def test_it_is_said_how_a_picture_was_read():
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "JPEG")
+    page = upload(visit(), **{"cut.jpg": buffer.getvalue()[:-2], "whole.jpg": buffer.getvalue()})
+    told = [each.value for each in page.caption if ".jpg" in each.value]
+    assert told == ["cut.jpg\\: its last bytes are missing."] and not page.error
+
+
 def test_the_same_picture_is_kept_once_and_all_can_be_removed():
     page = upload(visit(), **{"a.png": png(1), "b.png": png(1), "c.png": png(2)})
     assert table(page)["name"].tolist() == ["a.png", "c.png"]
