@@ -506,8 +506,8 @@ def test_a_file_that_is_no_whole_picture_is_named(tmp_path, refused, content, na
 
 def test_a_picture_in_another_format_is_named_not_passed_over(tmp_path, refused):
     write_class_folders(tmp_path, {"a": 5, "b": 5})
-    Image.fromarray(noise(1)[0]).save(tmp_path / "b" / "scan.tif")
-    with refused("b/scan.tif", "PNG, JPEG"):
+    Image.fromarray(noise(1)[0]).save(tmp_path / "b" / "scan.png", "PCX")
+    with refused("b/scan.png", "PNG, JPEG"):
         read(tmp_path)
 
 
