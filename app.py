@@ -16,6 +16,7 @@ from starlette.routing import Route
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
 from ultimus.ui.server import see
+from ultimus.ui.state import browser
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
@@ -25,6 +26,7 @@ app = st.App(
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in (
             (plotly_js.ADDRESS, plotly_js.answer),
+            (browser.ALIVE, browser.answer),
             (feed.PATH, feed.answer),
             (see.PATH, see.answer),
         )

@@ -1,4 +1,4 @@
-"""The Attention page through Streamlit's AppTest: the group, the moment, the numbers, bad input."""
+"""The Attention page through AppTest: the group, the snapshot, the numbers, bad input."""
 
 import io
 import re
@@ -30,7 +30,7 @@ TABS = {
     "Change the company": {"company", "influence"},
     "Ablations": {"ablation-learned", "ablation-altered", "ablations", "passes-accuracy"},
 }
-ALWAYS = {"moment-loss", "moment-rate", "attention", "query", "key", "value", "features"}
+ALWAYS = {"marked-loss", "marked-rate", "attention", "query", "key", "value", "features"}
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_every_step_of_the_walk(runs: Path):
     page = visit()
     for step in range(1, 8):
         assert f"**{step}. " in "\n".join(each.value for each in page.markdown)
-        click(page, "Next")
+        checked(page.button(key="walk_next").click().run())
     checked(chosen(page.button_group, "walk").set_value(0).run())
     walked = {name for name in figures(page) if name.startswith("walk-")}
     assert len(walked) == 9
@@ -139,7 +139,7 @@ def test_the_matrices_are_the_networks_own(runs: Path, kind: str, number: int):
 
 def test_the_products_are_those_of_the_walk(runs: Path):
     page = visit(images=picked(), cell="2-4", step=str(EARLY), **{"pass": "3"})
-    click(page, "Next")
+    checked(page.button(key="walk_next").click().run())
     own = walk(shipped_model(EARLY), computed(EARLY), 3, 2, 4)
     query, key, products = (numbers(trace["y"]) for trace in figures(page)["walk-products"]["data"])
     assert_close(torch.tensor(query), own.query)
@@ -157,8 +157,8 @@ def chosen(widgets, name: str):
 
 def test_a_link_restores_everything(runs: Path):
     link = {
-        "run": "best-cifar10", "step": str(EARLY), "pass": "3", "show": "÷ √8", "cell": "2-4",
-        "images": picked(), "view": "Ablations", "ablation": "identity",
+        "run": "best-cifar10", "step": str(EARLY), "pass": "3", "show": "scores", "cell": "2-4",
+        "images": picked(), "view": "ablations", "ablation": "identity",
     }  # fmt: skip
     page = visit(**link)
     assert not page.error
@@ -318,16 +318,16 @@ def test_a_broken_picture_gets_a_sentence(runs: Path):
     assert [name.split()[0] for name in group(page)].count("image") == 1
 
 
-# The moment ---------------------------------------------------------------------------------------
+# The snapshot -------------------------------------------------------------------------------------
 
 
 def test_steps_back_and_on(runs: Path):
     page = visit()
     steps = Run(SHIPPED).snapshots
-    click(page, "Back")
+    click(page, "Previous")
     assert chosen(page.select_slider, "step").value == steps[-2]
     assert page.query_params["step"] == str(steps[-2])
-    click(page, "On")
+    click(page, "Next")
     assert chosen(page.select_slider, "step").value == steps[-1]
     weights = matrix(page)
     checked(chosen(page.select_slider, "step").set_value(0).run())
@@ -340,7 +340,7 @@ def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
     page = visit(run=run.id, step=str(EARLY), images=picked())
     assert "What follows" in errors(page)
     assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
-    click(page, "On")
+    click(page, "Next")
     assert not page.error
 
 

@@ -39,7 +39,7 @@ def report(run: Run, step: int) -> None:
 
 def fetch(run: Run, state: str = "running", seed_run: bool = True, query: str = "") -> Response:
     """What the address of a board answers."""
-    names = ("run", "state", "seed_run")
+    names = ("server", "run", "state", "seed_run")
     parts = feed.address(run, state, seed_run).split("/")[1:]
     path = dict(zip(names, parts, strict=True))
     return feed.answer(

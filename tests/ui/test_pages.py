@@ -11,7 +11,7 @@ from support import pages
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs.run import Run, Status
-from ultimus.ui.live import panel
+from ultimus.ui.controls import starting
 from ultimus.ui.state import session
 
 WEIGHTS = Path(__file__).parents[2] / "assets" / "runs" / "best-cifar10" / "weights"
@@ -85,7 +85,7 @@ def a_lab(runs: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("a_lab")
 def test_two_quick_clicks_on_start_make_one_run(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(panel, "DOUBLE_CLICK", 3600)  # as quick as any machine is
+    monkeypatch.setattr(starting, "DOUBLE_CLICK", 3600)  # as quick as any machine is
     page = pages.open_page("train", max_steps="1")
     press(press(page, "Start"), "Start")
     assert len(Run.all(runs)) == 1

@@ -178,7 +178,7 @@ def test_every_figure_has_words(runs: Path):
 
 def test_each_alone_is_another_verdict(runs: Path):
     page = visit()
-    checked(page.button_group(key="seat").set_value("each alone").run())
+    checked(page.button_group(key="seat").set_value("alone").run())
     alone = judged(group=1)
     assert np.array_equal(confusions(page), alone.confusion.numpy())
     assert images(page) == select(alone).tolist()
@@ -188,7 +188,7 @@ def test_each_alone_is_another_verdict(runs: Path):
 def test_classes_by_accuracy(of_shapes: Run):
     page = visit(run=of_shapes.id)
     plain = sent(page)["classes"]["figure"]["data"][0]["customdata"]
-    checked(page.button_group(key="order").set_value("by accuracy").run())
+    checked(page.button_group(key="order").set_value("accuracy").run())
     bars = sent(page)["classes"]["figure"]["data"][0]
     assert sorted(bars["customdata"]) == sorted(plain)
     favourite = pool.of(of_shapes)[0].classes[3]  # all else is taken for it
@@ -215,9 +215,9 @@ def measurements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_snapshot_is_measured_once_for_all(runs: Path, measurements: list[int]):
     page = visit()
     assert measurements == [20]
-    checked(page.button_group(key="seat").set_value("each alone").run())
-    click(page, "Back")
-    click(page, "On")
+    checked(page.button_group(key="seat").set_value("alone").run())
+    click(page, "Previous")
+    click(page, "Next")
     visit(pair="3-5")
     assert measurements == [20, 20]  # the last one and the one before
 
@@ -316,11 +316,11 @@ def test_nonsense_in_a_link_leaves_the_page_usable(runs: Path, link: dict):
         assert len(error.value) < 300
 
 
-# The moment ---------------------------------------------------------------------------------------
+# The snapshot -------------------------------------------------------------------------------------
 
 
 def test_another_step_is_another_verdict(runs: Path):
-    page = click(visit(), "Back")
+    page = click(visit(), "Previous")
     step = Run(SHIPPED).snapshots[-2]
     assert np.array_equal(confusions(page), judged(step).confusion.numpy())
     assert page.query_params["step"] == str(step)

@@ -14,64 +14,86 @@ from ...data.dataset import Dataset, is_ready, open_dataset
 from ...data.sources import signature
 from ...errors import UserError
 from ...runs.scheduler import Preparation
-from ..state import session
+from ..state import choices, session
+from ..state.pages import SOURCES, Train
 
 SAMPLES = 7  # pictures of each class
-SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder"}  # labels stand in links
 
 
-def choose() -> Dataset | None:
-    """Let the person choose data; None while it is not ready, or cannot be used."""
-    source = _source()
-    if not source:
-        return None
+def choose() -> None:
+    """Let the person choose data, and prepare it; a sentence where it cannot be used."""
+    now = choices.of(Train)
+    _choose_source(now)
+    wanted = source(now)
+    if not wanted:
+        return
     try:
-        if is_ready(source):
-            dataset = opened(source)
-            _gallery(dataset)
-            return dataset
-        _prepare(source)
+        if is_ready(wanted):
+            _gallery(opened(wanted))
+        else:
+            _prepare(wanted)
     except UserError as error:
         st.error(str(error))
-    return None
 
 
-def _source() -> str:
+def source(now: Train) -> str:
     """What `open_dataset` takes; empty while no folder is named."""
     given = os.environ.get("ULTIMUS_DATA", "")
-    options = [name for name in SOURCES if name != "folder" or not session.is_public() or given]
-    kind = st.selectbox(
-        "Data",
-        options,
-        index=options.index(_default(options, given)),
-        format_func=SOURCES.get,
-        key="data",
-        bind="query-params",
-    )
+    kind = _kind(now, given)
     if kind != "folder":
         return kind
-    if session.is_public():
+    if session.is_public() or now.folder is None:
         return given  # strangers do not look through this machine's folders
-    return st.text_input(
-        "Folder on this machine",
-        value=given,
-        key="folder",
-        bind="query-params",
-        placeholder="/path/to/pictures",
-        help="Parquet files as Hugging Face lays them out, or a folder of pictures for each of "
-        "2 to 10 classes.",
-    )
+    return now.folder
+
+
+def chosen(now: Train) -> Dataset:
+    """The data that is chosen.
+
+    Raises:
+        UserError: it is not ready, or cannot be used.
+    """
+    wanted = source(now)
+    if not wanted:
+        raise UserError("No folder is named: write where its pictures are.")
+    if not is_ready(wanted):
+        raise UserError("The data is not ready yet: wait until its pictures are shown.")
+    return opened(wanted)
+
+
+def _choose_source(now: Train) -> None:
+    given = os.environ.get("ULTIMUS_DATA", "")
+    options = _offered(given)
+    st.selectbox(
+        "Data", options, options.index(_kind(now, given)), format_func=SOURCES.get,
+        **choices.widget(Train, "data"),
+    )  # fmt: skip
+    if _kind(now, given) == "folder" and not session.is_public():
+        st.text_input(
+            "Folder on this machine", given if now.folder is None else now.folder,
+            placeholder="/path/to/pictures",
+            help="Parquet files as Hugging Face lays them out, or a folder of pictures for each of "
+            "2 to 10 classes.",
+            **choices.widget(Train, "folder"),
+        )  # fmt: skip
+
+
+def _offered(given: str) -> list[str]:
+    return [name for name in SOURCES if name != "folder" or not session.is_public() or given]
+
+
+def _kind(now: Train, given: str) -> str:
+    """The chosen kind of source; else the one that is offered first."""
+    if now.data in _offered(given):
+        return now.data
+    if given:
+        return "folder"
+    return "cifar10" if is_ready("cifar10") else "shapes"
 
 
 def known_sources() -> list[str]:
     """Where data may lie that is ready to use."""
     return [*filter(None, [os.environ.get("ULTIMUS_DATA")]), "cifar10", "shapes"]
-
-
-def _default(options: list[str], given: str) -> str:
-    if given:
-        return "folder"
-    return "cifar10" if is_ready("cifar10") else "shapes"
 
 
 @st.cache_resource(show_spinner=False)
@@ -110,7 +132,7 @@ def _progress(source: str) -> None:
     if st.button("Cancel", width="stretch"):
         running.cancel()
         del _preparations()[source]
-        st.session_state.data = "shapes"
+        choices.change(Train, data="shapes")
         st.rerun()
 
 

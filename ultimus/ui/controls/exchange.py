@@ -11,7 +11,8 @@ from ...explorer import page
 from ...places import runs_folder
 from ...runs.exchange import Form, adopt, export
 from ...runs.run import Run
-from ..state import link, session, text
+from ..state import browser, choices, session, text
+from ..state.pages import FOLLOW, Shown
 
 
 class Several(NamedTuple):
@@ -102,9 +103,8 @@ def _adopt(name: str, content: bytes, weights: str = "") -> None:
     st.session_state.loads += 1
     st.session_state.not_loaded, st.session_state.several = "", None
     try:
-        run = adopt(content, name, runs_folder(), session.owner(), weights)
-        link.write("run", run.id)
-        link.write("step", "")
+        run = adopt(content, name, runs_folder(), browser.owner(), weights)
+        choices.change(Shown, run=run.id, step=FOLLOW)
     except SeveralWeights as error:
         st.session_state.several = Several(limits.shown(name), content, error.choices)
     except UserError as error:

@@ -4,12 +4,13 @@ import streamlit as st
 
 from ...data import groups
 from ...errors import UserError
-from ..state import link
+from ..state import choices, text
+from ..state.pages import LAST_SEED, Attention
 from ..state.pool import Pool
 from . import uploads
 
 BEGIN = 16  # images, as in training
-LAST_SEED = 2**31 - 1
+DIGITS = 12  # of an image number that are read; there are never so many images
 
 
 def own_pictures() -> list:
@@ -34,30 +35,45 @@ def choose(pool: Pool) -> groups.Group:
 
     Where the choices make no group, a sentence says so and the first images are taken.
     """
-    size = st.slider(
-        "Images in the group", groups.SMALLEST, min(groups.LARGEST, len(pool)),
-        min(BEGIN, len(pool)), key="size", bind="query-params", on_change=_forget_picked,
+    now = choices.of(Attention)
+    classes = _known_classes(now, pool)
+    most = min(groups.LARGEST, len(pool))
+    size = min(now.size, most)
+    if most > groups.SMALLEST:
+        st.slider(
+            "Images in the group", groups.SMALLEST, most, size,
+            **choices.widget(Attention, "size", then=_forget_picked),
+        )  # fmt: skip
+    st.multiselect(
+        "Only these classes", pool.classes, classes, placeholder="all",
+        **choices.widget(Attention, "classes", tuple, then=_forget_picked),
     )  # fmt: skip
-    classes = st.multiselect(
-        "Only these classes", pool.classes, key="classes", bind="query-params",
-        placeholder="all", on_change=_forget_picked,
+    st.number_input(
+        "Seed of the draw", value=now.draw, step=1, help="The same seed draws the same images.",
+        **choices.widget(Attention, "draw", then=_forget_picked),
     )  # fmt: skip
-    seed = st.number_input(
-        "Seed of the draw", 0, LAST_SEED, _seed(), key=link.key("draw"), on_change=_take_seed,
-        help="The same seed draws the same images.",
-    )  # fmt: skip
-    text = st.text_input(
-        "Picked by hand", link.read("images"), key=link.key("images"), on_change=link.take,
-        args=("images",), placeholder="numbers: 3, 8, 21",
+    st.text_input(
+        "Picked by hand", now.images, placeholder="numbers: 3, 8, 21",
         help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
+        **choices.widget(Attention, "images"),
     )  # fmt: skip
+    choices.put_right(Attention)
     try:
-        members = _picked(text, pool) or _drawn(pool, size, seed, classes)
+        members = _picked(now.images, pool) or _drawn(pool, size, now.draw, classes)
     except UserError as error:
         st.error(f"{error} What follows is the group of the first images.")
         members = first(pool)
     _arrange(pool, members)
     return members
+
+
+def _known_classes(now: Attention, pool: Pool) -> list[str]:
+    """The chosen classes that the pictures have; a sentence about others."""
+    unknown = [name for name in now.classes if name not in pool.classes]
+    if unknown:
+        names = text.plain(", ".join(name[:40] for name in unknown[:3]))
+        st.warning(f"These pictures have no class {names}: it is left out.")
+    return [name for name in now.classes if name in pool.classes]
 
 
 def first(pool: Pool) -> groups.Group:
@@ -83,12 +99,13 @@ def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> groups.Group
     return own + groups.draw(pool.labels, max(rest, groups.SMALLEST), seed, present)[:rest]
 
 
-def _picked(text: str, pool: Pool) -> groups.Group:
+def _picked(written: str, pool: Pool) -> groups.Group:
     try:
-        numbers = [int(part) for part in text.replace(";", ",").split(",") if part.strip()]
+        parts = [part.strip() for part in written.replace(";", ",").split(",") if part.strip()]
+        numbers = [int(part[:DIGITS]) for part in parts]
     except ValueError as error:
         raise UserError(
-            f"{text[:40]!r} is no list of image numbers: write numbers with commas between."
+            f"{written[:40]!r} is no list of image numbers: write numbers with commas between."
         ) from error
     return groups.pick(numbers, len(pool)) if numbers else ()
 
@@ -113,18 +130,8 @@ def swap(pool: Pool, members: groups.Group, place: int) -> groups.Group:
 
 
 def _another() -> None:
-    _forget_picked()
-    link.write("draw", str((_seed() + 1) % (LAST_SEED + 1)))
-
-
-def _seed() -> int:
-    """The seed of the draw, as the link has it."""
-    return link.whole("draw", 0, 0, LAST_SEED)
-
-
-def _take_seed() -> None:
-    link.take("draw")
-    _forget_picked()
+    following = (choices.current(Attention).draw + 1) % (LAST_SEED + 1)
+    choices.change(Attention, draw=following, images="")
 
 
 def _shuffle(members: groups.Group) -> None:
@@ -133,8 +140,8 @@ def _shuffle(members: groups.Group) -> None:
 
 
 def _pick(members: groups.Group) -> None:
-    link.write("images", ", ".join(map(str, members)))
+    choices.change(Attention, images=", ".join(map(str, members)))
 
 
 def _forget_picked() -> None:
-    link.write("images", "")
+    choices.change(Attention, images="")

@@ -8,7 +8,8 @@ from ...errors import UserError
 from ...places import SHIPPED
 from ...runs.exchange import provenance
 from ...runs.run import Run
-from ..state import link, session, text
+from ..state import choices, session, text
+from ..state.pages import Shown
 from . import exchange, menu
 
 
@@ -41,7 +42,7 @@ def _provenance(run: Run) -> str:
 
 
 def _choose(run_id: str) -> None:
-    link.write("run", run_id)
+    choices.change(Shown, run=run_id)
 
 
 def chosen_run() -> Run:

@@ -7,7 +7,7 @@ import torch
 from ...analysis.out_of_distribution import Detector, calibrate
 from ...evaluation import features_of
 from ..state.pool import Pool
-from .snapshot import Moment
+from .snapshot import Snapshot
 
 ABOUT = """
 The network has to name one of its classes for anything: it has no word for "none of these". This
@@ -16,7 +16,7 @@ their middle than 95 % of them (by the Mahalanobis distance) is called an outsid
 """
 
 
-def among(chosen: Moment, pool: Pool, images: np.ndarray) -> list[bool]:
+def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[bool]:
     """Which of some pictures (N, 3, 32, 32) look like none of the classes."""
     detector = _detector(chosen.key, pool.fingerprint, chosen, pool)
     if detector is None:
@@ -24,7 +24,7 @@ def among(chosen: Moment, pool: Pool, images: np.ndarray) -> list[bool]:
     return detector.is_outsider(features_of(chosen.model, torch.from_numpy(images))).tolist()
 
 
-def warn(chosen: Moment, pool: Pool) -> None:
+def warn(chosen: Snapshot, pool: Pool) -> None:
     """Say what it means, and how often it is wrong."""
     detector = _detector(chosen.key, pool.fingerprint, chosen, pool)
     st.warning(
@@ -37,5 +37,5 @@ def warn(chosen: Moment, pool: Pool) -> None:
 
 
 @st.cache_resource(show_spinner="Looking at test images …", max_entries=64)
-def _detector(key: tuple, fingerprint: str, _chosen: Moment, _pool: Pool) -> Detector | None:
+def _detector(key: tuple, fingerprint: str, _chosen: Snapshot, _pool: Pool) -> Detector | None:
     return calibrate(_chosen.model, _pool.images)

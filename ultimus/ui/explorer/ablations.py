@@ -21,6 +21,8 @@ from ...places import ASSETS, home
 from ...plots import attention as ap
 from ...plots import vectors as vp
 from ..figures import figure
+from ..state import choices
+from ..state.pages import Attention
 from .view import View
 
 GROUP = 16  # images, as in training
@@ -39,21 +41,25 @@ def show(view: View) -> None:
     """Draw the tab."""
     i = view.cell[0]
     model, features = view.moment.model, view.trace.features
-    names = {ablation.title: name for name, ablation in ABLATIONS.items()}
-    chosen = st.segmented_control(
-        "Instead of the learned attention", list(names), default=next(iter(names)), required=True,
-        key="ablation", bind="query-params",
-    )  # fmt: skip
-    change = ABLATIONS[names[chosen]]
+    chosen = choices.of(Attention).ablation
+    st.segmented_control(
+        "Instead of the learned attention",
+        list(ABLATIONS),
+        default=chosen,
+        required=True,
+        format_func=lambda name: ABLATIONS[name].title,
+        **choices.widget(Attention, "ablation"),
+    )
+    change = ABLATIONS[chosen]
     st.caption(change.about)
     learned = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
-    altered = ablate(model, features, names[chosen]).logits[-1].softmax(dim=-1)
+    altered = ablate(model, features, chosen).logits[-1].softmax(dim=-1)
     classes, colors = view.pool.classes, ap.class_colors(len(view.pool.classes))
     truth = int(view.labels[i])
     left, right = st.columns(2, gap="medium")
     for column, answer, title, key in (
         (left, learned, f"{view.call(i)}, as learned", "ablation-learned"),
-        (right, altered, f"{view.call(i)}, {chosen}", "ablation-altered"),
+        (right, altered, f"{view.call(i)}, {change.title}", "ablation-altered"),
     ):
         with column:
             fig = vp.class_bars(

@@ -10,6 +10,8 @@ from ...model import Transformer
 from ...plots import attention as ap
 from ...plots import vectors as vp
 from ..figures import figure
+from ..state import choices
+from ..state.pages import Attention
 from ..state.pool import Pool
 from .view import View
 
@@ -26,18 +28,23 @@ def show(view: View) -> None:
     i = view.cell[0]
     classes, colors = view.pool.classes, ap.class_colors(len(view.pool.classes))
     row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
-    draws = row.slider("Groups to draw", 8, 128, 32, 8, key="draws", bind="query-params", width=240)
-    seed = row.number_input("Seed", 0, 10**6, 0, key="redraw", bind="query-params", width=130)
+    now = choices.of(Attention)
+    row.slider(
+        "Groups to draw", 8, 128, now.draws, 8, width=240, **choices.widget(Attention, "draws")
+    )
+    row.number_input(
+        "Seed", value=now.redraw, step=1, width=130, **choices.widget(Attention, "redraw")
+    )
     size = len(view.members)
     try:
         image, features = _features(view)
-        made = redraw(view.moment.model, image, features, draws, size, int(seed))
+        made = redraw(view.moment.model, image, features, now.draws, size, now.redraw)
     except UserError as error:
         st.error(str(error))
         return
     top = classes[int(made.mean.argmax())]
     st.markdown(
-        f"**{view.call(i)}** in {draws} groups of {size}: on average *{top}* with "
+        f"**{view.call(i)}** in {now.draws} groups of {size}: on average *{top}* with "
         f"{float(made.mean.max()):.1%}; in **{made.flip_rate:.0%}** of the groups another class "
         f"comes first. Alone: *{classes[int(made.alone.argmax())]}* with "
         f"{float(made.alone.max()):.1%}."

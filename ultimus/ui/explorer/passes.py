@@ -8,7 +8,8 @@ from ...model import PASSES
 from ...plots import attention as ap
 from ...plots import vectors as vp
 from ..figures import figure
-from ..state import link
+from ..state import choices
+from ..state.pages import Attention
 from .view import View
 
 ABOUT = """
@@ -24,10 +25,10 @@ def show(view: View) -> None:
     label = int(view.labels[i])
     truth = f", which is of the class {view.pool.classes[label]}" if label >= 0 else ""
     st.markdown(f"The answer for **{view.call(i)}**{truth}, in this company.")
-    linked = link.whole("passes", PASSES, 0, MOST_PASSES)
-    passes = st.slider(
-        "Passes", 0, MOST_PASSES, linked, key=link.key("passes"), on_change=link.take,
-        args=("passes",), help="How often the block is applied. The network was trained with four.",
+    passes = choices.of(Attention).passes
+    st.slider(
+        "Passes", 0, MOST_PASSES, passes, **choices.widget(Attention, "passes"),
+        help="How often the block is applied. The network was trained with four.",
     )  # fmt: skip
     answers = logits_after(view.moment.model, view.trace.features, passes=MOST_PASSES)
     probabilities = answers[:, i].softmax(dim=-1)  # (P + 1, C)
@@ -62,4 +63,4 @@ def _passes(count: int) -> str:
 
 def _choose(click: dict) -> None:
     point = click["point"]
-    link.write("passes", str(point if isinstance(point, int) else point[0]))
+    choices.change(Attention, passes=point if isinstance(point, int) else point[0])

@@ -9,7 +9,7 @@ from ...data.augment import preprocess
 from ...data.groups import Group
 from ...model import Pass, Trace
 from ...plots.attention import Faces
-from ..controls.snapshot import Moment
+from ..controls.snapshot import Snapshot
 from ..state.pool import Pool
 
 
@@ -26,7 +26,7 @@ class View(NamedTuple):
         faces: how the group's images appear in figures.
     """
 
-    moment: Moment
+    moment: Snapshot
     pool: Pool
     members: Group
     trace: Trace
@@ -49,13 +49,13 @@ class View(NamedTuple):
         return self.faces.labels[place]
 
 
-def trace(moment: Moment, pool: Pool, members: Group) -> Trace:
+def trace(moment: Snapshot, pool: Pool, members: Group) -> Trace:
     """All that a model computes for a group."""
     return _trace(moment.key, moment, pool.fingerprint, pool, members)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _trace(key: tuple, _moment: Moment, fingerprint: str, _pool: Pool, members: Group) -> Trace:
+def _trace(key: tuple, _moment: Snapshot, fingerprint: str, _pool: Pool, members: Group) -> Trace:
     with torch.inference_mode():
         return _moment.model.trace(preprocess(_pool.images[list(members)]))
 

@@ -10,7 +10,8 @@ from ...analysis.walk import Walk, walk
 from ...plots import attention as ap
 from ...plots import vectors as vp
 from ..figures import figure
-from ..state import link
+from ..state import choices
+from ..state.pages import Attention
 from .view import View
 
 
@@ -41,20 +42,21 @@ def show(view: View) -> None:
 def _choice() -> int:
     """Which step; 0 for all of them."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    now = link.whole("walk", 1, 0, len(STEPS))
+    now = choices.of(Attention).walk
     row.button("Previous", icon=":material/chevron_left:", disabled=now <= 1,
                on_click=_go, args=(now - 1,), key="walk_previous")  # fmt: skip
     row.button("Next", icon=":material/chevron_right:", disabled=now in (0, len(STEPS)),
                on_click=_go, args=(now + 1,), key="walk_next")  # fmt: skip
     options = {n: f"{n}" for n in range(1, len(STEPS) + 1)} | {0: "all"}
-    return row.segmented_control(
+    row.segmented_control(
         "Step", list(options), default=now, format_func=options.get, required=True,
-        key=link.key("walk"), on_change=link.take, args=("walk",), label_visibility="collapsed",
+        label_visibility="collapsed", **choices.widget(Attention, "walk"),
     )  # fmt: skip
+    return now
 
 
 def _go(step: int) -> None:
-    link.write("walk", str(step))
+    choices.change(Attention, walk=step)
 
 
 def _query_and_key(view: View, own: Walk) -> None:

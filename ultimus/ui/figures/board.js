@@ -43,7 +43,7 @@ function start(board) {
 // Asks for the next version, if somebody looks: each answer costs the app and the browser what a run
 // that trains on the same processor would need.
 async function ask(board) {
-  if (!board.near || document.hidden) return;
+  if (!board.near || document.hidden || window.ultimusServerGone) return;
   if (!board.source) return board.send("tick", true);
   if (board.asking) return;
   board.asking = true;
@@ -57,6 +57,7 @@ async function fetchNext(board) {
   const figures = [...board.querySelectorAll(".ultimus-figure")];
   address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
   const answer = await fetch(address);
+  if (answer.status === 410) return window.dispatchEvent(new Event("ultimus-server-gone"));
   const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board

@@ -20,12 +20,12 @@ from ...errors import UserError
 from ...places import runs_folder
 from ...runs.run import Run, State, Status
 from ..figures import board
-from ..state import session
+from ..state import browser, session
 from . import curves
 
 REFRESH = 0.5  # seconds between what a browser fetches
 FRESH = REFRESH / 2  # seconds for which a version counts as the newest
-PATH = "live/{run}/{state}/{seed_run}"
+PATH = "live/{server}/{run}/{state}/{seed_run}"
 COMPRESSION = 1  # more takes longer than it is worth: what is long is sent seldom
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-store"}
 KEPT = 256  # runs whose newest version is kept, some ten kilobytes each
@@ -34,16 +34,21 @@ SHOWN = {True: "beside-the-seed-run", False: "alone"}
 
 def address(run: Run, state: State, seed_run: bool) -> str:
     """Where a browser finds the newest version, as long as the run stays in this state."""
-    return PATH.format(run=quote(run.id), state=state, seed_run=SHOWN[seed_run])
+    return PATH.format(
+        server=browser.SERVER, run=quote(run.id), state=state, seed_run=SHOWN[seed_run]
+    )
 
 
 def answer(request: Request) -> Response:
     """The board as a message for board.js, compressed; none once the run is in another state, since
-    more than the board changes then, 404 where there is no such run.
+    more than the board changes then, 404 where there is no such run, 410 to a page that a former
+    server has drawn.
 
     The query may say beyond which epoch the curves have to go to be of use.
     """
     run_id, state, shown = (request.path_params[name] for name in ("run", "state", "seed_run"))
+    if request.path_params["server"] != browser.SERVER:
+        return Response(status_code=410)
     beyond = _epoch(request.query_params.get("beyond", ""))
     try:
         newest = _newest(runs_folder(), run_id, shown == SHOWN[True])

@@ -1,40 +1,33 @@
 """A run on show: its controls and its board."""
 
-import time
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import streamlit as st
 
 from ...errors import UserError
-from ...recipe import Recipe
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
+from ..controls import starting
 from ..figures import board
-from ..state import link, session
+from ..state import choices, session, text
+from ..state.pages import Train
 from . import curves, feed
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
-DOUBLE_CLICK = 2  # seconds after a start in which a second click on Start means the same one
 
 
-class Begun(NamedTuple):
-    """The run that this browser started last."""
-
-    run: Run
-    recipe: Recipe
-    time: float
-
-
-def show(run: Run, recipe: Recipe | None) -> None:
+def show(run: Run, can_start: bool) -> None:
     """Show a run, following it while it is live.
 
     Args:
         run: what to show.
-        recipe: what Start would start; None while it cannot.
+        can_start: whether what is chosen makes a run.
     """
     if problem := st.session_state.pop("problem", ""):
-        st.error(problem)
+        st.error(text.plain(problem))
     status = session.status(run)
-    _controls(run, recipe, status)
+    _controls(run, can_start, status)
     st.fragment(_panel)(run, status.state)
 
 
@@ -43,7 +36,7 @@ def _panel(run: Run, state: State) -> None:
     if status.state != state:
         st.rerun()  # the controls, and whether the board follows the run, depend on the state
     _explain(status)
-    metrics, seed_run = run.metrics(), st.session_state.get("seed_run", True)
+    metrics, seed_run = run.metrics(), choices.current(Train).seed_run
     if metrics.unreadable:
         st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
     every, source = None, None
@@ -54,15 +47,15 @@ def _panel(run: Run, state: State) -> None:
         st.caption("A file of weights does not tell how training went, so there are no curves.")
 
 
-def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
+def _controls(run: Run, can_start: bool, status: Status) -> None:
     """Start, Pause or Resume, Step, Stop, Rewind: always in the same places."""
     mine = session.is_mine(run)
     live, runs = mine and status.state in LIVE, mine and status.state == "running"
     resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     row.button(
-        "Start", type="primary", icon=":material/play_arrow:", disabled=recipe is None,
-        width=WIDE, on_click=_begin, args=(recipe,),
+        "Start", type="primary", icon=":material/play_arrow:", disabled=not can_start,
+        width=WIDE, on_click=_begin,
         help="Start a new run with the data and recipe on the left.",
     )  # fmt: skip
     name, icon = ("Resume", ":material/resume:") if resumable else ("Pause", ":material/pause:")
@@ -85,7 +78,7 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
     )  # fmt: skip
-    row.toggle("Seed run", value=True, key="seed_run", bind="query-params")
+    row.toggle("Seed run", choices.of(Train).seed_run, **choices.widget(Train, "seed_run"))
 
 
 # What a click does, before the page is drawn anew. The controls are outside of what the timer
@@ -93,44 +86,37 @@ def _controls(run: Run, recipe: Recipe | None, status: Status) -> None:
 # to the browser alone, so each of these asks again whether it may be done.
 
 
-def _begin(recipe: Recipe, paused: bool = False) -> None:
-    try:
-        run = _just_begun(recipe) or session.lab().start(
-            recipe, paused=paused, owner=session.owner()
-        )
-        st.session_state.begun = Begun(run, recipe, time.monotonic())
-        link.write("run", run.id)
-    except UserError as error:
-        st.session_state.problem = str(error)
+def _does(click: Callable[..., None]) -> Callable[..., None]:
+    """The same, which says what cannot be done."""
+
+    @wraps(click)
+    def callback(*args: Any) -> None:
+        try:
+            click(*args)
+        except UserError as error:
+            st.session_state.problem = str(error)
+
+    return callback
 
 
-def _just_begun(recipe: Recipe) -> Run | None:
-    """The run that the first of two quick clicks has started.
-
-    The same recipe would train the very same weights again.
-    """
-    former: Begun | None = st.session_state.get("begun")
-    if former is None or former.recipe != recipe:
-        return None
-    return former.run if time.monotonic() - former.time < DOUBLE_CLICK else None
+@_does
+def _begin() -> None:
+    choices.take_all(Train)  # what is shown now, not what the page was drawn with
+    starting.begin(starting.chosen())
 
 
+@_does
 def _ask(run: Run, request: Request) -> None:
-    try:
-        session.check_mine(run)
-        session.lab().ask(run, request)
-    except UserError as error:
-        st.session_state.problem = str(error)
+    session.check_mine(run)
+    session.lab().ask(run, request)
 
 
+@_does
 def _rewind(run: Run, live: bool) -> None:
-    try:
-        session.check_mine(run)
-        if live:
-            session.lab().ask(run, "stop")
-        _begin(run.info().recipe, paused=True)
-    except UserError as error:
-        st.session_state.problem = str(error)
+    session.check_mine(run)
+    if live:
+        session.lab().ask(run, "stop")
+    starting.begin(run.info().recipe, paused=True)
 
 
 def _explain(status: Status) -> None:

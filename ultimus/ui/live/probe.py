@@ -1,4 +1,4 @@
-"""The probe group of a run: its attention and answers, by the weights of the moment."""
+"""The probe group of a run: its attention and answers, by the newest weights."""
 
 import html
 
@@ -12,11 +12,12 @@ from ...plots import attention as ap
 from ...plots.attention import Faces
 from ...runs.run import LIVE, Run
 from ..controls import snapshot
-from ..controls.snapshot import Moment
+from ..controls.snapshot import Snapshot
 from ..explorer import vectors
 from ..explorer.view import View, faces, trace
 from ..figures import board, figure
-from ..state import link, pool
+from ..state import choices, pool
+from ..state.pages import Attention, Shown
 from ..state.pool import Pool
 from . import audience
 
@@ -60,15 +61,14 @@ def _members(run: Run, pictures: Pool) -> Group:
     return tuple(fixed_groups(len(pictures), size)[0].tolist())
 
 
-def _way_in(row, run: Run, chosen: Moment, number: int, members: Group) -> None:
+def _way_in(row, run: Run, chosen: Snapshot, number: int, members: Group) -> None:
     """A link to the Attention page, with the same run, step, pass and images."""
-    link.write("step", str(chosen.step))
     images = ", ".join(map(str, members))
     row.page_link(
         st.session_state.pages["Attention"], label="Look closer", icon=":material/search:",
-        query_params={
-            "run": run.id, "step": str(chosen.step), "pass": str(number), "images": images,
-        },
+        query_params=choices.query(
+            Shown(run.id, chosen.step), Attention(number=number, images=images)
+        ),
     )  # fmt: skip
 
 

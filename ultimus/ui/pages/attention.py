@@ -11,19 +11,19 @@ from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
 from ...runs.run import Run
 from ..controls import grouping, header, menu, snapshot
-from ..controls.snapshot import Moment
+from ..controls.snapshot import Snapshot
 from ..explorer import ablations, companions, passes, vectors, walk
 from ..explorer.view import View, faces, trace
 from ..figures import figure
-from ..state import link, pool, session
+from ..state import choices, pool, session
+from ..state.pages import MATRICES, TABS, Attention, Shown
 from ..state.pool import Pool
 
-MATRICES = {"q · k": "products", "÷ √8": "scores", "softmax": "weights"}
-TABS = {
-    "One cell, step by step": walk.show,
-    "The answer, pass by pass": passes.show,
-    "Change the company": companions.show,
-    "Ablations": ablations.show,
+SHOWN_IN = {
+    "walk": walk.show,
+    "passes": passes.show,
+    "company": companions.show,
+    "ablations": ablations.show,
 }
 ABOUT_MATRIX = """
 Each row is a picture that **looks**; its *query* asks a question of eight numbers. Each column is
@@ -40,6 +40,7 @@ outlined in blue and vermilion are the two pictures that are selected.
 
 def page() -> None:
     """Draw the page."""
+    choices.arrive("Attention", Shown, Attention)
     run = header.chosen_run()
     header.show("Attention", run)
     with st.sidebar:
@@ -47,7 +48,6 @@ def page() -> None:
         members = grouping.choose(pictures)
     every = snapshot.refresh(run)
     st.fragment(_view, run_every=every)(run, pictures, members, every)
-    session.remember_browser()
 
 
 def _pool(run: Run) -> tuple[Run, Pool]:
@@ -82,25 +82,30 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
         snapshot.curves(run, chosen)
 
 
-def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
+def _inside(chosen: Snapshot, pictures: Pool, members: Group) -> None:
     """All that changes with the pass or the cell."""
+    now = choices.of(Attention)
     regrouped = st.session_state.pop("regrouped", None)
     members = regrouped or members
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         row = st.container(horizontal=True, gap="medium")
-        number = row.segmented_control(
-            "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="pass",
-            bind="query-params", help="One block, applied four times, one pass after another.",
+        row.segmented_control(
+            "Pass", list(range(1, PASSES + 1)), default=now.number, required=True,
+            help="One block, applied four times, one pass after another.",
+            **choices.widget(Attention, "number"),
         )  # fmt: skip
-        kind = row.segmented_control(
-            "Show", list(MATRICES), default="softmax", required=True, key="show",
-            bind="query-params", help="The three steps from queries and keys to attention.",
+        row.segmented_control(
+            "Show", list(MATRICES), default=now.show, required=True, format_func=MATRICES.get,
+            help="The three steps from queries and keys to attention.",
+            **choices.widget(Attention, "show"),
         )  # fmt: skip
         computed = trace(chosen, pictures, members)
+        cell = _cell(computed)
+        choices.say("cell", f"{cell[0]}-{cell[1]}")
         who = faces(pictures, members)
-        view = View(chosen, pictures, members, computed, number, _cell(computed), who)
-        _matrix(view, MATRICES[kind])
+        view = View(chosen, pictures, members, computed, now.number, cell, who)
+        _matrix(view, now.show)
     with right:
         _selection(view)
     _vectors(view)
@@ -109,7 +114,7 @@ def _inside(chosen: Moment, pictures: Pool, members: Group) -> None:
         st.rerun()  # the choice of the group stands outside of this fragment, and follows
 
 
-def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
+def _check_classes(run: Run, chosen: Snapshot, pictures: Pool) -> None:
     """Refuse a network that names other classes than the pictures have."""
     known, needed = chosen.model.classes, len(pictures.classes)
     if known != needed:
@@ -117,31 +122,22 @@ def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
 
 
 def _cell(computed: Trace) -> tuple[int, int]:
-    """The selected cell, which the link keeps; at first whom the first picture looks at most."""
-    size = len(computed.features)
-    text = link.read("cell")
-    try:
-        i, j = (min(max(int(part), 0), size - 1) for part in text.split("-"))
-    except ValueError:
-        others = computed.passes[0].weights[0].clone()
-        others[0] = -1  # itself
-        i, j = 0, int(others.argmax())
-    _select_cell(i, j)
-    link.read("cell")
-    return i, j
+    """The selected cell; at first whom the first picture looks at most."""
+    last = len(computed.features) - 1
+    chosen = choices.current(Attention).cell
+    if chosen:
+        return min(chosen[0], last), min(chosen[1], last)
+    others = computed.passes[0].weights[0].clone()
+    others[0] = -1  # itself
+    return 0, int(others.argmax())
 
 
 def _select_cell(i: int, j: int) -> None:
-    link.write("cell", f"{i}-{j}")
+    choices.change(Attention, cell=(i, j))
 
 
 def _select(click: dict) -> None:
     _select_cell(*click["point"])
-
-
-def _select_row(click: dict) -> None:
-    """A picture's row in the queries, keys or values: as the one that looks."""
-    _select_cell(click["point"][0], link.read("cell").split("-")[1])
 
 
 def _matrix(view: View, kind: str) -> None:
@@ -240,11 +236,16 @@ def _vectors(view: View) -> None:
     i, j = view.cell
     before = view.trace.features if view.number == 1 else view.trace.passes[view.number - 2].state
     marks = {j: ap.VERMILION, i: ap.BLUE}
-    vectors.show(view, marks=marks, on_click=_select_row)
+
+    def select(click: dict) -> None:
+        """A picture's row: as the one that looks."""
+        _select_cell(click["point"][0], j)
+
+    vectors.show(view, marks=marks, on_click=select)
     _explain("What are queries, keys and values?", ABOUT_VECTORS)
     with st.expander("The 48 features they come from"):
         fig = ap.vectors_map(before.numpy(), "features", view.faces, selected_rows=marks)
-        figure.show(fig, "features", ap.alt(fig), height=vectors.HEIGHT, on_click=_select_row)
+        figure.show(fig, "features", ap.alt(fig), height=vectors.HEIGHT, on_click=select)
 
 
 def _explain(question: str, text: str) -> None:
@@ -253,8 +254,11 @@ def _explain(question: str, text: str) -> None:
 
 
 def _tabs(view: View) -> None:
-    tabs = st.tabs(list(TABS), key="view", bind="query-params")
-    for tab, show in zip(tabs, TABS.values(), strict=True):
+    tabs = st.tabs(
+        list(TABS.values()), default=TABS[choices.of(Attention).view],
+        **choices.widget(Attention, "view", {label: name for name, label in TABS.items()}.get),
+    )  # fmt: skip
+    for tab, name in zip(tabs, TABS, strict=True):
         if tab.open:  # only what is looked at is computed
             with tab:
-                show(view)
+                SHOWN_IN[name](view)

@@ -25,9 +25,9 @@ from ...plots import vectors as vp
 from ...plots.evidence import HEIGHT, evidence_map
 from ...runs.run import Run
 from ..controls import header, out_of_distribution, snapshot, uploads
-from ..controls.snapshot import Moment
+from ..controls.snapshot import Snapshot
 from ..figures import figure
-from ..state import pool, session, text
+from ..state import choices, pages, pool, session, text
 from ..state.pool import Pool
 
 ENLARGED = 224  # pixels that the 32 of a picture are shown at
@@ -68,6 +68,7 @@ class Shown:
 
 def page() -> None:
     """Draw the page."""
+    choices.arrive("Predict", pages.Shown)
     run = header.chosen_run()
     header.show("Predict", run)
     try:
@@ -81,7 +82,6 @@ def page() -> None:
         st.fragment(_view, run_every=every)(run, companions_pool, every)
     except UserError as error:
         st.error(str(error))
-    session.remember_browser()
 
 
 def _pool(run: Run) -> tuple[Run, Pool, str]:
@@ -114,7 +114,7 @@ def _view(run: Run, companions_pool: Pool, every: float | None) -> None:
     st.fragment(_answers)(chosen, companions_pool)
 
 
-def _check_classes(chosen: Moment, companions_pool: Pool) -> None:
+def _check_classes(chosen: Snapshot, companions_pool: Pool) -> None:
     if chosen.model.classes != len(companions_pool.classes):
         raise UserError(
             f"This network knows {chosen.model.classes} classes, its data "
@@ -122,7 +122,7 @@ def _check_classes(chosen: Moment, companions_pool: Pool) -> None:
         )
 
 
-def _answers(chosen: Moment, companions_pool: Pool) -> None:
+def _answers(chosen: Snapshot, companions_pool: Pool) -> None:
     shown = _shown(companions_pool)
     companions = _companions(chosen.key, chosen, companions_pool.fingerprint, companions_pool)
     images = np.stack([each.image for each in shown])
@@ -153,7 +153,7 @@ def _shown(companions_pool: Pool) -> list[Shown]:
 
 
 @st.cache_resource(show_spinner="The companions pass through the convolutions …", max_entries=64)
-def _companions(key: tuple, _chosen: Moment, fingerprint: str, _pool: Pool) -> Companions:
+def _companions(key: tuple, _chosen: Snapshot, fingerprint: str, _pool: Pool) -> Companions:
     return draw_companions(_chosen.model, _pool.images)
 
 
@@ -232,7 +232,7 @@ def _csv(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...]) -
 
 
 def _one(
-    chosen: Moment,
+    chosen: Snapshot,
     companions_pool: Pool,
     companions: Companions,
     each: Shown,
@@ -356,7 +356,7 @@ def _take_framing(key: str) -> None:
 
 
 def _who_mattered(
-    chosen: Moment, companions_pool: Pool, companions: Companions, image: np.ndarray, top: int
+    chosen: Snapshot, companions_pool: Pool, companions: Companions, image: np.ndarray, top: int
 ) -> None:
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
@@ -380,14 +380,14 @@ def _influences(
     key: tuple,
     fingerprint: str,
     pixels: bytes,
-    _chosen: Moment,
+    _chosen: Snapshot,
     _companions: Companions,
     _image: np.ndarray,
 ) -> list[Influence]:
     return influences(_chosen.model, _image, _companions)
 
 
-def _evidence(chosen: Moment, image: np.ndarray, top: int, classes: tuple[str, ...]) -> None:
+def _evidence(chosen: Snapshot, image: np.ndarray, top: int, classes: tuple[str, ...]) -> None:
     """Where in the picture the evidence for a class lies."""
     name = st.selectbox("Evidence for", classes, index=top, key=f"evidence {top}")
     place = classes.index(name)

@@ -16,14 +16,14 @@ from ...plots import attention as ap
 from ...plots import test_report as tp
 from ...runs.run import Run
 from ..controls import header, menu, snapshot
-from ..controls.snapshot import Moment
+from ..controls.snapshot import Snapshot
 from ..figures import figure
-from ..state import link, pool, session
+from ..state import choices, pool, session
+from ..state.pages import ORDERS, SEATS, Attention, Shown, TestSet
 from ..state.pool import Pool
 
 GROUP = 16  # images, as in training
-SEATS = {"in groups": GROUP, "each alone": 1}  # labels stand in links
-ORDERS = ("by class", "by accuracy")
+TOGETHER = {"groups": GROUP, "alone": 1}  # how many of each of SEATS
 Pair = tuple[int | None, int | None]  # a true class and the one it is taken for; None for any
 ANY = -1  # what a menu calls no class in particular
 ENOUGH = 500  # pictures; of fewer, the accuracy says little
@@ -69,6 +69,7 @@ intervals.
 
 def page() -> None:
     """Draw the page."""
+    choices.arrive("Test set", Shown, TestSet)
     run = header.chosen_run()
     header.show("Test set", run)
     try:
@@ -82,7 +83,6 @@ def page() -> None:
     # longer wanted, and a fragment's own widgets would wait for it.
     view = st.fragment(_view, run_every=every) if every else _view
     view(run, pictures, note, every)
-    session.remember_browser()
 
 
 def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
@@ -100,11 +100,13 @@ def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
             pictures, note = pool.examples(), ""
     verdicts = _verdicts(chosen, pictures)
     _numbers(verdicts, chosen, pictures, note)
-    seat = st.segmented_control(
-        "Look at the answers", list(SEATS), default="in groups", required=True, key="seat",
-        bind="query-params", help="Everything below is about these answers.",
+    now = choices.of(TestSet)
+    choices.put_right(TestSet)
+    st.segmented_control(
+        "Look at the answers", list(SEATS), default=now.seat, required=True, format_func=SEATS.get,
+        help="Everything below is about these answers.", **choices.widget(TestSet, "seat"),
     )  # fmt: skip
-    verdict = verdicts[seat]
+    verdict = verdicts[now.seat]
     left, right = st.columns(2, gap="medium")
     with left:
         _confusions(verdict, pictures)
@@ -114,7 +116,7 @@ def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
     _calibration(verdict)
 
 
-def _snapshot(run: Run) -> Moment:
+def _snapshot(run: Run) -> Snapshot:
     """The chosen snapshot; the newest one while a run is followed.
 
     The weights of a live run change faster than they could be measured.
@@ -127,7 +129,7 @@ def _snapshot(run: Run) -> Moment:
     return newest
 
 
-def _check_classes(run: Run, chosen: Moment, pictures: Pool) -> None:
+def _check_classes(run: Run, chosen: Snapshot, pictures: Pool) -> None:
     """Refuse a network that names other classes than the pictures have."""
     known, needed = chosen.model.classes, len(pictures.classes)
     if known != needed:
@@ -150,7 +152,7 @@ def _slot(weights: tuple, fingerprint: str, images: int) -> _Slot:
     return _Slot()
 
 
-def _verdicts(chosen: Moment, pictures: Pool) -> dict[str, Verdict]:
+def _verdicts(chosen: Snapshot, pictures: Pool) -> dict[str, Verdict]:
     """The answers of these weights, measured once for all sessions, with a progress bar."""
     place = st.empty()  # also where there is no bar, so that what follows keeps its place
     slot = _slot(chosen.key, pictures.fingerprint, len(pictures))
@@ -164,7 +166,7 @@ def _verdicts(chosen: Moment, pictures: Pool) -> dict[str, Verdict]:
                 )
                 slot.verdicts = {
                     seat: measure(chosen.model, features, pictures.labels, size)
-                    for seat, size in SEATS.items()
+                    for seat, size in TOGETHER.items()
                 }
         place.empty()
     return slot.verdicts
@@ -173,7 +175,7 @@ def _verdicts(chosen: Moment, pictures: Pool) -> dict[str, Verdict]:
 # Numbers ------------------------------------------------------------------------------------------
 
 
-def _numbers(verdicts: dict[str, Verdict], chosen: Moment, pictures: Pool, note: str) -> None:
+def _numbers(verdicts: dict[str, Verdict], chosen: Snapshot, pictures: Pool, note: str) -> None:
     """Accuracies with their intervals, beside chance; and what was measured."""
     classes, count = len(pictures.classes), len(pictures)
     group, alone = verdicts.values()
@@ -210,15 +212,16 @@ def _interval(verdict: Verdict) -> str:
 def _classes(verdict: Verdict, pictures: Pool) -> None:
     """The accuracy of each class."""
     above = st.container()
-    order = st.segmented_control(
-        "Order", ORDERS, default=ORDERS[0], required=True, key="order", bind="query-params",
-        label_visibility="collapsed",
+    order = choices.current(TestSet).order
+    st.segmented_control(
+        "Order", list(ORDERS), default=order, required=True, format_func=ORDERS.get,
+        label_visibility="collapsed", **choices.widget(TestSet, "order"),
     )  # fmt: skip
     st.caption("Lines are 95 % intervals; the dotted one is the accuracy of all together.")
     counts = verdict.confusion.numpy()
     right, totals = counts.diagonal(), counts.sum(axis=1)
     values = np.divide(right, totals, where=totals > 0, out=np.full(len(right), np.nan))
-    rows = np.argsort(-values, kind="stable") if order == "by accuracy" else np.arange(len(right))
+    rows = np.argsort(-values, kind="stable") if order == "accuracy" else np.arange(len(right))
     low, high = wilson(right, totals)
     colors = ap.class_colors(len(rows))
     height = tp.bars_height(len(rows))
@@ -244,27 +247,27 @@ def _confusions(verdict: Verdict, pictures: Pool) -> None:
 
 
 def _pair(classes: int) -> Pair:
-    """The chosen true class and the class it is taken for, which the link keeps."""
-    known = {"": None} | {str(each): each for each in range(classes)}
-    parts = [known.get(part, -1) for part in link.read("pair").split("-")]
-    true, called = parts if len(parts) == 2 and -1 not in parts else (None, None)
-    return true, called
+    """The chosen true class and the class it is taken for; None for one that there is not."""
+    true, called = choices.current(TestSet).pair
+    known = range(classes)
+    for each in (true, called):
+        if each is not None and each not in known:
+            st.caption(f"There is no class {each} here: all are shown.")
+    return (true if true in known else None), (called if called in known else None)
 
 
 def _choose(true: int | None, called: int | None) -> None:
-    told = ["" if each is None else str(each) for each in (true, called)]
-    link.write("pair", "-".join(told) if any(told) else "")
-    link.write("sheet", "")
+    choices.change(TestSet, pair=(true, called), sheet=1)
 
 
 def _click(click: dict) -> None:
     """A click on a cell chooses it, a second one all mistakes."""
     true, called = click["point"]
-    again = link.read("pair") == f"{true}-{called}"
+    again = choices.current(TestSet).pair == (true, called)
     _choose(None if again else true, None if again else called)
 
 
-def _gallery(verdict: Verdict, run: Run, chosen: Moment, pictures: Pool) -> None:
+def _gallery(verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> None:
     """The pictures of the chosen cell, the surest first; at first all mistakes."""
     true, called = pair = _pair(len(pictures.classes))
     images = select(verdict, true, called)
@@ -274,11 +277,13 @@ def _gallery(verdict: Verdict, run: Run, chosen: Moment, pictures: Pool) -> None
     if not len(images):
         return
     last = -(-len(images) // SHEET)
-    sheet = link.whole("sheet", 1, 1, last)
+    wanted = choices.current(TestSet).sheet
+    sheet = min(wanted, last)
+    if sheet != wanted:
+        st.caption(f"There is no page {wanted:,} of these pictures: page {last} is shown.")
     shown = images[(sheet - 1) * SHEET : sheet * SHEET].tolist()
     st.html(LOOK)
     cells = st.container(horizontal=True, key="gallery", gap="small")
-    _forget_attention()
     for image in shown:
         _picture(cells, image, verdict, run, chosen, pictures)
     if last > 1:
@@ -328,21 +333,25 @@ def _pick(chosen: int, pair: Pair, key: str) -> None:
     _choose(*((chosen, called) if key == "true" else (true, chosen)))
 
 
+def _leaf(sheet: int) -> None:
+    choices.change(TestSet, sheet=sheet)
+
+
 def _turn(sheet: int, last: int, count: int) -> None:
     row = st.container(horizontal=True, gap="small", vertical_alignment="center")
     row.button(
-        "Surer", icon=":material/chevron_left:", disabled=sheet == 1, on_click=link.write,
-        args=("sheet", str(sheet - 1)), key="sheet-back",
+        "Surer", icon=":material/chevron_left:", disabled=sheet == 1, on_click=_leaf,
+        args=(sheet - 1,), key="sheet-back",
     )  # fmt: skip
     row.button(
-        "Less sure", icon=":material/chevron_right:", disabled=sheet == last, on_click=link.write,
-        args=("sheet", str(sheet + 1)), key="sheet-on",
+        "Less sure", icon=":material/chevron_right:", disabled=sheet == last, on_click=_leaf,
+        args=(sheet + 1,), key="sheet-on",
     )  # fmt: skip
     end = min(sheet * SHEET, count)
     row.caption(f"{(sheet - 1) * SHEET + 1:,} to {end:,} of {count:,}")
 
 
-def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Moment, pictures: Pool) -> None:
+def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> None:
     """A picture with its answer, which leads to the Attention page."""
     true, called = int(verdict.labels[image]), int(verdict.guesses[image])
     names, chances = pictures.classes, verdict.probabilities[image]
@@ -354,9 +363,9 @@ def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Moment, pictur
     group = companions(len(pictures), GROUP, image)
     row.page_link(
         st.session_state.pages["Attention"], label=label, icon="", width="stretch",
-        query_params={
-            "run": run.id, "step": str(chosen.step), "images": ", ".join(map(str, group)),
-        },
+        query_params=choices.query(
+            Shown(run.id, chosen.step), Attention(images=", ".join(map(str, group)))
+        ),
     )  # fmt: skip
 
 
@@ -366,12 +375,6 @@ def _percent(chance: Tensor) -> str:
     if 0.995 <= value < 1:
         return ">99%"
     return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
-
-
-def _forget_attention() -> None:
-    """Let the links that follow name the group and the cell, not what the session had chosen."""
-    for name in ("images", "cell"):
-        st.session_state.pop(f"link-{name}", None)
 
 
 # Calibration --------------------------------------------------------------------------------------

@@ -4,29 +4,49 @@ import streamlit as st
 
 from ...errors import UserError
 from ...places import SHIPPED
-from ...recipe import Recipe
 from ...runs.run import Run
 from ..controls import data, header, settings
 from ..live import panel, probe
-from ..state import link, session
+from ..state import choices, session, text
+from ..state.pages import Shown, Train
 
 
 def page() -> None:
     """Draw the page."""
+    choices.arrive("Train", Shown, Train)
     with st.sidebar:
-        recipe = _recipe()
+        data.choose()
+        settings.show()
+        can_start = _can_start()
     try:
         run = session.chosen_run()
         header.show("Train", run)
         _whose(run)
-        panel.show(run, recipe)
+        panel.show(run, can_start)
         probe.show(run)
     except UserError as error:
         st.error(str(error))
-        if link.read("run"):
-            st.button("Show the shipped run", on_click=lambda: link.write("run", ""))
-    session.remember_browser()
+        if choices.of(Shown).run:
+            st.button("Show the shipped run", on_click=choices.change, args=(Shown,),
+                      kwargs={"run": ""})  # fmt: skip
     _warm_up()
+
+
+def _can_start() -> bool:
+    """Whether what is chosen makes a run; a sentence where the recipe is the reason."""
+    now = choices.of(Train)
+    try:
+        dataset = data.chosen(now)
+    except UserError:  # as the choice of data has said
+        dataset = None
+    try:
+        recipe = settings.recipe(now, dataset.source if dataset else "shapes")
+        if dataset:
+            recipe.steps_per_epoch(len(dataset.train))
+        return dataset is not None
+    except UserError as error:
+        st.error(text.plain(str(error)))
+    return False
 
 
 def _warm_up() -> None:
@@ -35,19 +55,6 @@ def _warm_up() -> None:
         session.lab()
     except UserError as error:
         st.error(str(error))
-
-
-def _recipe() -> Recipe | None:
-    """What Start would start; None while it cannot."""
-    dataset = data.choose()
-    try:
-        recipe = settings.choose(dataset.source if dataset else "shapes")
-        if dataset:
-            recipe.steps_per_epoch(len(dataset.train))
-            return recipe
-    except UserError as error:
-        st.error(str(error))
-    return None
 
 
 def _whose(run: Run) -> None:

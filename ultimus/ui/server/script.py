@@ -7,6 +7,7 @@ import torch
 
 from ultimus.places import ASSETS
 from ultimus.ui.pages import attention, predict, test_set, train
+from ultimus.ui.state import browser
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
 torch.set_num_threads(1)
@@ -37,3 +38,4 @@ pages = {
 }
 st.session_state.pages = pages  # for links between them
 st.navigation(list(pages.values()), position="top").run()
+browser.attend()

@@ -1,10 +1,8 @@
 """What all pages share: the lab, the runs to choose from, and whose browser this is."""
 
 import atexit
-import hashlib
 import logging
 import os
-import secrets
 from pathlib import Path
 
 import streamlit as st
@@ -14,21 +12,12 @@ from ...places import ASSETS, SHIPPED, runs_folder
 from ...runs.exchange import adopt_file
 from ...runs.run import Run, Status
 from ...runs.scheduler import Lab
-from . import link
+from . import browser, choices
+from .pages import Shown
 
 WEIGHTS = ASSETS / "weights"  # where a deployment may put checkpoints of its own
-COOKIE = "ultimus_browser"
 logger = logging.getLogger(__name__)
 LISTED = 50  # runs to choose from; older ones open by their link
-
-_keep_cookie = st.components.v2.component(
-    "ultimus_cookie",
-    js="""
-    export default function ({ data }) {
-      document.cookie = `${data.name}=${data.value}; path=/; max-age=31536000; SameSite=Lax`;
-    }
-    """,
-)
 
 
 def is_public() -> bool:
@@ -48,28 +37,9 @@ def lab() -> Lab:
     return started
 
 
-def owner() -> str:
-    """Who this browser is, as run folders know it: the hash of a secret that its cookie keeps."""
-    if "browser" not in st.session_state:
-        st.session_state.browser = _cookie() or secrets.token_urlsafe(24)
-    return hashlib.sha256(st.session_state.browser.encode()).hexdigest()[:32]
-
-
-def _cookie() -> str:
-    value = st.context.cookies.get(COOKIE)
-    return value if isinstance(value, str) else ""
-
-
-def remember_browser() -> None:
-    """Keep the secret in a cookie, so that a reload may still control this browser's runs."""
-    owner()
-    if _cookie() != st.session_state.browser:
-        _keep_cookie(key="cookie", data={"name": COOKIE, "value": st.session_state.browser})
-
-
 def is_mine(run: Run) -> bool:
     """Whether this browser started the run."""
-    return run.info().owner == owner()
+    return browser.is_me(run.info().owner)
 
 
 def check_mine(run: Run) -> None:
@@ -112,7 +82,7 @@ def chosen_run() -> Run:
     Raises:
         UserError: there is no such run.
     """
-    if name := link.read("run"):
+    if name := choices.of(Shown).run:
         return Run.find(name, runs_folder(), SHIPPED)
     return shipped_run()
 

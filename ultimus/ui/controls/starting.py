@@ -1,0 +1,60 @@
+"""Starting a run of what is chosen."""
+
+import time
+from typing import NamedTuple
+
+import streamlit as st
+
+from ...recipe import Recipe
+from ...runs.run import Run
+from ..state import browser, choices, session
+from ..state.pages import FOLLOW, Shown, Train
+from . import data, settings
+
+DOUBLE_CLICK = 2  # seconds after a start in which a second click on Start means the same one
+
+
+class Begun(NamedTuple):
+    """The run that this browser started last."""
+
+    run: Run
+    recipe: Recipe
+    paused: bool
+    time: float
+
+
+def chosen() -> Recipe:
+    """What Start would start.
+
+    Raises:
+        UserError: the data is not ready, or the choices do not make a recipe for it.
+    """
+    now = choices.current(Train)
+    dataset = data.chosen(now)
+    recipe = settings.recipe(now, dataset.source)
+    recipe.steps_per_epoch(len(dataset.train))
+    return recipe
+
+
+def begin(recipe: Recipe, paused: bool = False) -> None:
+    """Start a run, and show and follow it.
+
+    Raises:
+        UserError: it cannot be started.
+    """
+    run = _just_begun(recipe, paused) or session.lab().start(
+        recipe, paused=paused, owner=browser.owner()
+    )
+    st.session_state.begun = Begun(run, recipe, paused, time.monotonic())
+    choices.change(Shown, run=run.id, step=FOLLOW)
+
+
+def _just_begun(recipe: Recipe, paused: bool) -> Run | None:
+    """The run that the first of two quick clicks has started.
+
+    The same recipe would train the very same weights again.
+    """
+    former: Begun | None = st.session_state.get("begun")
+    if former is None or (former.recipe, former.paused) != (recipe, paused):
+        return None
+    return former.run if time.monotonic() - former.time < DOUBLE_CLICK else None

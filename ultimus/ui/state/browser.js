@@ -1,0 +1,82 @@
+// What belongs to the browser and not to a page: who it is, whether the server still runs that drew
+// its page, and how a comma in a number is read. One such node stands on every page.
+
+const EVERY = 3; // seconds between looks at the server
+
+// Who it is: a secret in a cookie, and in the browser's storage for where cookies are kept out. It is
+// never part of a link.
+
+function stored(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null; // storage is switched off
+  }
+}
+
+function store(name, secret) {
+  try {
+    localStorage.setItem(name, secret);
+  } catch {} // storage is switched off
+  // A cookie of its own for each site that frames this app, which browsers allow where they block others
+  const framed = window.top !== window && window.isSecureContext;
+  const scope = framed ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax";
+  document.cookie = `${name}=${secret}; path=/; max-age=31536000; ${scope}`;
+}
+
+function identify({ name, secret, known }, tell) {
+  const former = stored(name);
+  if (!known && former && former !== secret) tell(former);
+  else store(name, secret);
+}
+
+// Whether the server still runs that drew this page. A new one knows nothing of the page's parts, and
+// Streamlit draws a page that stays open only once somebody clicks.
+
+let page = null;
+let timer = null;
+
+async function look() {
+  if (document.hidden || !page) return;
+  const { data, again } = page;
+  const answer = await fetch(new URL(data.alive, document.baseURI), { cache: "no-store" }).catch(() => null);
+  const server = answer?.ok ? await answer.text() : "";
+  window.ultimusServerGone = server !== data.server; // boards then wait
+  if (server && server !== data.server) again(server); // again and again, until it is heard
+}
+
+function watch(data, again) {
+  page = { data, again };
+  window.ultimusServerGone = false;
+  if (timer) return;
+  timer = setInterval(look, 1000 * EVERY);
+  document.addEventListener("visibilitychange", look);
+  window.addEventListener("ultimus-server-gone", look);
+}
+
+// A field for numbers drops a comma without a word where the browser's language writes a point: 0,5
+// would become 5.
+
+const writesPoint = (1.5).toLocaleString(navigator.language).includes(".");
+
+function readComma(event) {
+  const field = event.target;
+  if (!writesPoint || field.type !== "number" || !event.data?.includes(",")) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, event.data.replaceAll(",", "."));
+}
+
+function readPastedComma(event) {
+  const text = event.clipboardData?.getData("text") ?? "";
+  if (!writesPoint || event.target.type !== "number" || !/^\s*-?\d*,\d+\s*$/.test(text)) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, text.trim().replace(",", "."));
+}
+
+document.addEventListener("beforeinput", readComma);
+document.addEventListener("paste", readPastedComma);
+
+export default function ({ data, setTriggerValue }) {
+  identify(data, (secret) => setTriggerValue("secret", secret));
+  watch(data, (server) => setTriggerValue("again", server));
+}

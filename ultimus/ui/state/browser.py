@@ -1,0 +1,74 @@
+"""Whose browser this is, and whether the server still runs that drew its page."""
+
+import hashlib
+import re
+import secrets
+from pathlib import Path
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+NAME = "ultimus_browser"  # of the cookie, and of the entry in the browser's storage
+KEY = "browser-of-this-page"
+ALIVE = "live/server"  # where a browser finds which server runs
+SERVER = secrets.token_hex(8)  # another one with each start
+
+_mount = st.components.v2.component(
+    NAME, js=(Path(__file__).parent / "browser.js").read_text(encoding="utf-8")
+)
+
+
+def owner() -> str:
+    """Who this browser is, as run folders know it: the hash of a secret that it keeps."""
+    if "browser" not in st.session_state:
+        st.session_state.browser = _cookie() or secrets.token_urlsafe(24)
+    return _hash(st.session_state.browser)
+
+
+def is_me(some_owner: str) -> bool:
+    """Whether an owner is this browser.
+
+    One that keeps no cookies tells who it is when its page is drawn. What it has done before, in
+    the first half second, stays its own for this session.
+    """
+    return some_owner in {owner(), *map(_hash, st.session_state.get("former_browsers", ()))}
+
+
+def attend() -> None:
+    """Let the browser keep its secret or tell the one it keeps, and draw the page anew once another
+    server runs. For the end of each page, outside of all fragments."""
+    owner()
+    secret = st.session_state.browser
+    known = secret == _cookie() or st.session_state.get("browser_told", False)
+    data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
+    _mount(key=KEY, data=data, on_secret_change=_take, on_again_change=lambda: None)
+
+
+def answer(request: Request) -> Response:
+    """Which server runs, for browser.js."""
+    return PlainTextResponse(SERVER, headers={"cache-control": "no-store"})
+
+
+def _take() -> None:
+    """The browser tells who it is."""
+    secret = _sound(st.session_state[KEY].get("secret"))
+    if secret and not st.session_state.get("browser_told"):
+        former = st.session_state.get("browser")
+        st.session_state.former_browsers = [former] if former else []
+        st.session_state.update(browser=secret, browser_told=True)
+
+
+def _cookie() -> str:
+    return _sound(st.context.cookies.get(NAME))
+
+
+def _sound(secret: object) -> str:
+    """The secret if it is as we made it; what a browser sends may be anything."""
+    return (
+        secret if isinstance(secret, str) and re.fullmatch(r"[\w-]{20,100}", secret, re.A) else ""
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]

@@ -1,0 +1,228 @@
+"""What a person has chosen: a typed state for each page, and the link that carries it.
+
+A page's state is a frozen dataclass whose fields are made by `choice`. It is read from the link
+when the page is opened by one; from then on the session knows it and writes the link, since what a
+browser reports as its link can be older than what this session has set. A link describes a state
+wholly: what it leaves out is the default. One that says nothing of a state leaves it as it is,
+which is what the menu of pages does.
+
+The same holds for widgets: a browser that is behind sends a widget's former value with its next
+message. So with every value that the program sets a widget becomes another one (`key`), and what is
+sent for the former one is nobody's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, field, fields, replace
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from . import text
+from .kinds import MOST, Kind, Unfit, quoted, several
+
+State = TypeVar("State")
+LISTS = several()
+
+
+def choice(default: Any, kind: Kind, name: str = "", in_link: bool = True) -> Any:
+    """A field of a state.
+
+    Args:
+        default: what is chosen at first.
+        kind: what may be chosen.
+        name: in links; that of the field if none is given.
+        in_link: whether the link always follows; else a page names it where it knows more.
+    """
+    return field(default=default, metadata={"kind": kind, "name": name, "in_link": in_link})
+
+
+def arrive(page: str, *states: type) -> None:
+    """Take over what the link says of some states, if the page has just been opened."""
+    if st.session_state.get("page_on_show") == page:
+        return
+    st.session_state.page_on_show = page
+    for state in states:
+        said = {each.name: values for each in fields(state) if (values := _said(each))}
+        is_new = _place(state) not in st.session_state
+        if said or is_new:
+            _remarks(state).clear()
+            st.session_state[_place(state)] = state(**_read(state, said))
+        if said and not is_new:
+            for each in fields(state):
+                _renew(state, each.name)
+
+
+def of(state: type[State]) -> State:
+    """The state as it is; sees to it that the link says the same."""
+    now = current(state)
+    for each in fields(state):
+        if each.metadata["in_link"]:
+            value = getattr(now, each.name)
+            say(_name(each), "" if value == each.default else each.metadata["kind"].text(value))
+    return now
+
+
+def current(state: type[State]) -> State:
+    """The state as it is."""
+    return st.session_state.setdefault(_place(state), state())
+
+
+def say(name: str, value: str) -> None:
+    """Let the link have a value; none if it is empty."""
+    wanted = value.split("\n") if value else []
+    if st.query_params.get_all(name) == wanted:
+        return
+    if wanted:
+        st.query_params[name] = wanted if len(wanted) > 1 else value
+    else:
+        del st.query_params[name]
+
+
+def query(*states: Any) -> dict[str, str | list[str]]:
+    """The parameters of a link that opens a page with these states."""
+    said = {
+        _name(each): each.metadata["kind"].text(value)
+        for state in states
+        for each in fields(state)
+        if (value := getattr(state, each.name)) != each.default
+    }
+    return {name: value.split("\n") if "\n" in value else value for name, value in said.items()}
+
+
+def change(state: type, **values: Any) -> None:
+    """Make choices for the person: their widgets become others, which begin with the values.
+
+    The link has them from the next `of` on. Written at once, before a rerun, they could be lost: a
+    rerun drops messages that are still to be sent.
+    """
+    now = current(state)
+    for name in values:
+        _remarks(state).pop(name, None)
+        _renew(state, name)
+    st.session_state[_place(state)] = replace(now, **values)
+
+
+# Widgets ------------------------------------------------------------------------------------------
+
+
+def widget(
+    state: type,
+    name: str,
+    to_value: Callable[[Any], Any] = lambda shown: shown,
+    then: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Key and callback of the widget by which a person makes a choice.
+
+    Args:
+        state: whose choice.
+        name: of the field.
+        to_value: from what the widget has to what is chosen.
+        then: called after a change.
+    """
+    st.session_state.setdefault(f"widgets of {state.__name__}", {})[name] = to_value
+    return {"key": key(state, name), "on_change": _take, "args": (state, name, then)}
+
+
+def key(state: type, name: str) -> str:
+    """The key of that widget."""
+    count = st.session_state.get(_count(state, name), 0)
+    first = _name(_field(state, name))
+    return f"{first} {count}" if count else first
+
+
+def take_all(state: type) -> None:
+    """Take what all widgets have just now.
+
+    A click calls back before the page is drawn, maybe together with other changes, in any order.
+    """
+    for name in st.session_state.get(f"widgets of {state.__name__}", ()):
+        if key(state, name) in st.session_state:
+            _take(state, name)
+
+
+def _take(state: type, name: str, then: Callable[[], None] | None = None) -> None:
+    shown = st.session_state[key(state, name)]
+    value = st.session_state[f"widgets of {state.__name__}"][name](shown)
+    now = current(state)
+    if value == getattr(now, name):
+        return
+    each = _field(state, name)
+    _remarks(state).pop(name, None)
+    try:
+        value = each.metadata["kind"].fit(value)
+    except Unfit as unfit:
+        value = getattr(now, name) if unfit.instead is None else unfit.instead
+        _remark(state, each, str(shown), str(unfit), value)
+        _renew(state, name)  # what is shown is what is used
+    st.session_state[_place(state)] = replace(now, **{name: value})
+    if then:
+        then()
+
+
+# Sentences ----------------------------------------------------------------------------------------
+
+
+def put_right(*states: type) -> None:
+    """Say which choices could not be made, until others are made."""
+    for state in states:
+        for sentence in _remarks(state).values():
+            st.warning(text.plain(sentence), icon=":material/edit:")
+
+
+def _remark(state: type, each: Field, given: str, rule: str, value: Any) -> None:
+    used = each.metadata["kind"].text(value) if isinstance(value, str | int | float) else ""
+    ending = f"{quoted(used)} is used" if used else "it is left out"
+    _remarks(state)[each.name] = (
+        f"{_name(each).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
+    )
+
+
+def _remarks(state: type) -> dict[str, str]:
+    return st.session_state.setdefault(f"remarks on {state.__name__}", {})
+
+
+# The link -----------------------------------------------------------------------------------------
+
+
+def _said(each: Field) -> list[str]:
+    return st.query_params.get_all(_name(each))
+
+
+def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Values of the choices that a link names."""
+    values = {}
+    for name, given in said.items():
+        each = _field(state, name)
+        kind = each.metadata["kind"]
+        written = "\n".join(given) if isinstance(each.default, tuple) else given[-1]
+        try:
+            values[name] = kind.parse(written[:MOST])
+            if written is given[-1] and len(given) > 1:
+                _remark(state, each, ", ".join(given), "in the link once", values[name])
+        except Unfit as unfit:
+            values[name] = each.default if unfit.instead is None else unfit.instead
+            _remark(state, each, written, str(unfit), values[name])
+    return values
+
+
+def _field(state: type, name: str) -> Field:
+    each = state.__dataclass_fields__[name]
+    assert each.default is not MISSING, name
+    return each
+
+
+def _name(each: Field) -> str:
+    return each.metadata["name"] or each.name
+
+
+def _renew(state: type, name: str) -> None:
+    count = _count(state, name)
+    st.session_state[count] = st.session_state.get(count, 0) + 1
+
+
+def _place(state: type) -> str:
+    return f"choices of {state.__name__}"
+
+
+def _count(state: type, name: str) -> str:
+    return f"{state.__name__}.{name} renewed"

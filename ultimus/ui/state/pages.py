@@ -1,0 +1,200 @@
+"""What a person can choose on each page."""
+
+from dataclasses import dataclass, make_dataclass
+from typing import Any, Final, Literal, get_args, get_origin
+
+from ...analysis.ablation import ABLATIONS, MOST_PASSES
+from ...data import groups
+from ...model import PASSES
+from ...recipe import PRESETS, Recipe
+from . import kinds
+from .choices import choice
+from .kinds import FREE, Kind, Unfit, number, one_of, optional, some_of, whole
+
+FOLLOW: Final = "follow"
+LAST_STEP = 10**12
+LAST_SEED = 2**31 - 1
+MOST_CLASSES = 64
+
+
+def _step(text: str) -> int | Literal["follow"]:
+    return FOLLOW if text == FOLLOW else whole(0, LAST_STEP).parse(text)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is on show, on whichever page.
+
+    Attributes:
+        run: its id; empty for the one that comes with Ultimus.
+        step: of the snapshot that is looked at, or the newest weights there are.
+    """
+
+    run: str = choice("", FREE)
+    step: int | Literal["follow"] = choice(FOLLOW, Kind(_step), in_link=False)
+
+
+# Train --------------------------------------------------------------------------------------------
+
+SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder"}
+AUGMENTATIONS = {"flip": "mirror", "shift": "shift", "cutout": "cutout"}
+
+
+class AsPreset:
+    """Stands for what the preset has."""
+
+    def __repr__(self) -> str:
+        return "as the preset"
+
+
+AS_PRESET: Final = AsPreset()
+BOUNDS = {"ge": "low", "gt": "low", "le": "high", "lt": "high"}
+EXCLUDED = {"gt": {"above": True}, "lt": {"below": True}}
+PART_OF_OTHERS = {"preset", "model", "data", "cutout_chance", *AUGMENTATIONS}
+RECIPE_CHOICES = tuple(name for name in Recipe.model_fields if name not in PART_OF_OTHERS)
+
+
+def kind_of(name: str) -> Kind:
+    """What may be chosen for a field of a recipe, as the field itself says."""
+    field = Recipe.model_fields[name]
+    if get_origin(field.annotation) is Literal:
+        return one_of({option: option for option in get_args(field.annotation)})
+    types = get_args(field.annotation) or (field.annotation,)
+    inner = [part for each in types for part in get_args(each)[1:]]  # of an optional one
+    rules = [*field.metadata, *(rule for part in inner for rule in part.metadata)]
+    bounds = {}
+    for rule in rules:
+        for attribute, bound in BOUNDS.items():
+            if (limit := getattr(rule, attribute, None)) is not None:
+                bounds |= {bound: limit, **EXCLUDED.get(attribute, {})}
+    found = number(int if int in types else float, **bounds)
+    return optional(found) if type(None) in types else found
+
+
+def _kept(kind: Kind) -> Kind:
+    """The same; the preset's own choice is left as it is, and stands for what a link has wrong."""
+
+    def fit(value: Any) -> Any:
+        return value if value is AS_PRESET else kind.fit(value)
+
+    def parse(text: str) -> Any:
+        try:
+            return kind.parse(text)
+        except Unfit as unfit:
+            raise Unfit(str(unfit)) from unfit
+
+    return Kind(parse, kind.text, fit)
+
+
+AUGMENT = _kept(some_of(AUGMENTATIONS))
+_Recipe = make_dataclass(
+    "_Recipe",
+    [(name, Any, choice(AS_PRESET, _kept(kind_of(name)))) for name in RECIPE_CHOICES],
+    frozen=True,
+)
+
+
+@dataclass(frozen=True)
+class Train(_Recipe):
+    """The data and recipe that Start would start; besides, every choice of a recipe by its name.
+
+    Attributes:
+        data: kind of source; None for the one that is offered first.
+        folder: of the data; None for the one that is offered first.
+        preset: what the recipe starts from.
+        augment: names of AUGMENTATIONS.
+        seed_run: whether the notebook's log is drawn.
+    """
+
+    data: str | None = choice(None, one_of(SOURCES))
+    folder: str | None = choice(None, FREE)
+    preset: str = choice(next(iter(PRESETS)), one_of({name: name for name in PRESETS}))
+    augment: tuple[str, ...] = choice(AS_PRESET, AUGMENT)
+    seed_run: bool = choice(True, kinds.SWITCH)
+
+
+# Attention ----------------------------------------------------------------------------------------
+
+MATRICES = {"products": "q · k", "scores": "÷ √8", "weights": "softmax"}
+TABS = {
+    "walk": "One cell, step by step",
+    "passes": "The answer, pass by pass",
+    "company": "Change the company",
+    "ablations": "Ablations",
+}
+WALK = 8  # steps; 0 for all of them
+
+
+def _place(text: str) -> int:
+    return whole(0, groups.LARGEST - 1).parse(text)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What is looked at on the Attention page.
+
+    Attributes:
+        size: of the group.
+        classes: that the group is drawn from; none for all.
+        draw: seed of the draw.
+        images: picked by hand, as written.
+        number: of the pass, 1...P.
+        show: which of MATRICES.
+        cell: (i, j), who looks and who is looked at; None for whom the first picture looks at most.
+        view: which of TABS.
+        walk: step of the walk, 0 for all.
+        passes: after how many the answer is shown.
+        draws: groups that companions are drawn for.
+        redraw: seed of those draws.
+        ablation: which of ABLATIONS.
+    """
+
+    size: int = choice(16, whole(groups.SMALLEST, groups.LARGEST))
+    classes: tuple[str, ...] = choice((), kinds.several())
+    draw: int = choice(0, whole(0, LAST_SEED))
+    images: str = choice("", FREE)
+    number: int = choice(1, whole(1, PASSES), "pass")
+    show: str = choice("weights", one_of(MATRICES))
+    cell: tuple[int, int] | None = choice(
+        None, kinds.pair(_place, rule="two places in the group, such as 0-3"), in_link=False
+    )
+    view: str = choice("walk", one_of(TABS))
+    walk: int = choice(1, whole(0, WALK))
+    passes: int = choice(PASSES, whole(0, MOST_PASSES))
+    draws: int = choice(32, whole(8, 128))
+    redraw: int = choice(0, whole(0, 10**6))
+    ablation: str = choice(
+        next(iter(ABLATIONS)), one_of({name: each.title for name, each in ABLATIONS.items()})
+    )
+
+
+# Test set -----------------------------------------------------------------------------------------
+
+SEATS = {"groups": "in groups", "alone": "each alone"}
+ORDERS = {"class": "by class", "accuracy": "by accuracy"}
+
+
+def _class(text: str) -> int | None:
+    return None if text == "" else whole(0, MOST_CLASSES).parse(text)
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """What is looked at on the Test set page.
+
+    Attributes:
+        seat: which of SEATS the pictures have.
+        order: which of ORDERS the classes have.
+        pair: a true class and the one it is taken for; None for any.
+        sheet: page of the pictures, from 1.
+    """
+
+    seat: str = choice("groups", one_of(SEATS))
+    order: str = choice("class", one_of(ORDERS))
+    pair: tuple[int | None, int | None] = choice(
+        (None, None),
+        kinds.pair(
+            _class, lambda each: "" if each is None else str(each), "two classes, such as 3-5"
+        ),
+    )
+    sheet: int = choice(1, whole(1, 10**6))
