@@ -1,4 +1,4 @@
-"""Ultimus: see attention happen. Start with `streamlit run app.py`."""
+"""Ultimus: see attention happen. Start with `streamlit run app.py`, or `ultimus app`."""
 
 import os
 
@@ -7,12 +7,11 @@ import os
 # two fifths faster so.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-from pathlib import Path
-
 import pandas  # noqa: F401  whole, before two sessions at once import parts of it through Streamlit
 import streamlit as st
 from starlette.routing import Route
 
+from ultimus.places import PACKAGE
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
 from ultimus.ui.server import see
@@ -21,7 +20,7 @@ from ultimus.ui.state import browser
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
 app = st.App(
-    Path(__file__).parent / "ultimus" / "ui" / "server" / "script.py",
+    PACKAGE / "ui" / "server" / "script.py",
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in (

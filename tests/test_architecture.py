@@ -59,9 +59,10 @@ def _imported(file: Path) -> Iterator[str]:
 
 
 def _rooms_imported(file: Path) -> set[str]:
-    """Rooms that a file imports; `ultimus.__version__` is known before all of them."""
+    """Rooms that a file imports; `__version__` and SPIN_COUNT are known before all of them."""
     names = [name.split(".") for name in _imported(file)]
-    return {name[1] for name in names if name[0] == "ultimus" and name[1] != "__version__"}
+    known = {"__version__", "SPIN_COUNT"}
+    return {name[1] for name in names if name[0] == "ultimus" and name[1] not in known}
 
 
 FILES = list(_files())

@@ -124,7 +124,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
     assert process.returncode == 0 and "Traceback" not in errors
     status = run.status()
     assert status.state == "stopped" and run.snapshots[-1] == status.step
-    command = re.search(r"go on with python -m ultimus (.+)$", out.strip()).group(1)
+    command = re.search(r"go on with ultimus (.+)$", out.strip()).group(1)
     run.ask("stop")  # as if Ctrl-C had been pressed once more
     resumed = _process(*command.split())
     while run.status().step <= status.step and time.monotonic() < end:

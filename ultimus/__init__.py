@@ -11,7 +11,8 @@ from typing import Any
 # How long threads spin while they wait for each other. Too short, and a step of a small batch has
 # to wake them 40 times, which takes a third of it; too long, and on a busy machine they starve
 # everything else, each other too: measured up to 60 times slower steps. Set before torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+SPIN_COUNT = "3000"
+os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
 __version__ = "0.1.0"
 

@@ -1,4 +1,4 @@
-"""`python -m ultimus` is the command line of cli.py."""
+"""`python -m ultimus` is the command `ultimus`."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The command line: python -m ultimus train | evaluate | predict | bench | data."""
+"""The command line: ultimus app | train | evaluate | predict | export | load | bench | data."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from . import __version__
+from . import SPIN_COUNT, __version__
 from .analysis.prediction import Prediction, draw_companions, examples, predict, ready_data
 from .bench.measure import ROUNDS, SHORT_ROUNDS, bench
 from .checkpoints import checkpoint
@@ -27,6 +27,7 @@ from .evaluation import evaluate
 from .explorer import page
 from .files import storage_problem, write_atomically
 from .model import Transformer
+from .places import APP
 from .recipe import PRESETS, Recipe
 from .runs.exchange import Form, adopt_file, export, provenance
 from .runs.run import Run
@@ -37,7 +38,12 @@ from .training.trainer import Progress
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 with one sentence for bad input."""
     try:
-        options = _parser().parse_args(arguments)
+        parser = _parser()
+        options, others = parser.parse_known_args(arguments)
+        if options.command is _app:
+            _app(others)
+        if others:
+            parser.error(f"unrecognized arguments: {' '.join(others)}")
         return options.command(options)
     except UserError as error:
         print(f"ultimus: {error}", file=sys.stderr)
@@ -55,8 +61,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m ultimus", description=__doc__)
+    parser = _Parser(prog="ultimus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_app(commands.add_parser("app", help="start the app; takes the flags of streamlit run"))
     _add_train(commands.add_parser("train", help="train a network without a browser"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
     _add_predict(commands.add_parser("predict", help="name the class of pictures"))
@@ -65,6 +72,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="measure the speed beside the notebook's way"))
     _add_data(commands.add_parser("data", help="fetch and decode a data set ahead of time"))
     return parser
+
+
+def _add_app(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_app)
+
+
+def _app(flags: list[str]) -> NoReturn:
+    """Become the server."""
+    if os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT:
+        del os.environ["GOMP_SPINCOUNT"]  # the app has a count of its own
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *flags])
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +175,7 @@ def _train(options: argparse.Namespace) -> int:
     if status.state in ("failed", "interrupted"):
         raise UserError(status.reason)
     if status.state != "done":
-        go_on = f"python -m ultimus train --runs {options.runs} --resume {run.id}"
+        go_on = f"ultimus train --runs {options.runs} --resume {run.id}"
         print(f"{status.state} at step {status.step:,}; go on with {go_on}")
     return 0
 

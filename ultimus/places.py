@@ -4,8 +4,17 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-_installed, _checkout = PACKAGE / "assets", PACKAGE.parent / "assets"
-ASSETS = _installed if _installed.is_dir() else _checkout  # a wheel has them inside the package
+CHECKOUT = PACKAGE.parent
+
+
+def _place(installed: str, cloned: str) -> Path:
+    """Where something lies that a wheel has inside the package, and a clone beside it."""
+    inside = PACKAGE / installed
+    return inside if inside.exists() else CHECKOUT / cloned
+
+
+APP = _place("ui/server/app.py", "app.py")
+ASSETS = _place("assets", "assets")
 SHIPPED = ASSETS / "runs"
 EXAMPLES = ASSETS / "examples"
 OUTSIDERS = ASSETS / "outsiders"

@@ -2,16 +2,13 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from support.servers import served
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -28,19 +25,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app as `streamlit run app.py` starts it, without any data or run."""
-    port = _free_port()
     surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
     surroundings |= {"ULTIMUS_RUNS": str(runs)}
     surroundings |= {"ULTIMUS_HOME": str(tmp_path_factory.mktemp("home"))}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    process = subprocess.Popen(
-        [*command, f"--server.port={port}"], cwd=ROOT, env=surroundings, start_new_session=True
-    )
-    address = f"http://localhost:{port}"
-    _wait_until_healthy(address, process)
-    yield address
-    process.terminate()
-    process.wait(20)
+    with served(
+        [sys.executable, "-m", "streamlit", "run", "app.py"], ROOT, surroundings
+    ) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
@@ -79,20 +70,3 @@ def person(browser: Browser) -> Iterator[Callable[[], Page]]:
     for context in contexts:
         context.close()
     assert not errors
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:
-    for _ in range(300):
-        assert process.poll() is None, "the server ended at once"
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health")
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not start within 30 s")
