@@ -291,6 +291,33 @@ def test_weights_go_out_and_in_again(trained, tmp_path, capsys, form):
     assert not own.cap.weight.equal(theirs.cap.weight)
 
 
+def test_weights_go_out_as_a_hugging_face_folder(trained, tmp_path, capsys):
+    path = tmp_path / "hub"
+    assert main(["export", str(trained.folder), "--form", "hf", "--out", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    files = sorted(file.name for file in path.iterdir())
+    assert files == ["README.md", "config.json", "model.safetensors"]
+    assert main(["load", str(path), "--runs", str(tmp_path)]) == 2
+    assert "is a folder: give a file in it (model.safetensors)" in capsys.readouterr().err
+    assert main(["load", str(path / "model.safetensors"), "--runs", str(tmp_path)]) == 0
+
+
+def test_of_several_sets_of_weights_one_is_named(trained, data, tmp_path, capsys):
+    first, last = (
+        checkpoint.load(trained.snapshot(trained.snapshots[place])).state_dict()
+        for place in (0, -1)
+    )
+    torch.save({"model": last, "model_ema": first}, tmp_path / "two.pt")
+    file = str(tmp_path / "two.pt")
+    for command in (["load", file, "--runs", str(tmp_path)], ["evaluate", file, "--data", data]):
+        assert main(command) == 2
+        assert "2 sets of weights (model, model_ema)" in capsys.readouterr().err
+        assert main([*command, "--weights", "model_ema"]) == 0
+    (run,) = Run.all(tmp_path)
+    model = checkpoint.load(run.snapshot(run.snapshots[-1]))
+    assert model.cap.weight.equal(first["cap.weight"])
+
+
 def test_loaded_weights_cannot_go_on_training(trained, tmp_path, capsys):
     run = ultimus.adopt(ultimus.export(trained, 0).content, "x.safetensors", tmp_path)
     assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 2

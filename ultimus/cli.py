@@ -7,8 +7,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, get_args
+from zipfile import ZipFile
 
 import numpy as np
 from torch import Tensor
@@ -106,6 +108,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", help="shapes, cifar10 or a folder; the run's own by default")
     parser.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    _add_weights(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -121,6 +124,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         help="where companions are drawn from: shapes, cifar10 or a folder; by default the run's "
         "own data if it is on this machine, else the example pictures",
     )
+    _add_weights(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -135,9 +139,16 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "--form",
         choices=(*get_args(Form), "page"),
         default="safetensors",
-        help="pt is for the seed's code; page is one HTML file that shows the run",
+        help="pt is for the seed's code; onnx for other runtimes; hf is a folder for Hugging Face; "
+        "page is one HTML file that shows the run",
     )
     parser.add_argument("--out", type=Path, help="where to; a name of its own by default")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", metavar="NAME", default="", help="which set, where the file holds several"
+    )
 
 
 def _add_load(parser: argparse.ArgumentParser) -> None:
@@ -146,9 +157,7 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder that holds all runs"
     )
-    parser.add_argument(
-        "--weights", metavar="NAME", default="", help="which set, where the file holds several"
-    )
+    _add_weights(parser)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -287,7 +296,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
     if os.path.isfile(options.what):
-        model, origin, *_ = checkpoint.read(Path(options.what))
+        model, origin, *_ = checkpoint.read(Path(options.what), options.weights)
         own = ready_data(origin.fingerprint) if origin.fingerprint and not options.data else None
         if not options.data and not own:
             raise UserError(
@@ -344,7 +353,7 @@ class _Network(NamedTuple):
 
 def _network(options: argparse.Namespace) -> _Network:
     if os.path.isfile(options.what):
-        model, origin, *_ = checkpoint.read(Path(options.what))
+        model, origin, *_ = checkpoint.read(Path(options.what), options.weights)
         checkpoint.check_answer(model, options.what)
         return _Network(model, origin.classes, origin.fingerprint)
     run = _find(options.what, options.runs)
@@ -447,13 +456,23 @@ def _export(options: argparse.Namespace) -> int:
     run = _find(options.what, options.runs)
     _last_snapshot(run)  # there is one
     name, content = _exported(run, options)
-    path = options.out or Path(name)
+    path = options.out or Path(name.removesuffix(".zip"))
     try:
-        write_atomically(path, content)
+        if options.form == "hf":
+            _unpack(content, path)
+        else:
+            write_atomically(path, content)
     except OSError as error:
         raise storage_problem(error, path.absolute().parent) from error
     print(path)
     return 0
+
+
+def _unpack(content: bytes, folder: Path) -> None:
+    with ZipFile(BytesIO(content)) as archive:
+        for name in archive.namelist():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, archive.read(name))
 
 
 def _exported(run: Run, options: argparse.Namespace) -> tuple[str, bytes]:

@@ -26,7 +26,7 @@ from .metadata import Origin
 from .safe_pickle import Content
 from .state_dicts import Found, SeveralWeights
 
-Form = Literal["safetensors", "pt"]
+Form = Literal["safetensors", "pt"]  # of files that are read
 
 MAX_HEADER = 2**20  # bytes of a safetensors header; the network's takes 3 kB with its metadata
 NAME = 120  # characters of a name that an error repeats
@@ -82,14 +82,14 @@ def load(path: Path) -> Transformer:
     return read(path).model
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, weights: str = "") -> Checkpoint:
     """A model and what its file says about it; see `load`.
 
     Raises:
         UserError: as for `load`.
     """
     path = Path(path)
-    return loads(content_of(path), path.name)
+    return loads(content_of(path), path.name, weights)
 
 
 def content_of(path: Path) -> bytes:

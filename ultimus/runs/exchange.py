@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import __version__
-from ..checkpoints import checkpoint
-from ..checkpoints.checkpoint import Form, to_bytes, to_seed_bytes
+from ..checkpoints import checkpoint, export_forms
+from ..checkpoints.checkpoint import to_bytes, to_seed_bytes
+from ..checkpoints.export_forms import Form
 from ..checkpoints.metadata import UNKNOWN_DATA, Origin
 from ..data.limits import one_line, shown
 from ..data.sources import CIFAR10_CLASSES
@@ -43,16 +44,22 @@ def export(run: Run, step: int, form: Form = "safetensors") -> Export:
     Args:
         run: any run, also one that is being trained.
         step: one of its snapshots.
-        form: "safetensors", with all that is known as metadata; or "pt", a state_dict and no
-            more, which the seed's code loads.
+        form: "safetensors", with all that is known as metadata; "pt", a state_dict and no more,
+            which the seed's code loads; "onnx"; or "hf", an archive of a Hugging Face folder.
 
     Raises:
-        UserError: there is no such snapshot, or it is damaged.
+        UserError: there is no such snapshot, it is damaged, or a package for this form is missing.
     """
     model, known = _snapshot(run, step)
-    is_pt = form == "pt"
-    content = to_seed_bytes(model) if is_pt else to_bytes(model, **known.metadata())
-    return Export(f"ultimus-{run.id}-step{step}.{form}", content)
+    if form == "hf":
+        files = export_forms.to_hugging_face(model, known)
+        return Export(f"ultimus-{run.id}-step{step}-hf.zip", export_forms.zipped(files))
+    writers = {
+        "safetensors": lambda: to_bytes(model, **known.metadata()),
+        "pt": lambda: to_seed_bytes(model),
+        "onnx": lambda: export_forms.to_onnx(model),
+    }
+    return Export(f"ultimus-{run.id}-step{step}.{form}", writers[form]())
 
 
 def metadata(run: Run, step: int) -> dict[str, str]:

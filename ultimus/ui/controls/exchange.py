@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from ...checkpoints.export_forms import Form
 from ...checkpoints.state_dicts import SeveralWeights
 from ...data import limits
 from ...errors import UserError
 from ...explorer import page
 from ...places import runs_folder
-from ...runs.exchange import Form, adopt, export
+from ...runs.exchange import adopt, export
 from ...runs.run import Run
 from ..state import browser, choices, session, text
 from ..state.pages import FOLLOW, Shown
@@ -90,11 +91,20 @@ def _choose(several: Several) -> None:
         _adopt(several.name, several.content, chosen)
 
 
-def _download(row, run: Run, step: int, form: Form, what: str) -> None:
+def _download(row, run: Run, step: int, form: Form, what: str, label: str = "") -> None:
     name, content = export(run, step, form)
     row.download_button(
-        f".{form}", content, name, icon=":material/download:", help=what, on_click="ignore",
-        key=f"save {form}",
+        label or f".{form}", content, name, icon=":material/download:", help=what,
+        on_click="ignore", key=f"save {form}",
+    )  # fmt: skip
+
+
+def _download_onnx(row, run: Run, step: int) -> None:
+    """Written at the click, as it takes some seconds."""
+    row.download_button(
+        ".onnx", lambda: export(run, step, "onnx").content, f"ultimus-{run.id}-step{step}.onnx",
+        icon=":material/download:", help="for other runtimes; any number of pictures in a batch",
+        on_click="ignore", key="save onnx",
     )  # fmt: skip
 
 
