@@ -92,3 +92,23 @@ def test_two_quick_clicks_on_start_make_one_run(runs: Path, monkeypatch: pytest.
     page.sidebar.number_input(key="seed").set_value(1).run()
     press(page, "Start")  # another recipe is another run
     assert len(Run.all(runs)) == 2
+
+
+def a_secret_path() -> str:
+    raise RuntimeError("/srv/secret/path")
+
+
+@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize(
+    "place", ["ultimus.runs.run.Run.info", "ultimus.ui.figures.board.to_json_plotly"]
+)
+def test_an_unexpected_error_is_a_sentence_and_is_logged(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, caplog, name: str, place: str
+):
+    """In what the whole page needs, and in what its fragments draw with."""
+    monkeypatch.setattr(place, lambda *given, **more: a_secret_path())
+    page = pages.open_page(name)
+    assert not page.exception
+    assert "went wrong" in page.error[0].value
+    assert "secret" not in "".join(each.value for each in page.error)
+    assert "/srv/secret/path" in caplog.text

@@ -14,7 +14,7 @@ from ...data.dataset import Dataset, is_ready, open_dataset
 from ...data.sources import signature
 from ...errors import UserError
 from ...runs.scheduler import Preparation
-from ..state import choices, session
+from ..state import choices, guard, session
 from ..state.pages import SOURCES, Train
 
 SAMPLES = 7  # pictures of each class
@@ -118,7 +118,7 @@ def _prepare(source: str) -> None:
             del _preparations()[source]
             st.rerun()
     else:
-        st.fragment(_progress, run_every=0.4)(source)
+        guard.fragment(_progress, run_every=0.4)(source)
 
 
 def _progress(source: str) -> None:

@@ -12,7 +12,7 @@ from ...explorer import page
 from ...places import runs_folder
 from ...runs.exchange import adopt, export
 from ...runs.run import Run
-from ..state import browser, choices, session, text
+from ..state import browser, choices, guard, session, text
 from ..state.pages import FOLLOW, Shown
 
 
@@ -24,7 +24,7 @@ class Several(NamedTuple):
     choices: tuple[str, ...]
 
 
-@st.fragment
+@guard.fragment
 def show(run: Run) -> None:
     """Draw a button that opens it; by itself, so that the page need not be drawn again."""
     menu = st.popover(

@@ -1,16 +1,11 @@
 """A run on show: its controls and its board."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 import streamlit as st
 
-from ...errors import UserError
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
 from ..controls import starting
 from ..figures import board
-from ..state import choices, session, text
+from ..state import choices, guard, session
 from ..state.pages import Train
 from . import curves, feed
 
@@ -24,11 +19,10 @@ def show(run: Run, can_start: bool) -> None:
         run: what to show.
         can_start: whether what is chosen makes a run.
     """
-    if problem := st.session_state.pop("problem", ""):
-        st.error(text.plain(problem))
+    guard.show_problem()
     status = session.status(run)
     _controls(run, can_start, status)
-    st.fragment(_panel)(run, status.state)
+    guard.fragment(_panel)(run, status.state)
 
 
 def _panel(run: Run, state: State) -> None:
@@ -86,32 +80,19 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
 # to the browser alone, so each of these asks again whether it may be done.
 
 
-def _does(click: Callable[..., None]) -> Callable[..., None]:
-    """The same, which says what cannot be done."""
-
-    @wraps(click)
-    def callback(*args: Any) -> None:
-        try:
-            click(*args)
-        except UserError as error:
-            st.session_state.problem = str(error)
-
-    return callback
-
-
-@_does
+@guard.click
 def _begin() -> None:
     choices.take_all(Train)  # what is shown now, not what the page was drawn with
     starting.begin(starting.chosen())
 
 
-@_does
+@guard.click
 def _ask(run: Run, request: Request) -> None:
     session.check_mine(run)
     session.lab().ask(run, request)
 
 
-@_does
+@guard.click
 def _rewind(run: Run, live: bool) -> None:
     session.check_mine(run)
     if live:

@@ -16,7 +16,7 @@ from ..controls.snapshot import Snapshot
 from ..explorer import vectors
 from ..explorer.view import View, faces, trace
 from ..figures import board, figure
-from ..state import choices, pool
+from ..state import choices, guard, pool
 from ..state.pages import Attention, Shown
 from ..state.pool import Pool
 from . import audience
@@ -28,7 +28,7 @@ RIGHT, WRONG = "#009E73", "#D55E00"
 def show(run: Run) -> None:
     """Draw it, following the run while it is live."""
     st.subheader("Attention of the probe group", anchor=False)
-    st.fragment(_panel)(run)
+    guard.fragment(_panel)(run)
 
 
 def _panel(run: Run) -> None:

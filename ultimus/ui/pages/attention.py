@@ -15,7 +15,7 @@ from ..controls.snapshot import Snapshot
 from ..explorer import ablations, companions, passes, vectors, walk
 from ..explorer.view import View, faces, trace
 from ..figures import figure
-from ..state import choices, pool, session
+from ..state import choices, guard, pool, session
 from ..state.pages import MATRICES, TABS, Attention, Shown
 from ..state.pool import Pool
 
@@ -38,6 +38,7 @@ outlined in blue and vermilion are the two pictures that are selected.
 """
 
 
+@guard.guarded
 def page() -> None:
     """Draw the page."""
     choices.arrive("Attention", Shown, Attention)
@@ -47,7 +48,7 @@ def page() -> None:
         run, pictures = _pool(run)
         members = grouping.choose(pictures)
     every = snapshot.refresh(run)
-    st.fragment(_view, run_every=every)(run, pictures, members, every)
+    guard.fragment(_view, run_every=every)(run, pictures, members, every)
 
 
 def _pool(run: Run) -> tuple[Run, Pool]:
@@ -77,7 +78,7 @@ def _view(run: Run, pictures: Pool, members: Group, every: float | None) -> None
             pictures = pool.examples()
             members = grouping.first(pictures)
     above = st.container()
-    st.fragment(_inside)(chosen, pictures, members)
+    guard.fragment(_inside)(chosen, pictures, members)
     with above:  # drawn last, as the attention is what is waited for
         snapshot.curves(run, chosen)
 
@@ -109,7 +110,7 @@ def _inside(chosen: Snapshot, pictures: Pool, members: Group) -> None:
     with right:
         _selection(view)
     _vectors(view)
-    st.fragment(_tabs)(view)
+    guard.fragment(_tabs)(view)
     if regrouped:
         st.rerun()  # the choice of the group stands outside of this fragment, and follows
 

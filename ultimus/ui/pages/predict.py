@@ -27,7 +27,7 @@ from ...runs.run import Run
 from ..controls import header, out_of_distribution, snapshot, uploads
 from ..controls.snapshot import Snapshot
 from ..figures import figure
-from ..state import choices, pages, pool, session, text
+from ..state import choices, guard, pages, pool, session, text
 from ..state.pool import Pool
 
 ENLARGED = 224  # pixels that the 32 of a picture are shown at
@@ -66,6 +66,7 @@ class Shown:
     upload: uploads.Upload | None = None
 
 
+@guard.guarded
 def page() -> None:
     """Draw the page."""
     choices.arrive("Predict", pages.Shown)
@@ -79,7 +80,7 @@ def page() -> None:
         with right:
             _about_pictures(note or f"Companions come from the {companions_pool.name}.")
         every = snapshot.refresh(run)
-        st.fragment(_view, run_every=every)(run, companions_pool, every)
+        guard.fragment(_view, run_every=every)(run, companions_pool, every)
     except UserError as error:
         st.error(str(error))
 
@@ -111,7 +112,7 @@ def _view(run: Run, companions_pool: Pool, every: float | None) -> None:
     except UserError as error:
         st.error(text.plain(str(error)))
         return
-    st.fragment(_answers)(chosen, companions_pool)
+    guard.fragment(_answers)(chosen, companions_pool)
 
 
 def _check_classes(chosen: Snapshot, companions_pool: Pool) -> None:

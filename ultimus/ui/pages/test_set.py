@@ -18,7 +18,7 @@ from ...runs.run import Run
 from ..controls import header, menu, snapshot
 from ..controls.snapshot import Snapshot
 from ..figures import figure
-from ..state import choices, pool, session
+from ..state import choices, guard, pool, session
 from ..state.pages import ORDERS, SEATS, Attention, Shown, TestSet
 from ..state.pool import Pool
 
@@ -67,6 +67,7 @@ intervals.
 """
 
 
+@guard.guarded
 def page() -> None:
     """Draw the page."""
     choices.arrive("Test set", Shown, TestSet)
@@ -81,7 +82,7 @@ def page() -> None:
     every = snapshot.refresh(run)
     # Without a timer no fragment: only a run of the whole page ends a measurement that is no
     # longer wanted, and a fragment's own widgets would wait for it.
-    view = st.fragment(_view, run_every=every) if every else _view
+    view = guard.fragment(_view, run_every=every) if every else _view
     view(run, pictures, note, every)
 
 

@@ -7,10 +7,11 @@ from ...places import SHIPPED
 from ...runs.run import Run
 from ..controls import data, header, settings
 from ..live import panel, probe
-from ..state import choices, session, text
+from ..state import choices, guard, session, text
 from ..state.pages import Shown, Train
 
 
+@guard.guarded
 def page() -> None:
     """Draw the page."""
     choices.arrive("Train", Shown, Train)
