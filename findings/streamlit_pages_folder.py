@@ -1,7 +1,9 @@
 """Streamlit lists a folder `pages/` beside its script as pages, also where st.navigation is used.
 
 An address that the script's own navigation knows as well is then answered on the first load by the
-file in the folder, run as a script of its own: its relative imports fail. Needs playwright, chromium.
+file in the folder, run as a script of its own: its relative imports fail.
+
+It needs playwright and chromium.
 """
 
 import shutil
