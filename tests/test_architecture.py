@@ -1,6 +1,7 @@
 """Imports run one way, by folder; the core needs no interface, and an answer no training."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ PACKAGE = ROOT / "ultimus"
 
 FLOORS = (
     {"errors", "places"},
-    {"files", "recipe"},
+    {"files", "locks", "recipe"},
     {"data", "model"},
     {"evaluation", "checkpoints", "plots"},
     {"training", "analysis"},
@@ -113,6 +114,29 @@ def test_a_library_stays_in_its_rooms(library, allowed):
     users = {room for room, file in FILES for name in _imported(file)
              if name.split(".")[0] == library}  # fmt: skip
     assert users <= allowed
+
+
+NOT_ON_WINDOWS = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+POSIX_ONLY = set(dir(os)) & {
+    "fchmod", "fork", "forkpty", "geteuid", "getpgid", "getpgrp", "getpriority", "getsid", "getuid",
+    "killpg", "lockf", "mkfifo", "nice", "posix_spawn", "pread", "preadv", "pwrite", "sched_yield",
+    "sched_getaffinity", "sched_setaffinity", "setpgid", "setpriority", "setsid", "statvfs",
+    "sysconf", "uname", "wait3", "wait4", "O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "O_CLOEXEC",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", [file for _, file in FILES], ids=lambda file: file.name)
+def test_nothing_is_needed_that_windows_lacks(file):
+    assert not {name.split(".")[0] for name in _imported(file)} & NOT_ON_WINDOWS
+    if file == PACKAGE / "runs" / "machine.py":  # asks first, as its own test holds
+        return
+    named = {
+        node.attr
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id in ("os", "signal", "time")
+    }  # fmt: skip
+    assert not named & (POSIX_ONLY | {"SIGKILL", "SIGHUP", "SIGUSR1", "SIGALRM", "alarm", "tzset"})
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "plots").glob("*.py")), ids=lambda f: f.name)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from ultimus import files
 from ultimus.files import storage_problem, sweep, write_atomically
 
 
@@ -87,3 +88,30 @@ def test_a_problem_becomes_a_sentence(tmp_path, refused, number, words):
 def test_a_problem_without_a_number_too(tmp_path, refused):
     with refused("(63 requested and 0 written)"):
         raise storage_problem(OSError("63 requested and 0 written\n"), tmp_path)
+
+
+def test_a_file_that_somebody_has_open_is_replaced_when_he_is_done(tmp_path, monkeypatch):
+    path, replace, refusals = tmp_path / "status.json", os.replace, [PermissionError()] * 3
+
+    def refuse_at_first(*paths):  # as Windows does
+        if refusals:
+            raise refusals.pop()
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", refuse_at_first)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_one_that_is_never_let_go_of_keeps_its_content(tmp_path, monkeypatch):
+    path = tmp_path / "status.json"
+    path.write_bytes(b"old")
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    with pytest.raises(PermissionError):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from .errors import UserError, reason
 
 # Windows has neither pipes among its files nor the first flag, and needs the second one
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+PATIENCE = 1.0  # seconds to wait for those who have a file open that is to be replaced
+LOOK_EVERY = 0.01
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -33,10 +36,28 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with open(scratch, "xb") as file:  # not tempfile, whose files only their owner can read
             yield file
-        os.replace(scratch, path)
+        move(scratch, path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file to a place where there may be another.
+
+    Windows refuses that while somebody has one of the two open: readers here are done soon.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(LOOK_EVERY)
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:

@@ -4,9 +4,11 @@ import mmap
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from ultimus.runs import machine
@@ -48,3 +50,26 @@ def test_another_system_has_a_processor_too(monkeypatch):
     about = machine.describe()
     assert about["cpu"] and about["cores"] == os.cpu_count()
     assert machine.own_memory() is None
+
+
+def test_a_thread_gives_way_and_this_one_does_not(monkeypatch):
+    monkeypatch.setattr(Path, "write_text", lambda *given: None)  # not this terminal's session
+    here, there = os.getpriority(os.PRIO_PROCESS, 0), []
+
+    def give_way() -> None:
+        machine.give_way()
+        there.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    thread = threading.Thread(target=give_way)
+    thread.start()
+    thread.join()
+    assert there == [machine.NICENESS] and os.getpriority(os.PRIO_PROCESS, 0) == here
+
+
+def test_on_windows_the_process_gives_way(monkeypatch):
+    given = []
+    monkeypatch.delattr(os, "setpriority")
+    monkeypatch.setattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 16384, raising=False)
+    monkeypatch.setattr(psutil.Process, "nice", lambda process, value: given.append(value))
+    machine.give_way()
+    assert given == [16384]

@@ -6,7 +6,6 @@ copy on disk is memory-mapped, so that opening it is immediate and processes sha
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError, reason
+from ..locks import lock
 from ..places import home
 
 if TYPE_CHECKING:
@@ -125,14 +125,12 @@ def _alone(copy: Path) -> Iterator[None]:
     """Let one process at a time decode (or download) a source; the others find what it made."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(_beside(copy, ".lock"), os.O_RDWR | os.O_CREAT)
+        door = open(_beside(copy, ".lock"), "a")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise _no_place(error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go when the process ends
+    with door:
+        lock(door)
         yield
-    finally:
-        os.close(lock)
 
 
 def _beside(copy: Path, suffix: str) -> Path:
@@ -189,7 +187,8 @@ def _keep(arrays: Arrays, copy: Path) -> None:
             np.save(scratch / f"{part}.npy", getattr(arrays, part))
         (scratch / "dataset.json").write_text(json.dumps(about))
         for old in copy.parent.glob(f"{_beside(copy, '').name}-*"):
-            shutil.rmtree(old)  # whoever has mapped its files keeps them
+            # whoever has mapped its files keeps them; on Windows they stay until nobody has
+            shutil.rmtree(old, ignore_errors=True)
         scratch.rename(copy)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)

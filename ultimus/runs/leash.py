@@ -1,22 +1,20 @@
-"""Loaded into Dask's local scheduler and nannies: they end when the app that started them ends.
+"""Loaded into the processes that an app starts for itself: they end when the app ends.
 
-An app that is killed cannot end them itself. Dask loads this file by its path, so it imports
-nothing of the package, whose torch they do not need.
+An app that is killed cannot end them. Each has a pipe from the app as its standard input, which the
+system closes when the app has gone, on every system. Dask loads this file by its path, so it
+imports nothing of the package, whose torch a scheduler does not need.
 """
 
 import os
 import threading
-import time
-
-LOOK_EVERY = 1.0  # seconds
 
 
 def dask_setup(process: object) -> None:
     """Called by Dask once the process runs."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_app, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:  # an orphan is given another parent
-        time.sleep(LOOK_EVERY)
-    os._exit(0)  # a nanny's worker ends with it
+def _end_with_app() -> None:
+    while os.read(0, 1):  # waits; nothing is sent
+        pass
+    os._exit(0)

@@ -6,6 +6,10 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
+NICENESS = 10  # of a process that gives way: about a tenth of a core that another wants too
+
 
 def describe() -> dict[str, str | int]:
     """The processor's name, how many cores this process may use, and the system's name."""
@@ -18,6 +22,20 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # no Linux
         return os.cpu_count() or 1
+
+
+def give_way() -> None:
+    """Let this thread, and those that it starts, take the processor time that others leave.
+
+    Linux shares the time among sessions first (its "autogroups"): a process gives way to others
+    only as the leader of a session of its own.
+    """
+    if not hasattr(os, "setpriority"):  # Windows
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        return
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    with suppress(OSError):  # no Linux, or no autogroups
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _processor() -> str:

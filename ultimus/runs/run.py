@@ -12,7 +12,6 @@
 A reader never blocks the writer and never sees half a file.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -26,7 +25,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
-from ..files import open_regular, read_bounded, storage_problem, sweep, write_atomically
+from ..files import move, open_regular, read_bounded, storage_problem, sweep, write_atomically
+from ..locks import lock
 from ..recipe import Recipe
 from .info import RunInfo, State, Status, read_info, read_status
 from .metrics import Metrics, read_metrics
@@ -154,11 +154,11 @@ class Run:
             UserError: another process holds it, or the folder cannot be written.
         """
         try:
-            lock = open_regular(self.folder / "lock", os.O_RDWR | os.O_CREAT)
+            held = open_regular(self.folder / "lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise storage_problem(error, self.folder) from error
-        with lock:
-            if not _lock(lock, fcntl.LOCK_EX, patience=2):
+        with held:
+            if not lock(held, patience=2):
                 raise UserError(
                     f"The run {self.id} is already being trained: wait for it, or stop it first."
                 )
@@ -168,8 +168,8 @@ class Run:
     def is_held(self) -> bool:
         """Whether a living process trains this run."""
         try:
-            with open_regular(self.folder / "lock") as lock:
-                return not _lock(lock, fcntl.LOCK_SH)
+            with open_regular(self.folder / "lock") as held:
+                return not lock(held, shared=True, patience=0)
         except OSError:  # none yet, or none that anybody could hold
             return False
 
@@ -192,7 +192,7 @@ class Run:
             return ""
         taken = self.folder / "request.taken"
         try:
-            os.replace(self._request, taken)  # at once, so that none is lost
+            move(self._request, taken)  # at once, so that none is lost
             return read_bounded(taken, MAX_REQUEST).decode(errors="replace")
         except OSError:  # another process was first, or it is no file
             return ""
@@ -248,16 +248,3 @@ def _is_file(entry: os.DirEntry) -> bool:
         return entry.is_file()
     except OSError:  # a link that leads to itself
         return False
-
-
-def _lock(file, kind: int, patience: float = 0) -> bool:
-    """Lock a file without waiting longer than `patience` seconds; whether it succeeded."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.01)

@@ -1,80 +1,81 @@
 """Where runs wait their turn and are trained: Dask, on this machine or on a cluster.
 
-Whoever starts a run only writes its folder and submits it; a worker process trains it. Pages
-follow the folder, so nothing here is needed to watch a run.
+Whoever starts a run only writes its folder, which joins the queue; a worker process trains it.
+The queue is this app's own, and a worker is given one run at a time, so Dask never decides whose
+turn it is. Pages follow the folder, so nothing here is needed to watch a run.
 """
 
+import logging
 import os
-import re
 import secrets
-import subprocess
-import sys
-import tempfile
+import socket
 import threading
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 import torch
-from distributed import Client, Future, SubprocessCluster, fire_and_forget
+from distributed import Future
 
 from .. import __version__
-from ..data.dataset import download_folder
-from ..data.sources import CIFAR10_BYTES
+from ..checkpoints.metadata import BUILT_IN
 from ..errors import UserError
 from ..files import storage_problem
-from ..places import PACKAGE
 from ..recipe import Recipe
-from .machine import cores
+from .connection import Connection
+from .machine import cores, give_way
+from .queue import Queue
 from .run import LIVE, RESUMABLE, Request, Run, Status
 from .worker import PATIENCE, located, work
 
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
-DASK = {
-    # the scheduler logs into a pipe that nobody reads, and would stand still once it is full
-    "DASK_LOGGING__DISTRIBUTED": "error",
-    # Dask watches itself: its threads wake up fifty to a hundred times a second and stop the one
-    # that trains, which takes 7 % of its speed
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
-    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
-}  # settings of a local cluster's processes, unless whoever starts the app has set them
-NICENESS = 10  # of a local worker: about a tenth of a core that a page wants too
+logger = logging.getLogger(__name__)
+LOOK_EVERY = 1.0  # seconds between looks at the workers, while nothing is heard of them
+
+
+class _Given(NamedTuple):
+    """A run that a worker was given."""
+
+    run: Run
+    worker: str
+    future: Future
 
 
 class Lab:
-    """A queue of runs and the workers that train them.
+    """A queue of runs and the workers that train them. Used by many threads at once.
 
     Args:
         runs: the folder that holds all runs; the workers see it under the same path.
         address: of a Dask scheduler, e.g. tcp://host:8786; none starts one on this machine.
         patience: seconds a run stands paused before its worker takes another.
-
-    Raises:
-        UserError: there is no scheduler at the address.
     """
 
     def __init__(self, runs: Path, address: str = "", patience: float = PATIENCE):
         self.runs = runs.resolve()
         self._patience = patience
-        self._lock = threading.RLock()  # many pages share a lab; a run is submitted once
-        self._futures: dict[str, Future] = {}
+        self._lock = threading.RLock()  # a run is given to one worker
         self._threads = None if address else cores() // _workers()
-        self._cluster = None if address else _local_cluster()
-        try:
-            self._client = Client(address or self._cluster, set_as_default=False, timeout="5s")
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"There is no Dask scheduler at {address}: start it, or unset ULTIMUS_SCHEDULER to "
-                "train on this machine."
-            ) from error
+        self._connection = Connection(address, _workers())
+        self._given: dict[str, _Given] = {}
+        self._problems: dict[str, str] = {}  # why a run broke down, if its folder cannot say
+        self._queue = Queue(self.runs)
+        self._queue.find()
+        self._news, self._closed = threading.Event(), threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="queue of runs", daemon=True)
+        self._keeper.start()
 
     def close(self) -> None:
-        self._client.close()
-        if self._cluster:
-            self._cluster.close()
+        self._closed.set()
+        self._news.set()
+        self._keeper.join()
+        self._connection.close()
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be trained at present, in a sentence; empty if it can."""
+        return self._connection.problem
 
     def start(self, recipe: Recipe, paused: bool = False, **about: str) -> Run:
         """Put a new run into the queue.
@@ -85,24 +86,33 @@ class Lab:
             about: what else recipe.json should say.
 
         Raises:
-            UserError: the runs folder cannot be written.
+            UserError: the runs folder cannot be written, or there is no scheduler. No run is left.
         """
+        self._connection.client()
         recipe = recipe.model_copy(update={"data": located(recipe.data)})
-        run = Run.create(self.runs, recipe, version=__version__, **about)
-        if paused:
-            run.ask("pause")
-        self._submit(run)
-        return run
+
+        def fill(run: Run) -> None:
+            if paused:
+                run.ask("pause")
+            self._enqueue(run, about.get("owner", ""))
+
+        with self._lock:  # it cannot begin before it is whole
+            return Run.create(self.runs, recipe, fill, version=__version__, **about)
 
     def ask(self, run: Run, request: Request) -> None:
-        """Ask something of a run; if no worker has it, see to it that one takes it."""
+        """Ask something of a run; if no worker has it, see to it that one takes it.
+
+        Raises:
+            UserError: the folder cannot be written, or there is no scheduler.
+        """
         with self._lock:
             state = self.status(run).state
             if request in ("step", "resume") and state in RESUMABLE:
+                self._connection.client()
                 run.take_request()  # what is left of its former life
                 if request == "step":
                     run.ask("step")
-                self._submit(run)
+                self._enqueue(run, _owner(run))
             elif state in LIVE:
                 run.ask(request)
                 if request == "stop" and not run.is_held():
@@ -114,65 +124,61 @@ class Lab:
         with self._lock:
             parked = run.status().state == "paused" and not run.is_held()
             if parked and run.has_request():
-                self._submit(run)
+                self._enqueue(run, _owner(run), again=True)
 
     def status(self, run: Run) -> Status:
-        """How a run stands, as its folder and its place in the queue tell together."""
+        """How a run stands, as its folder and its place in the queue tell together.
+
+        Of a run that waits, the reason tells why nothing is trained, if that is so.
+        """
         status = run.status()
         if status.state not in ("queued", "interrupted") or run.is_held():
             return status
-        if problem := self._problem(run):
+        if problem := self._problems.get(run.id):
             return replace(status, state="interrupted", reason=problem)
-        if status.state == "queued" and not self._is_pending(run) and self.place(run) is None:
-            again = run.status()  # it may have begun between the two looks
-            if again.state == "queued":
-                reason = "The app was closed before this run's turn came."
-                return replace(again, state="interrupted", reason=reason)
-            return again
-        return status
+        if status.state == "interrupted":
+            return status
+        if self.place(run) is not None or self._takes_in(run):
+            return replace(status, reason=self.problem)
+        again = run.status()  # it may have begun between the two looks
+        if again.state == "queued" and not run.is_held():
+            reason = "The process that should have trained it was closed before it began."
+            return replace(again, state="interrupted", reason=reason)
+        return again
 
     def place(self, run: Run) -> int | None:
         """How many runs wait before this one; None where it is not in the queue."""
-        tasks = self._client.run_on_scheduler(
-            lambda dask_scheduler: [
-                str(key)
-                for key, task in sorted(
-                    dask_scheduler.tasks.items(), key=lambda item: item[1].priority or ()
-                )
-                if task.state not in ("memory", "erred", "released", "forgotten")
-            ]
-        )
-        unfinished = [key.removeprefix(TASK) for key in tasks if key.startswith(TASK)]
-        unfinished = [key.rsplit("/", 1)[0] for key in unfinished]
-        if run.id not in unfinished:
-            return None
-        return sum(self._waits(other) for other in unfinished[: unfinished.index(run.id)])
+        with self._lock:
+            return 0 if run.id in self._given else self._queue.place(run.id)
 
-    def _waits(self, run_id: str) -> bool:
-        try:
-            return Run(self.runs / run_id).status().state == "queued"
-        except UserError:
-            return False
+    def _takes_in(self, run: Run) -> bool:
+        """Whether the run waits from now on, as another app of this folder has left it waiting."""
+        with self._lock:
+            taken = self._queue.take_in(run)
+        if taken:
+            self._news.set()
+        return taken
 
-    def _is_pending(self, run: Run) -> bool:
-        """Whether this app has submitted the run, although the scheduler may not know it yet."""
-        future = self._futures.get(run.id)
-        return future is not None and future.status == "pending"
-
-    def _submit(self, run: Run) -> None:
-        self._note(run, replace(run.status(), state="queued", reason=""))
-        key = f"{TASK}{run.id}/{secrets.token_hex(4)}"  # Dask would take an equal key as done
-        # a lambda travels by its code: else the scheduler would import this package, and torch
-        task = lambda *given: import_module(__name__).train(*given)  # noqa: E731
-        given = (str(run.folder), self._threads, self._patience)
-        future = self._client.submit(task, *given, key=key, pure=False)
-        fire_and_forget(future)  # a cluster goes on when this app is closed
-        self._futures[run.id] = future
+    def _enqueue(self, run: Run, owner: str, again: bool = False) -> None:
+        with self._lock:
+            try:
+                before = run.status()
+            except UserError:  # it is just being made
+                before = Status("queued")
+            try:
+                self._queue.join(run, owner, again)
+                run.set_status(replace(before, state="queued", reason=""))
+            except OSError as error:
+                self._queue.leave(run.id)
+                raise storage_problem(error, run.folder) from error
+            self._problems.pop(run.id, None)
+        self._news.set()
 
     def _withdraw(self, run: Run) -> None:
         """Take a run off the queue; should it begin just now, its request stops it."""
-        if future := self._futures.get(run.id):
-            future.cancel(force=True)
+        self._queue.leave(run.id)
+        if given := self._given.pop(run.id, None):
+            given.future.cancel(force=True)
         if run.status().state in LIVE and not run.is_held():
             self._note(run, replace(run.status(), state="stopped"))
 
@@ -182,112 +188,127 @@ class Lab:
         except OSError as error:
             raise storage_problem(error, run.folder) from error
 
-    def _problem(self, run: Run) -> str:
-        """Why the last attempt to train this run broke down, where its folder could not say."""
-        future = self._futures.get(run.id)
-        if future is None or future.status != "error":
-            return ""
-        error = future.exception()
-        if isinstance(error, UserError):
-            return str(error)
-        return "The process that trained it ended unexpectedly."
+    # What the thread of the queue does ---------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Until the lab is closed: let the next runs begin as workers are free."""
+        while not self._closed.is_set():
+            self._news.clear()
+            try:
+                self._connection.tend()
+                self._hear()
+                self._serve()
+            except UserError:
+                pass  # the connection keeps it, and the status of a run tells it
+            except Exception:  # the queue has to go on, whatever Dask raises
+                logger.exception("The queue of runs could not be served.")
+            self._news.wait(LOOK_EVERY)
+
+    def _hear(self) -> None:
+        """Learn what has become of the runs that workers were given."""
+        if not self._given:
+            return
+        workers = self._connection.workers()
+        with self._lock:
+            for given in list(self._given.values()):
+                if given.worker not in workers and not given.future.done():
+                    given.future.cancel(force=True)  # it would wait for that one worker
+                if given.future.done():
+                    del self._given[given.run.id]
+                    self._take_back(given)
+
+    def _take_back(self, given: _Given) -> None:
+        """A worker has finished with a run, or has lost it."""
+        run = given.run
+        try:
+            status = run.status()
+            if status.state != "queued" or run.is_held():
+                return  # its folder tells the rest
+            if given.future.status == "error":
+                problem = _sentence(given.future.exception())
+                self._problems[run.id] = problem
+                run.set_status(replace(status, state="interrupted", reason=problem))
+                del self._problems[run.id]
+            elif given.future.status != "finished":
+                self._queue.take_in(run)
+        except (UserError, OSError):
+            return  # damaged or gone: nobody trains it
+
+    def _serve(self) -> None:
+        """Give the free workers the runs whose turn it is."""
+        folders = (self.runs / run_id for run_id in self._queue.order())
+        folder = next(filter(Path.is_dir, folders), None)
+        if folder is None:
+            return
+        for worker in self._connection.free_workers(folder):
+            with self._lock:
+                if worker in {given.worker for given in self._given.values()}:
+                    continue
+                if (run := self._next()) is None:
+                    return
+                self._give(run, worker)
+
+    def _next(self) -> Run | None:
+        """The run whose turn it is, no more in the queue."""
+        for run_id in self._queue.order():
+            run = Run(self.runs / run_id)
+            with suppress(UserError):  # damaged or gone
+                if run.status().state == "queued" and not run.is_held():
+                    self._queue.serve(run_id)
+                    return run
+            self._queue.leave(run_id)
+        return None
+
+    def _give(self, run: Run, worker: str) -> None:
+        key = f"{TASK}{run.id}/{secrets.token_hex(4)}"  # Dask would take an equal key as done
+        # a lambda travels by its code: else the scheduler would import this package, and torch
+        task = lambda *given: import_module(__name__).train(*given)  # noqa: E731
+        given = (str(run.folder), self._threads, self._patience)
+        try:
+            future = self._connection.submit(task, *given, key=key, worker=worker)
+        except Exception:  # of many kinds, when the scheduler goes away meanwhile
+            self._queue.take_in(run)
+            return
+        self._given[run.id] = _Given(run, worker, future)
+        future.add_done_callback(lambda future: self._news.set())
 
 
 def train(folder: str, threads: int | None, patience: float) -> None:
-    """What a worker does with a run."""
+    """What a worker does with a run.
+
+    Raises:
+        UserError: this machine cannot train it.
+    """
     run = Run(Path(folder))
-    if run.status().state != "queued":
+    if run.status().state != "queued" or run.is_held():
         return  # Dask tries again after a worker's death; whether to go on is the person's choice
     if threads:
-        _let_pages_go_first()
+        give_way()  # the app and its browser share this machine
         torch.set_num_threads(threads)
+    else:
+        _check_data(run.info().recipe.data)
     work(run, patience=patience)
 
 
-def _let_pages_go_first() -> None:
-    """Take the processor time that the app and its browser leave, where they share a machine.
+def _check_data(source: str) -> None:
+    """On a cluster the app has seen the data, the worker perhaps not."""
+    if source not in BUILT_IN and not os.path.exists(source):
+        raise UserError(
+            f"The worker on {socket.gethostname()} does not see the data folder {source}: let it "
+            "see the folder under the same path."
+        )
 
-    Linux shares the time among sessions first (its "autogroups"), so the worker gets one of its
-    own; elsewhere its own niceness is what counts.
-    """
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # new threads inherit it
-    with suppress(OSError):  # no Linux, no autogroups, or the session is its own already
-        os.setsid()
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return "The process that trained it ended unexpectedly."
+
+
+def _owner(run: Run) -> str:
+    return run.info().owner
 
 
 def _workers() -> int:
     """Two cores a run: measured as the best for one run, and two runs then share nothing."""
     return max(1, cores() // 2)
-
-
-def _local_cluster() -> SubprocessCluster:
-    # the workers start elsewhere than in this folder, and find the package all the same
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    for name, value in DASK.items():
-        os.environ.setdefault(name, value)
-    return SubprocessCluster(
-        n_workers=_workers(),
-        threads_per_worker=1,  # one run at a time in each
-        dashboard_address=None,
-        scheduler_kwargs={"preload": [str(PACKAGE / "runs" / "leash.py")]},
-        worker_kwargs={
-            "preload": ["ultimus.runs.worker"],  # imports torch before the first click on Start
-            "preload_nanny": [str(PACKAGE / "runs" / "leash.py")],
-            "memory_limit": 0,  # memory-mapped data counts as used; do not kill workers for it
-            "local_directory": tempfile.gettempdir(),
-        },
-    )
-
-
-class Preparation:
-    """A data source being fetched and decoded, in a process of its own.
-
-    Args:
-        source: what `data.open_dataset` takes.
-    """
-
-    def __init__(self, source: str):
-        self.source = source
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (both live as long as the object)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ultimus", "data", located(source), "--progress"],
-            stdout=self._output,
-            stderr=self._errors,
-            cwd=PACKAGE.parent,
-        )
-
-    @property
-    def done(self) -> float:
-        """The fraction that is done; 1 when the process has ended."""
-        if self._process.poll() is not None:
-            return 1.0
-        if self.source == "cifar10":
-            return self._downloaded()
-        fractions = re.findall(r"^\d\.\d+$", _text(self._output), re.MULTILINE)
-        return min(float(fractions[-1]), 0.99) if fractions else 0.0
-
-    @property
-    def problem(self) -> str:
-        """Why it failed, in a sentence; empty if it did not."""
-        if not self._process.poll():
-            return ""
-        lines = _text(self._errors).strip().splitlines() or ["it ended unexpectedly"]
-        return lines[-1].removeprefix("ultimus: ")
-
-    def cancel(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def _downloaded(self) -> float:
-        archive = download_folder() / "cifar-10-python.tar.gz"
-        return min(archive.stat().st_size / CIFAR10_BYTES, 0.99) if archive.exists() else 0.0
-
-
-def _text(file: BinaryIO) -> str:
-    """All that the process has written so far, without moving to where it writes next."""
-    size = os.fstat(file.fileno()).st_size
-    return os.pread(file.fileno(), size, 0).decode(errors="replace")

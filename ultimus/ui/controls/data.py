@@ -13,7 +13,7 @@ from PIL import Image
 from ...data.dataset import Dataset, is_ready, open_dataset
 from ...data.sources import signature
 from ...errors import UserError
-from ...runs.scheduler import Preparation
+from ...runs.preparation import Preparation
 from ..state import choices, guard, session
 from ..state.pages import SOURCES, Train
 
