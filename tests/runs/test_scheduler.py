@@ -95,9 +95,9 @@ def test_a_relative_folder_is_meant_from_here(lab, data, monkeypatch):
     assert run.info().recipe.data == str(data)
 
 
-def test_a_failure_is_told(lab, tmp_path):
+def test_data_that_is_away_is_told(lab, tmp_path):
     run = lab.start(_recipe(tmp_path / "nowhere"))
-    until(lambda: lab.status(run).state == "failed")
+    until(lambda: lab.status(run).state == "interrupted")
     assert "There is no data folder" in lab.status(run).reason
 
 
