@@ -29,8 +29,9 @@ from .evaluation import evaluate
 from .explorer import page
 from .files import storage_problem, write_atomically
 from .model import Transformer
-from .places import APP
+from .places import APP, runs_folder
 from .recipe import PRESETS, Recipe
+from .runs import housekeeping
 from .runs.exchange import Form, adopt_file, export, provenance
 from .runs.run import Run
 from .runs.worker import located, work
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ultimus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_app(commands.add_parser("app", help="start the app; takes the flags of streamlit run"))
+    _add_runs(commands.add_parser("runs", help="list and remove runs"))
     _add_train(commands.add_parser("train", help="train a network without a browser"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a run or a checkpoint"))
     _add_predict(commands.add_parser("predict", help="name the class of pictures"))
@@ -168,6 +170,18 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--short", action="store_true", help=f"{SHORT_ROUNDS} rounds")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_runs)
+    parser.add_argument("ids", metavar="RUN", nargs="*", help="only these; all by default")
+    parser.add_argument(
+        "--runs", type=Path, default=runs_folder(), help="folder that holds all runs"
+    )
+    parser.add_argument("--older", type=float, metavar="DAYS", help="only those unchanged so long")
+    parser.add_argument("--larger", type=float, metavar="MB", help="only those of so much")
+    parser.add_argument("--remove", action="store_true", help="remove them, live ones never")
+    parser.add_argument("--dry-run", action="store_true", help="with --remove: only say which")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -500,6 +514,47 @@ def _bench(options: argparse.Namespace) -> int:
         measured = bench(dataset, rounds, lambda done: bar.update(done - bar.n))
     print(json.dumps(measured.as_json()) if options.json else measured.as_text())
     return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    """List runs, the oldest first; with --remove remove them, but for live ones."""
+    wanted = {_find(name, options.runs).id for name in options.ids}
+    chosen = [
+        each
+        for each in housekeeping.kept(options.runs)
+        if (not wanted or each.run.id in wanted)
+        and each.age >= (options.older or 0) * housekeeping.DAY
+        and each.bytes >= (options.larger or 0) * 1e6
+    ]
+    if not options.remove:
+        _list(chosen)
+        return 0
+    if not wanted and options.older is None and options.larger is None:
+        raise UserError("All runs would be removed: name some, or give --older or --larger.")
+    removed = [each for each in chosen if options.dry_run or _remove(each)]
+    would = "would be " if options.dry_run else ""
+    _list(removed)
+    freed = sum(each.bytes for each in removed) / 1e6
+    print(f"{len(removed)} of {len(chosen)} {would}removed, {freed:,.1f} MB")
+    return 0
+
+
+def _remove(kept: housekeeping.Kept) -> bool:
+    try:
+        housekeeping.delete(kept.run)
+    except UserError as error:
+        _note(str(error))
+        return False
+    return True
+
+
+def _list(runs: list[housekeeping.Kept]) -> None:
+    for each in runs:
+        days, size = each.age / housekeeping.DAY, each.bytes / 1e6
+        print(
+            f"{days:7.1f} days  {size:8.1f} MB  {each.state:11}  {each.owner[:8] or '-':8}  "
+            f"{each.run.id}  {each.name}".rstrip()
+        )
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -28,3 +28,8 @@ def home() -> Path:
 def runs_folder() -> Path:
     """Where runs are kept: ULTIMUS_RUNS, or `runs` where the program was started."""
     return Path(os.environ.get("ULTIMUS_RUNS") or "runs").resolve()
+
+
+def is_public() -> bool:
+    """Whether strangers use this app, as ULTIMUS_PUBLIC says."""
+    return bool(os.environ.get("ULTIMUS_PUBLIC"))

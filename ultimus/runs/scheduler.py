@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -21,16 +22,22 @@ from distributed import Future
 
 from .. import __version__
 from ..checkpoints.metadata import BUILT_IN
+from ..data.dataset import is_ready, open_dataset
 from ..errors import UserError
 from ..files import storage_problem
+from ..places import is_public
 from ..recipe import Recipe
+from . import housekeeping
 from .connection import Connection
+from .ledger import Ledger
 from .machine import cores, give_way
 from .queue import Queue
+from .quota import Quota, caps
 from .run import LIVE, RESUMABLE, Request, Run, Status
 from .worker import PATIENCE, located, work
 
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
+CLEAN_EVERY = 600.0  # seconds between looks for runs that a public app removes
 logger = logging.getLogger(__name__)
 LOOK_EVERY = 1.0  # seconds between looks at the workers, while nothing is heard of them
 
@@ -62,6 +69,8 @@ class Lab:
         self._problems: dict[str, str] = {}  # why a run broke down, if its folder cannot say
         self._queue = Queue(self.runs)
         self._queue.find()
+        self.quota = Quota(self._queue, Ledger(self.runs), caps())
+        self._cleaned = -CLEAN_EVERY
         self._news, self._closed = threading.Event(), threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="queue of runs", daemon=True)
         self._keeper.start()
@@ -86,18 +95,26 @@ class Lab:
             about: what else recipe.json should say.
 
         Raises:
-            UserError: the runs folder cannot be written, or there is no scheduler. No run is left.
+            UserError: the quota is used up, the runs folder cannot be written, or there is no
+                scheduler. No run is left.
         """
-        self._connection.client()
         recipe = recipe.model_copy(update={"data": located(recipe.data)})
+        steps = _steps(recipe)
+        self._connection.client()
 
         def fill(run: Run) -> None:
             if paused:
                 run.ask("pause")
             self._enqueue(run, about.get("owner", ""))
 
-        with self._lock:  # it cannot begin before it is whole
+        with self._lock:  # it cannot begin before it is whole, nor two take the last place
+            if refusal := self.quota.refusal(about.get("owner", ""), steps):
+                raise UserError(refusal)
             return Run.create(self.runs, recipe, fill, version=__version__, **about)
+
+    def refusal(self, owner: str, recipe: Recipe) -> str:
+        """Why a browser may not start this run, in a sentence; empty if it may."""
+        return self.quota.refusal(owner, _steps(recipe))
 
     def ask(self, run: Run, request: Request) -> None:
         """Ask something of a run; if no worker has it, see to it that one takes it.
@@ -109,10 +126,12 @@ class Lab:
             state = self.status(run).state
             if request in ("step", "resume") and state in RESUMABLE:
                 self._connection.client()
+                if refusal := self.quota.waiting_refusal(owner := _owner(run)):
+                    raise UserError(refusal)
                 run.take_request()  # what is left of its former life
                 if request == "step":
                     run.ask("step")
-                self._enqueue(run, _owner(run))
+                self._enqueue(run, owner)
             elif state in LIVE:
                 run.ask(request)
                 if request == "stop" and not run.is_held():
@@ -198,11 +217,18 @@ class Lab:
                 self._connection.tend()
                 self._hear()
                 self._serve()
+                self._clean()
             except UserError:
                 pass  # the connection keeps it, and the status of a run tells it
             except Exception:  # the queue has to go on, whatever Dask raises
                 logger.exception("The queue of runs could not be served.")
             self._news.wait(LOOK_EVERY)
+
+    def _clean(self) -> None:
+        """Where strangers use the app, remove what they have left, now and then."""
+        if is_public() and time.monotonic() > self._cleaned + CLEAN_EVERY:
+            self._cleaned = time.monotonic()
+            housekeeping.clean(self.runs, housekeeping.Rules())
 
     def _hear(self) -> None:
         """Learn what has become of the runs that workers were given."""
@@ -303,6 +329,16 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, UserError):
         return str(error)
     return "The process that trained it ended unexpectedly."
+
+
+def _steps(recipe: Recipe) -> int:
+    """The steps that a run would make; 0 where its data is not ready."""
+    try:
+        images = len(open_dataset(recipe.data).train) if is_ready(recipe.data) else 0
+        steps = recipe.epochs * recipe.steps_per_epoch(images)
+    except UserError:  # which its worker tells
+        return 0
+    return min(steps, recipe.max_steps or steps)
 
 
 def _owner(run: Run) -> str:

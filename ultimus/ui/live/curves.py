@@ -80,6 +80,8 @@ def _standing(run: Run, status: Status) -> str:
 
 def _where(run: Run, status: Status) -> str:
     if status.state == "queued":
+        if status.reason:  # why nothing is trained at present
+            return status.reason
         before = session.lab().place(run) or 0
         return "next in line" if not before else f"{before} before this one"
     if not status.total:
