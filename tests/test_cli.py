@@ -25,7 +25,7 @@ from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
 from ultimus.recipe import PRESETS, Recipe
-from ultimus.runs.run import Run
+from ultimus.runs.run import Run, Status
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--group", "7", "--groups", "2")
@@ -102,7 +102,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
 
 
 def test_help_names_every_choice(capsys):
-    commands = ("train", "evaluate", "predict", "export", "load", "bench", "data")
+    commands = ("train", "evaluate", "predict", "export", "load", "runs", "bench", "data")
     for command in ([], *([name] for name in commands)):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])
@@ -429,3 +429,46 @@ def test_three_epochs_of_steady_reach_43_percent_of_cifar10(real_data, tmp_path)
     answer = json.loads(process.communicate()[0])
     assert answer["accuracy"] >= 0.43
     assert (answer["images"], answer["group"], answer["parameters"]) == (10_000, 16, 21_058)
+
+
+# What the operator keeps --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path) -> dict[str, Run]:
+    """An old large run, a new small one and a paused one, by these words."""
+    runs = {}
+    for word, state, days, size in (("old", "done", 9, 2**20), ("new", "done", 0, 0),
+                                    ("paused", "paused", 99, 2**20)):  # fmt: skip
+        run = runs[word] = Run.create(tmp_path, Recipe.of(), owner="0123456789abcdef")
+        run.set_status(Status(state))
+        (run.folder / "weights" / "0.safetensors").write_bytes(bytes(size))
+        for file in run.folder.glob("*.json"):
+            os.utime(file, (time.time() - days * 86_400,) * 2)
+    return runs
+
+
+def test_runs_are_listed_the_oldest_first(kept, tmp_path, capsys):
+    assert main(["runs", "--runs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for word, line in zip(("paused", "old", "new"), lines, strict=True):
+        assert kept[word].id in line
+    assert "9.0 days" in lines[1] and "1.0 MB" in lines[1] and "01234567 " in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "removed"),
+    [(["--older", "7"], {"old"}), (["--larger", "1"], {"old"}), (["{new}"], {"new"}),
+     (["--older", "7", "--dry-run"], set()), (["--older", "100"], set())],
+)  # fmt: skip
+def test_runs_are_removed_as_told_and_live_ones_never(kept, tmp_path, capsys, flags, removed):
+    flags = [flag.format(new=kept["new"].id) for flag in flags]
+    assert main(["runs", "--runs", str(tmp_path), "--remove", *flags]) == 0
+    assert {word for word, run in kept.items() if not run.folder.exists()} == removed
+    assert f"{len(removed)} of " in capsys.readouterr().out or "--dry-run" in flags
+
+
+def test_all_runs_are_not_removed_by_mistake(kept, tmp_path, capsys):
+    assert main(["runs", "--runs", str(tmp_path), "--remove"]) == 2
+    assert "All runs would be removed" in capsys.readouterr().err
+    assert all(run.folder.exists() for run in kept.values())

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from support.waiting import until
 
 from ultimus.recipe import Recipe
 from ultimus.runs import scheduler as lab_module
+from ultimus.runs.quota import PUBLIC
 from ultimus.runs.run import Run
 from ultimus.runs.scheduler import Lab
 
@@ -207,6 +209,26 @@ def test_what_is_asked_of_a_run_that_ended_changes_nothing(lab, data):
     for request in ("pause", "step", "resume", "stop"):
         lab.ask(run, request)
         assert lab.status(run).state == "done" and not run.has_request()
+
+
+# Shares ---------------------------------------------------------------------------------------
+
+
+def test_who_has_enough_is_refused_and_nothing_is_left(lab, data, monkeypatch, refused):
+    busy = lab.start(_endless(data))
+    until(lambda: lab.status(busy).step > 0)
+    monkeypatch.setattr(lab.quota, "_caps", replace(PUBLIC, waiting=1, steps=5999))
+    waiting = lab.start(_recipe(data, epochs=1), owner="a")
+    before = {run.id for run in Run.all(lab.runs)}
+    for recipe, words in ((_recipe(data), "1 of your runs"), (_endless(data), "6,000 steps")):
+        assert words in lab.refusal("a", recipe)  # before the click
+        with refused(words):
+            lab.start(recipe, owner="a")
+    assert {run.id for run in Run.all(lab.runs)} == before
+    assert lab.refusal("b", _recipe(data, epochs=1)) == ""
+    for run in (waiting, busy):
+        lab.ask(run, "stop")
+    until(lambda: lab.status(busy).state == "stopped")
 
 
 # The app's own processes ----------------------------------------------------------------------

@@ -36,6 +36,9 @@ POLL_EVERY = 0.02  # between looks for a request while paused
 LOOK_EVERY = 1.0  # between looks for other runs that wait for a worker
 
 
+GRACE = 60.0  # seconds a paused run keeps its worker though others wait
+
+
 PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
 
 
@@ -145,7 +148,9 @@ class Recorder:
             now = self._clock()
             if now - looked > LOOK_EVERY:
                 looked = now
-                self.parked = now - begin > self.patience or _others_wait(self.run)
+                paused = now - begin
+                gives_way = paused > min(GRACE, self.patience) and _others_wait(self.run)
+                self.parked = paused > self.patience or gives_way
             if self.parked:
                 return
             time.sleep(POLL_EVERY)

@@ -13,6 +13,7 @@ from ...places import ASSETS
 from ...plots import curves as plots
 from ...runs.info import RunInfo
 from ...runs.metrics import Metrics
+from ...runs.recorder import GRACE
 from ...runs.run import Run, Status
 from ..figures import board, figure
 from ..state import session
@@ -94,6 +95,8 @@ def _where(run: Run, status: Status) -> str:
     if status.state == "running" and status.images_per_second:
         left = (status.total - status.step) / status.step * status.seconds if status.step else 0
         parts += [f"{status.images_per_second:,.0f} images/s", f"{_duration(left)} left"]
+    elif status.state == "paused":
+        parts.append(f"keeps its place for {GRACE:.0f} s, then others may go first")
     elif status.seconds:
         parts.append(f"trained for {_duration(status.seconds)}")
     return " · ".join(parts)

@@ -104,5 +104,5 @@ def _explain(status: Status) -> None:
     """Why the run does not go on, where there is more to it than that it has ended."""
     if status.state == "failed":
         st.error(status.reason)
-    elif status.reason:
+    elif status.reason and status.state != "queued":  # of which the board tells it
         st.warning(f"{status.reason} Press Resume to go on from step {status.step:,}.")
