@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(happened: Callable[[], object], seconds: float = 90) -> None:
+def until(happened: Callable[[], object], seconds: float = 300) -> None:
     """Wait until something has happened; a test that waits for longer fails."""
     end = time.monotonic() + seconds
     while not happened():
