@@ -154,20 +154,22 @@ def _gallery(dataset: Dataset) -> None:
         f'white-space:nowrap" title="{name}">{name}</span>'
         f'<img src="{uri}" alt="pictures of the class {name}" style="min-width:0;height:26px">'
         f"</div>"
-        for name, uri in _strips(dataset.fingerprint, dataset)
+        for name, uri in _strips(dataset)
     )
     st.html(rows)
     st.caption(f"{dataset.name}: {len(dataset.train):,} to train on, {len(dataset.test):,} to test")
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _strips(fingerprint: str, _dataset: Dataset) -> list[tuple[str, str]]:
+@st.cache_data(
+    show_spinner=False, max_entries=8, hash_funcs={Dataset: lambda dataset: dataset.fingerprint}
+)
+def _strips(dataset: Dataset) -> list[tuple[str, str]]:
     """For each class its name, escaped, and the first pictures of it side by side."""
-    labels = _dataset.train.labels[:5000]
+    labels = dataset.train.labels[:5000]
     strips = []
-    for label, name in enumerate(_dataset.classes):
+    for label, name in enumerate(dataset.classes):
         members = torch.nonzero(labels == label).flatten()[:SAMPLES]
-        images = _dataset.train.images[members].permute(0, 2, 3, 1).numpy()
+        images = dataset.train.images[members].permute(0, 2, 3, 1).numpy()
         strips.append((escape(name, quote=True), _data_uri(np.concatenate(list(images), axis=1))))
     return strips
 

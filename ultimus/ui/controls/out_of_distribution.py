@@ -7,7 +7,7 @@ import torch
 from ...analysis.out_of_distribution import Detector, calibrate
 from ...evaluation import features_of
 from ..state.pool import Pool
-from .snapshot import Snapshot
+from .snapshot import SAME, Snapshot
 
 ABOUT = """
 The network has to name one of its classes for anything: it has no word for "none of these". This
@@ -18,7 +18,7 @@ their middle than 95 % of them (by the Mahalanobis distance) is called an outsid
 
 def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[bool]:
     """Which of some pictures (N, 3, 32, 32) look like none of the classes."""
-    detector = _detector(chosen.key, pool.fingerprint, chosen, pool)
+    detector = _detector(chosen, pool)
     if detector is None:
         return [False] * len(images)
     return detector.is_outsider(features_of(chosen.model, torch.from_numpy(images))).tolist()
@@ -26,7 +26,7 @@ def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[bool]:
 
 def warn(chosen: Snapshot, pool: Pool) -> None:
     """Say what it means, and how often it is wrong."""
-    detector = _detector(chosen.key, pool.fingerprint, chosen, pool)
+    detector = _detector(chosen, pool)
     st.warning(
         "To the network this picture looks like none of its classes: do not trust the answer. "
         f"This warning can be wrong. {detector.rates()}",
@@ -36,6 +36,6 @@ def warn(chosen: Snapshot, pool: Pool) -> None:
         st.markdown(ABOUT)
 
 
-@st.cache_resource(show_spinner="Looking at test images …", max_entries=64)
-def _detector(key: tuple, fingerprint: str, _chosen: Snapshot, _pool: Pool) -> Detector | None:
-    return calibrate(_chosen.model, _pool.images)
+@st.cache_resource(show_spinner="Looking at test images …", max_entries=64, hash_funcs=SAME)
+def _detector(chosen: Snapshot, pool: Pool) -> Detector | None:
+    return calibrate(chosen.model, pool.images)

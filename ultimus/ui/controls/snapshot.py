@@ -14,6 +14,7 @@ from ...runs.run import LIVE, Run
 from ..figures import figure
 from ..state import choices
 from ..state.pages import FOLLOW, Shown
+from ..state.pool import Pool
 
 FRAME = 0.8  # seconds a snapshot stays while playing
 LOOK = 0.8  # seconds between looks at a live run's weights
@@ -36,6 +37,10 @@ class Snapshot:
     epoch: float
     key: tuple[str, int]
     fingerprint: str
+
+
+SAME = {Snapshot: lambda chosen: chosen.key, Pool: lambda pool: pool.fingerprint}
+"""What tells whether something was computed before, for Streamlit's caches (`hash_funcs`)."""
 
 
 def refresh(run: Run) -> float | None:

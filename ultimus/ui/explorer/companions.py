@@ -6,9 +6,9 @@ from torch import Tensor
 from ...analysis.companions import influence, redraw
 from ...errors import UserError
 from ...evaluation import features_of
-from ...model import Transformer
 from ...plots import attention as ap
 from ...plots import vectors as vp
+from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
 from ..state import choices
 from ..state.pages import Attention
@@ -79,14 +79,12 @@ def _features(view: View) -> tuple[int, Tensor]:
     index = view.members[view.cell[0]]
     pool = view.pool
     chosen = sorted({*range(min(POOL, len(pool))), index})
-    return chosen.index(index), _pool_features(
-        view.moment.key, view.moment.model, pool.fingerprint, pool, tuple(chosen[POOL:])
-    )
+    return chosen.index(index), _pool_features(view.moment, pool, tuple(chosen[POOL:]))
 
 
-@st.cache_resource(show_spinner="The companions pass through the convolutions …", max_entries=16)
-def _pool_features(
-    key: tuple, _model: Transformer, fingerprint: str, _pool: Pool, extra: tuple[int, ...]
-) -> Tensor:
-    chosen = [*range(min(POOL, len(_pool))), *extra]
-    return features_of(_model, _pool.images[chosen])
+@st.cache_resource(
+    show_spinner="The companions pass through the convolutions …", max_entries=16, hash_funcs=SAME
+)
+def _pool_features(snapshot: Snapshot, pool: Pool, extra: tuple[int, ...]) -> Tensor:
+    chosen = [*range(min(POOL, len(pool))), *extra]
+    return features_of(snapshot.model, pool.images[chosen])

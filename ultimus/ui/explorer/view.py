@@ -9,7 +9,7 @@ from ...data.augment import preprocess
 from ...data.groups import Group
 from ...model import Pass, Trace
 from ...plots.attention import Faces
-from ..controls.snapshot import Snapshot
+from ..controls.snapshot import SAME, Snapshot
 from ..state.pool import Pool
 
 
@@ -49,22 +49,14 @@ class View(NamedTuple):
         return self.faces.labels[place]
 
 
+@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=SAME)
 def trace(moment: Snapshot, pool: Pool, members: Group) -> Trace:
     """All that a model computes for a group."""
-    return _trace(moment.key, moment, pool.fingerprint, pool, members)
-
-
-@st.cache_resource(show_spinner=False, max_entries=256)
-def _trace(key: tuple, _moment: Snapshot, fingerprint: str, _pool: Pool, members: Group) -> Trace:
     with torch.inference_mode():
-        return _moment.model.trace(preprocess(_pool.images[list(members)]))
+        return moment.model.trace(preprocess(pool.images[list(members)]))
 
 
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=SAME)
 def faces(pool: Pool, members: Group) -> Faces:
     """How the images of a group appear in figures."""
-    return _faces(pool.fingerprint, pool, members)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _faces(fingerprint: str, _pool: Pool, members: Group) -> Faces:
-    return _pool.faces(members)
+    return pool.faces(members)

@@ -25,7 +25,7 @@ from ...plots import vectors as vp
 from ...plots.evidence import HEIGHT, evidence_map
 from ...runs.run import Run
 from ..controls import header, out_of_distribution, snapshot, uploads
-from ..controls.snapshot import Snapshot
+from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
 from ..state import choices, guard, pages, pool, session, text
 from ..state.pool import Pool
@@ -125,7 +125,7 @@ def _check_classes(chosen: Snapshot, companions_pool: Pool) -> None:
 
 def _answers(chosen: Snapshot, companions_pool: Pool) -> None:
     shown = _shown(companions_pool)
-    companions = _companions(chosen.key, chosen, companions_pool.fingerprint, companions_pool)
+    companions = _companions(chosen, companions_pool)
     images = np.stack([each.image for each in shown])
     made = predict(chosen.model, images, companions)
     strange = out_of_distribution.among(chosen, companions_pool, images)
@@ -153,9 +153,11 @@ def _shown(companions_pool: Pool) -> list[Shown]:
     ]
 
 
-@st.cache_resource(show_spinner="The companions pass through the convolutions …", max_entries=64)
-def _companions(key: tuple, _chosen: Snapshot, fingerprint: str, _pool: Pool) -> Companions:
-    return draw_companions(_chosen.model, _pool.images)
+@st.cache_resource(
+    show_spinner="The companions pass through the convolutions …", max_entries=64, hash_funcs=SAME
+)
+def _companions(chosen: Snapshot, pool: Pool) -> Companions:
+    return draw_companions(chosen.model, pool.images)
 
 
 # All pictures -------------------------------------------------------------------------------------
@@ -361,9 +363,7 @@ def _who_mattered(
 ) -> None:
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
-    most = _influences(
-        chosen.key, companions_pool.fingerprint, image.tobytes(), chosen, companions, image
-    )[:MOST]
+    most = _influences(chosen, companions_pool, image)[:MOST]
     who = companions_pool.faces(tuple(each.companion for each in most))
     change = np.array([each.change for each in most], np.float32)
     title = f"Who mattered most for “{name}”"
@@ -376,16 +376,9 @@ def _who_mattered(
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
-def _influences(
-    key: tuple,
-    fingerprint: str,
-    pixels: bytes,
-    _chosen: Snapshot,
-    _companions: Companions,
-    _image: np.ndarray,
-) -> list[Influence]:
-    return influences(_chosen.model, _image, _companions)
+@st.cache_data(show_spinner=False, max_entries=256, hash_funcs=SAME)
+def _influences(chosen: Snapshot, pool: Pool, image: np.ndarray) -> list[Influence]:
+    return influences(chosen.model, image, _companions(chosen, pool))
 
 
 def _evidence(chosen: Snapshot, image: np.ndarray, top: int, classes: tuple[str, ...]) -> None:
