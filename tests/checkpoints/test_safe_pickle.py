@@ -13,7 +13,8 @@ from support import handmade
 from support.handmade import START, STOP, TENSOR, archive, called, persistent, rebuilt, zipped
 
 from ultimus.checkpoints import safe_pickle
-from ultimus.checkpoints.safe_pickle import MAX_MEMBERS, MAX_STEPS, Placeholder
+from ultimus.checkpoints.pickle_reader import MAX_STEPS, Placeholder
+from ultimus.checkpoints.safe_pickle import MAX_MEMBERS
 from ultimus.data.limits import MAX_CHECKPOINT_BYTES
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..data.limits import MAX_CLASSES, MIN_CLASSES, one_line, shown
 from ..errors import UserError
 from ..model import Transformer
-from .safe_pickle import Placeholder, StoredTensor
+from .pickle_reader import Placeholder, StoredTensor
 
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 MAX_DEPTH = 32  # dictionaries and lists inside each other that are searched

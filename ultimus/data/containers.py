@@ -20,6 +20,7 @@ from .limits import (
     MAX_PIXELS_WHOLE,
     MAX_SCANS,
 )
+from .tiff import first_page
 
 UPRIGHT = 1
 ORIENTATION = 0x0112  # EXIF tag
@@ -237,70 +238,11 @@ def _boxed(content: bytes) -> Essence:
     return Essence(whole, most=MAX_PIXELS_BOXED, meaning=meaning)
 
 
-# TIFF ---------------------------------------------------------------------------------------------
-
-TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value of each kind
-TIFF_KEPT = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322,
-             323, 324, 325, 332, 338, 339, 347, 530, 531, 532}  # fmt: skip
-TIFF_BITS, TIFF_PACKING, TIFF_LENGTHS, TIFF_TILE, TIFF_PROFILE = 258, 259, (279, 325), 322, 34675
-TIFF_PACKINGS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, deflate, runs
-TIFF_SINGLE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 317, 322, 323)
-MAX_TIFF_VALUES = 2**18  # bytes of one entry
-MAX_TIFF_TILE = 2**13  # pixels of a tile's side
-
-
 def _tiff(content: bytes) -> Essence:
-    """The first page, with what says how it is stored and nothing else."""
-    order = "<" if content[:2] == b"II" else ">"
-    (start,) = struct.unpack_from(f"{order}I", content, 4)
-    (count,) = struct.unpack_from(f"{order}H", content, start)
-    entries: dict[int, bytes] = {}
-    for place in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, many = struct.unpack_from(f"{order}HHI", content, place)
-        size = TIFF_SIZES.get(kind, 1) * many
-        if tag == TIFF_PROFILE or (tag in TIFF_KEPT and size <= MAX_TIFF_VALUES):
-            entries.setdefault(tag, content[place : place + 12])
-    profile = _tiff_bytes(content, order, entries.pop(TIFF_PROFILE, b""))
-    values = {tag: _tiff_values(content, order, entry) for tag, entry in entries.items()}
-    _check_tiff(values, len(content))
-    page = b"".join(entries[tag] for tag in sorted(entries))  # Pillow turns it itself
-    even = content + bytes(len(content) % 2)
-    start = struct.pack(f"{order}IH", len(even), len(entries))
-    whole = even[:4] + start[:4] + even[8:] + start[4:] + page + bytes(4)
-    most = MAX_PIXELS_WHOLE // (2 if max(values.get(TIFF_BITS, (1,))) > 8 else 1)
-    return Essence(whole, b"", most, profile[: MAX_PROFILE + 1])
-
-
-def _check_tiff(values: dict[int, tuple[int, ...]], size: int) -> None:
-    """Refuse what would keep the decoder busy.
-
-    Raises:
-        ValueError: it is packed in an unusual way, or its parts are larger than the file.
-    """
-    if any(len(values.get(tag, (1,))) != 1 for tag in TIFF_SINGLE):
-        raise ValueError("there are too many values")
-    packing = (values.get(TIFF_PACKING) or (1,))[0]
-    tiles = (*values.get(TIFF_TILE, ()), *values.get(TIFF_TILE + 1, ()))
-    lengths = sum(sum(values.get(tag, ())) for tag in TIFF_LENGTHS)
-    if packing not in TIFF_PACKINGS or max(tiles, default=0) > MAX_TIFF_TILE or lengths > 2 * size:
-        raise ValueError("it is not packed as usual")
-
-
-def _tiff_bytes(content: bytes, order: str, entry: bytes) -> bytes:
-    """What an entry names, empty where there is none."""
-    if not entry:
-        return b""
-    _, kind, many, start = struct.unpack(f"{order}HHII", entry)
-    size = TIFF_SIZES.get(kind, 1) * many
-    return entry[8 : 8 + size] if size <= 4 else content[start : start + size]
-
-
-def _tiff_values(content: bytes, order: str, entry: bytes) -> tuple[int, ...]:
-    """The whole numbers of an entry."""
-    _, kind, many = struct.unpack_from(f"{order}HHI", entry)
-    letter = {1: "B", 3: "H", 4: "I"}.get(kind)
-    stored = _tiff_bytes(content, order, entry)
-    return struct.unpack_from(f"{order}{many}{letter}", stored) if letter else ()
+    """Its first page, which Pillow turns itself."""
+    page = first_page(content)
+    most = MAX_PIXELS_WHOLE // 2 if page.is_deep else MAX_PIXELS_WHOLE
+    return Essence(page.content, b"", most, page.profile)
 
 
 READERS = {
