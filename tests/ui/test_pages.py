@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import pages
 
-from ultimus.data.dataset import open_dataset
+from ultimus.data.dataset import is_ready, open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs.run import Run, Status
-from ultimus.ui.controls import starting
+from ultimus.ui.controls import data, starting
 from ultimus.ui.state import session
 
 WEIGHTS = Path(__file__).parents[2] / "assets" / "runs" / "best-cifar10" / "weights"
@@ -112,3 +112,18 @@ def test_an_unexpected_error_is_a_sentence_and_is_logged(
     assert "went wrong" in page.error[0].value
     assert "secret" not in "".join(each.value for each in page.error)
     assert "/srv/secret/path" in caplog.text
+
+
+def test_a_folder_is_walked_once_for_all_who_look_together(monkeypatch: pytest.MonkeyPatch):
+    walks: list[str] = []
+
+    def walked(source: str) -> bool:
+        walks.append(source)
+        return is_ready(source)
+
+    open_dataset("shapes")
+    monkeypatch.setattr(data, "is_ready", walked)
+    data._looked_at.clear()
+    found = [data.ready("shapes") for _ in range(30)]
+    assert len(walks) < len(found)
+    assert all(each is found[0] for each in found)

@@ -4,6 +4,7 @@ import base64
 import os
 from html import escape
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -13,11 +14,13 @@ from PIL import Image
 from ...data.dataset import Dataset, is_ready, open_dataset
 from ...data.sources import signature
 from ...errors import UserError
+from ...places import home
 from ...runs.preparation import Preparation
 from ..state import choices, guard, session
 from ..state.pages import SOURCES, Train
 
 SAMPLES = 7  # pictures of each class
+LOOK_AGAIN = 2  # seconds after which a change of a folder is noticed
 
 
 def choose() -> None:
@@ -28,8 +31,8 @@ def choose() -> None:
     if not wanted:
         return
     try:
-        if is_ready(wanted):
-            _gallery(opened(wanted))
+        if dataset := ready(wanted):
+            _gallery(dataset)
         else:
             _prepare(wanted)
     except UserError as error:
@@ -56,9 +59,10 @@ def chosen(now: Train) -> Dataset:
     wanted = source(now)
     if not wanted:
         raise UserError("No folder is named: write where its pictures are.")
-    if not is_ready(wanted):
+    dataset = ready(wanted)
+    if dataset is None:
         raise UserError("The data is not ready yet: wait until its pictures are shown.")
-    return opened(wanted)
+    return dataset
 
 
 def _choose_source(now: Train) -> None:
@@ -141,8 +145,27 @@ def _open_cached(source: str, version: str) -> Dataset:
     return open_dataset(source)
 
 
-def opened(source: str) -> Dataset:
-    """A data set that is ready, opened once for all sessions."""
+def ready(source: str) -> Dataset | None:
+    """A data set, opened once for all sessions; None while it is not ready.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    try:
+        return _looked_at(source, home())
+    except _NotReadyError:
+        return None
+
+
+class _NotReadyError(Exception):
+    """Streamlit keeps what a function returns, and not what it raises."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, ttl=LOOK_AGAIN)
+def _looked_at(source: str, home: Path) -> Dataset:
+    """A folder is walked for all who look within the same seconds, not at each click of each."""
+    if not is_ready(source):
+        raise _NotReadyError
     return _open_cached(source, signature(source))
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...analysis.prediction import examples as example_images
-from ...data.dataset import Dataset, is_ready
+from ...data.dataset import Dataset
 from ...data.groups import Group
 from ...data.sources import CIFAR10_CLASSES as CIFAR10
 from ...errors import UserError
@@ -90,7 +90,7 @@ def of(run: Run) -> tuple[Pool, str]:
 def _opened(source: str) -> Dataset | None:
     """A data set that is ready on this machine."""
     try:
-        return data.opened(source) if is_ready(source) else None
+        return data.ready(source)
     except UserError:
         return None
 

@@ -1,0 +1,78 @@
+"""A visitor as the server sees one: a web socket that asks for the page and presses its buttons.
+
+Thirty browsers do not fit on one machine.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+PATIENCE = 180  # seconds for an answer, on a machine that does much else
+
+
+class Visitor:
+    """One visitor.
+
+    Attributes:
+        link: the query of its link.
+        buttons: whether each can be pressed, by its label.
+        failures: texts of errors on its page.
+    """
+
+    def __init__(self, connection: ClientConnection):
+        self._connection = connection
+        self._ids: dict[str, str] = {}
+        self.link = ""
+        self.buttons: dict[str, bool] = {}
+        self.failures: list[str] = []
+
+    def press(self, label: str) -> None:
+        """Press a button; `look` then reads what comes of it."""
+        message = BackMsg()
+        message.rerun_script.query_string = self.link
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.trigger_value = self._ids[label], True
+        self._connection.send(message.SerializeToString())
+
+    def open(self, link: str) -> None:
+        """Ask for the page; `look` then reads it."""
+        self.link = link
+        message = BackMsg()
+        message.rerun_script.query_string = link
+        self._connection.send(message.SerializeToString())
+
+    def look(self) -> None:
+        """Read all that the server sends until the page is drawn."""
+        while True:
+            message = ForwardMsg.FromString(self._connection.recv(timeout=PATIENCE))
+            kind = message.WhichOneof("type")
+            if kind == "script_finished":
+                if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                    return
+            elif kind == "new_session":
+                self.failures.clear()
+            elif kind == "page_info_changed":
+                self.link = message.page_info_changed.query_string
+            elif kind == "delta":
+                self._take(message.delta.new_element)
+
+    def _take(self, element) -> None:
+        kind = element.WhichOneof("type")
+        if kind == "button":
+            self._ids[element.button.label] = element.button.id
+            self.buttons[element.button.label] = not element.button.disabled
+        elif kind == "exception":
+            self.failures.append(element.exception.message)
+        elif kind == "alert" and element.alert.format == element.alert.ERROR:
+            self.failures.append(element.alert.body)
+
+
+@contextmanager
+def visitor(server: str) -> Iterator[Visitor]:
+    """One who comes, and leaves at the end."""
+    address = server.replace("http", "ws", 1) + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None, origin=server) as connection:
+        yield Visitor(connection)
