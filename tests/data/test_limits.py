@@ -83,3 +83,11 @@ def test_an_ordinary_name_stays(name):
 def test_what_holds_together():
     assert limits.MAX_FILE_BYTES < limits.MAX_SESSION_BYTES
     assert limits.MAX_PIXELS_WHOLE < limits.MAX_PIXELS <= limits.MAX_SIDE**2
+
+
+def test_a_session_keeps_so_many_pictures(refused):
+    files = [(f"{number}.png", b"1") for number in range(5)]
+    accepted, (refusal,) = limits.admitted(files, pictures=limits.MAX_SESSION_PICTURES - 2)
+    assert [name for name, _ in accepted] == ["0.png", "1.png"]
+    with refused("3 pictures are left out", "keeps 200 pictures"):
+        raise refusal

@@ -13,6 +13,7 @@ MAX_FILE_BYTES = 30_000_000  # a picture; a detailed 50-megapixel photograph of 
 MIN_CLASSES, MAX_CLASSES = 2, 10  # of a data set, and so of a network
 MAX_FILES = 50  # pictures of one upload, which a page answers in a few seconds
 MAX_SESSION_BYTES = 200_000_000  # pictures that a session keeps; 16 GB of memory serve a class
+MAX_SESSION_PICTURES = 200  # of which each is computed at each change of a page
 MAX_CHECKPOINT_BYTES = 2**24  # the network takes 84 kB; beside it a .pt may hold an optimizer
 
 # Pixels a file may claim to have, checked before any is decoded. At each of these the worst file
@@ -53,16 +54,17 @@ class Admitted(NamedTuple):
     refusals: list[UserError]
 
 
-def admitted(files: Sequence[tuple[str, bytes]], used: int = 0) -> Admitted:
+def admitted(files: Sequence[tuple[str, bytes]], used: int = 0, pictures: int = 0) -> Admitted:
     """Take what the limits allow of an upload; what is beyond them does not stop the others.
 
     Args:
         files: name and content of each.
         used: bytes that the session keeps already.
+        pictures: how many it keeps already.
     """
     accepted: list[tuple[str, bytes]] = []
     refusals: list[UserError] = []
-    crowded = 0
+    crowded = too_many = 0
     for name, content in files[:MAX_FILES]:
         try:
             check_file(shown(name), len(content))
@@ -72,10 +74,15 @@ def admitted(files: Sequence[tuple[str, bytes]], used: int = 0) -> Admitted:
         if used + len(content) > MAX_SESSION_BYTES:
             crowded += 1
             continue
+        if pictures + len(accepted) >= MAX_SESSION_PICTURES:
+            too_many += 1
+            continue
         used += len(content)
         accepted.append((shown(name), content))
     if crowded:
         refusals.append(_left_out(crowded, f"a session keeps {_mb(MAX_SESSION_BYTES)} of pictures"))
+    if too_many:
+        refusals.append(_left_out(too_many, f"a session keeps {MAX_SESSION_PICTURES} pictures"))
     if len(files) > MAX_FILES:
         refusals.append(_left_out(len(files) - MAX_FILES, f"an upload takes {MAX_FILES} pictures"))
     return Admitted(accepted, refusals)

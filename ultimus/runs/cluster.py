@@ -91,7 +91,13 @@ class Cluster:
         )
 
     def _start(self, kind: str, **options: Any) -> subprocess.Popen:
-        options = {"host": "127.0.0.1", "dashboard": False, "preload": [LEASH], **options}
+        options = {
+            "host": "127.0.0.1",
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",  # else at 8787, for all the world
+            "preload": [LEASH],
+            **options,
+        }
         spec = json.dumps({"cls": f"distributed.{kind}", "opts": options})
         return subprocess.Popen(
             [sys.executable, "-m", "dask", "spec", "--spec", spec],

@@ -5,6 +5,7 @@ come back to a scheduler that was started again. So a client is made anew whenev
 and the app's own processes are started anew.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +37,7 @@ class Connection:
     """
 
     def __init__(self, address: str, workers: int):
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # `problem` tells it
         self.problem = ""
         self._address = address
         self._workers = workers

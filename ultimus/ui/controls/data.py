@@ -14,9 +14,9 @@ from PIL import Image
 from ...data.dataset import Dataset, is_ready, open_dataset
 from ...data.sources import signature
 from ...errors import UserError
-from ...places import home
+from ...places import home, is_public
 from ...runs.preparation import Preparation
-from ..state import choices, guard, session
+from ..state import choices, guard
 from ..state.pages import SOURCES, Train
 
 SAMPLES = 7  # pictures of each class
@@ -45,7 +45,7 @@ def source(now: Train) -> str:
     kind = _kind(now, given)
     if kind != "folder":
         return kind
-    if session.is_public() or now.folder is None:
+    if is_public() or now.folder is None:
         return given  # strangers do not look through this machine's folders
     return now.folder
 
@@ -72,7 +72,7 @@ def _choose_source(now: Train) -> None:
         "Data", options, options.index(_kind(now, given)), format_func=SOURCES.get,
         **choices.widget(Train, "data"),
     )  # fmt: skip
-    if _kind(now, given) == "folder" and not session.is_public():
+    if _kind(now, given) == "folder" and not is_public():
         st.text_input(
             "Folder on this machine", given if now.folder is None else now.folder,
             placeholder="/path/to/pictures",
@@ -83,7 +83,7 @@ def _choose_source(now: Train) -> None:
 
 
 def _offered(given: str) -> list[str]:
-    return [name for name in SOURCES if name != "folder" or not session.is_public() or given]
+    return [name for name in SOURCES if name != "folder" or not is_public() or given]
 
 
 def _kind(now: Train, given: str) -> str:

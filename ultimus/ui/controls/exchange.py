@@ -9,7 +9,7 @@ from ...checkpoints.state_dicts import SeveralWeights
 from ...data import limits
 from ...errors import UserError
 from ...explorer import page
-from ...places import runs_folder
+from ...places import is_public, runs_folder
 from ...runs.exchange import adopt, export
 from ...runs.run import Run
 from ..state import browser, choices, guard, session, text
@@ -50,7 +50,7 @@ def _save(run: Run) -> None:
         _page(run)
     except UserError as error:
         st.error(text.plain(str(error)))
-    if not session.is_public():
+    if not is_public():
         st.caption("On this machine they are in")
         st.code(run.snapshot(step), language=None, wrap_lines=True)
 
@@ -113,6 +113,8 @@ def _adopt(name: str, content: bytes, weights: str = "") -> None:
     st.session_state.loads += 1
     st.session_state.not_loaded, st.session_state.several = "", None
     try:
+        if refusal := session.lab().quota.checkpoint_refusal(browser.owner()):
+            raise UserError(refusal)
         run = adopt(content, name, runs_folder(), browser.owner(), weights)
         choices.change(Shown, run=run.id, step=FOLLOW)
     except SeveralWeights as error:

@@ -84,7 +84,8 @@ def take_in(label: str, camera: bool = False, on_taken: Callable[[], None] = lam
 def _admit(files: list[tuple[str, bytes]]) -> list[str]:
     """Keep what can be read; returns a sentence for each that is refused."""
     uploads = kept()
-    accepted, refusals = limits.admitted(files, sum(len(each.content) for each in uploads))
+    used = sum(len(upload.content) for upload in uploads)
+    accepted, refusals = limits.admitted(files, used, len(uploads))
     for name, content in accepted:
         upload = Upload(name, content, hashlib.blake2b(content, digest_size=12).hexdigest())
         try:

@@ -7,7 +7,7 @@ from ...places import SHIPPED
 from ...runs.run import Run
 from ..controls import data, header, settings
 from ..live import panel, probe
-from ..state import choices, guard, session, text
+from ..state import browser, choices, guard, session, text
 from ..state.pages import Shown, Train
 
 
@@ -51,11 +51,11 @@ def _can_start() -> bool:
 
 
 def _warm_up() -> None:
-    """Start the lab once the page is drawn, so that the first click on Start finds it ready."""
-    try:
-        session.lab()
-    except UserError as error:
-        st.error(str(error))
+    """Start the lab once the page is drawn, so that the first click on Start finds it ready, and
+    say before a click what hinders it."""
+    lab = session.lab()
+    if problem := lab.problem or lab.quota.refusal(browser.owner()):
+        st.warning(problem)
 
 
 def _whose(run: Run) -> None:

@@ -20,18 +20,9 @@ logger = logging.getLogger(__name__)
 LISTED = 50  # runs to choose from; older ones open by their link
 
 
-def is_public() -> bool:
-    """Whether strangers use this app: they then may not name folders of this machine."""
-    return bool(os.environ.get("ULTIMUS_PUBLIC"))
-
-
 @st.cache_resource(show_spinner=False)
 def lab() -> Lab:
-    """The one lab of this app, started on first use.
-
-    Raises:
-        UserError: ULTIMUS_SCHEDULER names no scheduler.
-    """
+    """The one lab of this app, started on first use."""
     started = Lab(runs_folder(), os.environ.get("ULTIMUS_SCHEDULER", ""))
     atexit.register(started.close)
     return started
