@@ -127,3 +127,25 @@ def test_a_folder_is_walked_once_for_all_who_look_together(monkeypatch: pytest.M
     found = [data.ready("shapes") for _ in range(30)]
     assert len(walks) < len(found)
     assert all(each is found[0] for each in found)
+
+
+def test_its_owner_names_and_deletes_a_run(runs: Path):
+    run = a_run(runs, owner=pages.OWNER)
+    page = pages.open_page("train", run=run.id)
+    page.text_input(key=f"name {run.id}").set_value("The first one").run()
+    assert not page.exception
+    assert "The first one" in page.get("menu_button")[0].proto.label
+    press(page, "Delete this run for good")
+    assert not run.folder.exists()
+    assert "run" not in page.query_params
+
+
+def test_a_run_of_others_can_neither_be_named_nor_deleted(runs: Path):
+    run = a_run(runs, owner=pages.OWNER)
+    page = pages.open_page("train", run=run.id)
+    run.ran_with(owner="somebody else")
+    press(page, "Delete this run for good")
+    assert "started in another browser" in page.error[0].value
+    assert run.folder.exists()
+    page.run()
+    assert "Delete this run for good" not in [each.label for each in page.main.button]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from ...errors import UserError
 from ...places import SHIPPED
+from ...runs import housekeeping
 from ...runs.exchange import provenance
 from ...runs.run import Run
 from ..state import choices, session, text
@@ -73,5 +74,7 @@ def _label(run: Run) -> str:
         return f"shipped with Ultimus · {what}"
     if info.loaded:
         what = f"loaded from {text.plain(info.loaded.file)}"
+    if name := housekeeping.name(run):
+        what = f"{text.plain(name)} · {what}"
     when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
     return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"

@@ -36,6 +36,15 @@ def chosen() -> Recipe:
     return recipe
 
 
+def refusal() -> str:
+    """Why this browser may not start another run at present; empty if it may.
+
+    Raises:
+        UserError: nothing can be started, whoever asks.
+    """
+    return session.lab().refusal(browser.owner(), chosen())
+
+
 def begin(recipe: Recipe, paused: bool = False) -> None:
     """Start a run, and show and follow it.
 

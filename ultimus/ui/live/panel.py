@@ -3,9 +3,9 @@
 import streamlit as st
 
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
-from ..controls import starting
+from ..controls import own_run, starting
 from ..figures import board
-from ..state import choices, guard, session
+from ..state import choices, guard, session, text
 from ..state.pages import Train
 from . import curves, feed
 
@@ -21,6 +21,9 @@ def show(run: Run, can_start: bool) -> None:
     """
     guard.show_problem()
     status = session.status(run)
+    if can_start and session.is_mine(run) and (refusal := starting.refusal()):
+        st.warning(text.plain(refusal))
+        can_start = False
     _controls(run, can_start, status)
     guard.fragment(_panel)(run, status.state)
 
@@ -72,6 +75,7 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
     )  # fmt: skip
+    own_run.show(row, run)
     row.toggle("Seed run", choices.of(Train).seed_run, **choices.widget(Train, "seed_run"))
 
 
