@@ -1,5 +1,6 @@
 """Saving and loading weights through Streamlit's AppTest."""
 
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -56,9 +57,11 @@ def captions(page: AppTest) -> str:
     return " ".join(each.value for each in page.caption)
 
 
-def test_both_forms_of_any_step_can_be_saved():
+def test_all_forms_of_any_step_can_be_saved():
     page = visit()
-    assert [each.label for each in page.get("download_button")][:2] == [".safetensors", ".pt"]
+    labels = [each.label for each in page.get("download_button")]
+    assert labels[:3] == [".safetensors", ".pt", "HF folder"]
+    assert (".onnx" in labels) == (find_spec("onnxscript") is not None)
     step = next(each for each in page.selectbox if each.label == "Step")
     assert tuple(map(int, step.options)) == SHIPPED.snapshots
     checked(step.select(SHIPPED.snapshots[3]).run())

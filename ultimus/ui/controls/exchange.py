@@ -1,5 +1,6 @@
 """Weights to take away, and weights that a person brings."""
 
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import streamlit as st
@@ -47,6 +48,9 @@ def _save(run: Run) -> None:
     try:
         _download(row, run, step, "safetensors", "with recipe, classes and accuracy in it")
         _download(row, run, step, "pt", "for the seed's own code: `model.load_state_dict`")
+        _download(row, run, step, "hf", "a folder for Hugging Face, with a model card", "HF folder")
+        if find_spec("onnxscript"):
+            _download_onnx(row, run, step)
         _page(run)
     except UserError as error:
         st.error(text.plain(str(error)))
