@@ -215,6 +215,31 @@ def test_matrix_pair_and_walk_are_seen_at_once_on_a_laptop(visit):
         assert box["y"] >= 0 and box["y"] + box["height"] <= WIDE["height"], part
 
 
+@pytest.mark.parametrize("height", [600, 800, 1200])
+def test_pictures_stand_beside_their_rows_and_above_their_columns(visit, height: int):
+    page = visit(size={"width": 1280, "height": height})
+    grid = page.locator(".grid canvas").bounding_box()
+    cell = grid["width"] / 16
+    for place in (0, 7, 15):
+        row = page.locator(f".axes .rows [data-place='{place}'] img").bounding_box()
+        column = page.locator(f".axes .columns [data-place='{place}'] img").bounding_box()
+        middle = (place + 0.5) * cell
+        assert abs(row["y"] + row["height"] / 2 - grid["y"] - middle) < cell / 4
+        assert abs(column["x"] + column["width"] / 2 - grid["x"] - middle) < cell / 4
+
+
+def test_the_drawing_is_of_the_networks_numbers(visit, run: Run):
+    page = visit("cell=4-9&pass=2")
+    trace = traced(run, STEPS[-1], examples().images[:16])
+    parts = page.locator(".flow .part")
+    assert numbers(parts.nth(3)) == pytest.approx(trace.features[4].tolist(), abs=1e-4)
+    attended = numbers(parts.nth(4).locator(".attended.now"))
+    assert attended == pytest.approx(trace.passes[1].weights[4].tolist(), abs=1e-5)
+    page.get_by_role("slider", name="Training step").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(parts.nth(1)).to_contain_text("only the last step's convolutions are here")
+
+
 def test_served_it_is_the_same_page(server: str, person: Callable[[], Page]):
     page = person()
     page.goto(f"{server}/see#cell=2-4&pass=3")

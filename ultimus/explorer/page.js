@@ -3,6 +3,7 @@
 import { Colors } from "./colors.js";
 import { curves } from "./curves.js";
 import { choice, h } from "./dom.js";
+import { drawing } from "./drawing.js";
 import { lines } from "./lines.js";
 import { figures, matrix } from "./matrix.js";
 import { others } from "./others.js";
@@ -25,6 +26,7 @@ export function build(root, packed) {
   root.replaceChildren(
     top(theme),
     hero(view, colors),
+    section("network", "From a picture to its answer", drawing(view, colors)),
     section("look", "Who looks at whom", look(view, colors)),
     section("vectors", "Queries, keys, values", vectors(view, colors)),
     section("others", "What if?", others(view, colors)),
@@ -36,7 +38,7 @@ export function build(root, packed) {
 }
 
 function top(theme) {
-  const names = { look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
+  const names = { network: "Network", look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
   return h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"),
     h("nav", {}, ...Object.entries(names).map(([id, name]) =>
       h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); document.getElementById(id).scrollIntoView({ behavior: "smooth" }); } }, name))),

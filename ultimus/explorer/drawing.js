@@ -1,0 +1,96 @@
+/** The whole network as a drawing, from one picture to its answer, with the numbers of this moment. */
+
+import { best } from "./company.js";
+import { extent } from "./colors.js";
+import { h, percent } from "./dom.js";
+import { FEATURES, HEAD, SIDE, maps, row } from "./network.js";
+import { address } from "./pictures.js";
+
+const computed = new WeakMap(); // the maps of pictures that were looked at
+
+/** The drawing for the picture that is lit; each part leads to where it is looked into. */
+export function drawing(view, colors) {
+  const flow = h("div", { class: "flow" });
+  const draw = () => flow.replaceChildren(...joined(parts(view, colors())));
+  view.listen(draw);
+  draw();
+  return flow;
+}
+
+function joined(parts) {
+  return parts.flatMap((part, n) => (n ? [h("span", { class: "arrow" }, "→"), part] : [part]));
+}
+
+function parts(view, colors) {
+  const [i] = view.cell;
+  const x = row(view.trace.features, i, FEATURES);
+  const { first, second } = view.isLast ? mapsOf(view, i) : {};
+  const answer = view.answers(i).at(-1);
+  return [
+    part("a picture", "3 × 32 × 32", "yours", h("img", { src: address(view.pixels(i)), alt: view.name(i) })),
+    part("convolution", "16 maps", null, first ? sheet(first, 4, colors) : absent()),
+    part("convolution", "32 maps", null, second ? sheet(second, 8, colors) : absent()),
+    part("convolution, averaged", "48 features", "vectors", cells(x, 6, colors, extent(view.trace.features))),
+    part("attention, four times", "looks, takes, adds", "look", block(view, colors, i)),
+    part("classifier", `${answer.length} classes`, "training", says(view, colors, answer)),
+  ]; // prettier-ignore
+}
+
+function part(name, size, target, content) {
+  const go = (event) => {
+    event.preventDefault();
+    document.getElementById(target)?.scrollIntoView({ behavior: "smooth" });
+  };
+  const inside = [content, h("strong", {}, name), h("small", {}, size)];
+  return target ? h("a", { class: "part", href: `#${target}`, click: go }, ...inside) : h("div", { class: "part" }, ...inside);
+}
+
+function mapsOf(view, place) {
+  const pixels = view.pixels(place);
+  if (!computed.has(pixels)) computed.set(pixels, maps(view.scene.whole, pixels));
+  return computed.get(pixels);
+}
+
+function absent() {
+  return h("p", { class: "absent" }, "only the last step's convolutions are here");
+}
+
+/** Maps (M, S, S) beside and below each other, from nothing to the largest value of all. */
+function sheet(numbers, columns, colors) {
+  const count = numbers.length / SIDE ** 2;
+  const top = extent(numbers) || 1;
+  const step = SIDE + 2;
+  const canvas = h("canvas", { width: columns * step - 2, height: Math.ceil(count / columns) * step - 2, role: "img", "aria-label": `${count} maps` });
+  const context = canvas.getContext("2d");
+  numbers.forEach((value, n) => {
+    const [map, y, x] = [Math.floor(n / SIDE ** 2), Math.floor(n / SIDE) % SIDE, n % SIDE];
+    context.fillStyle = colors.weight(value / top);
+    context.fillRect((map % columns) * step + x, Math.floor(map / columns) * step + y, 1, 1);
+  });
+  return canvas;
+}
+
+function cells(numbers, columns, colors, top) {
+  return h("div", { class: "cells", style: `--columns:${columns}` },
+    ...[...numbers].map((value) => h("data", { value, title: value, style: `background:${colors.signed(value, top)}` }))); // prettier-ignore
+}
+
+/** Query, key and value of the picture, and its row of attention, a line for each pass. */
+function block(view, colors, i) {
+  const { q, k, v } = view.now;
+  const top = extent(q, k, v);
+  const vectors = [["q", q], ["k", k], ["v", v]].map(([name, all]) => // prettier-ignore
+    h("div", { class: "vector" }, h("b", { class: name }, name.toUpperCase()), cells(row(all, i, HEAD), HEAD, colors, top)));
+  const passes = view.trace.passes.map((pass, n) =>
+    h("div", { class: n + 1 === view.pass ? "attended now" : "attended", style: `--columns:${view.size}` },
+      ...[...row(pass.weights, i, view.size)].map((weight) => h("data", { value: weight, title: weight, style: `background:${colors.weight(weight)}` })))); // prettier-ignore
+  return h("div", { class: "block" }, ...vectors, ...passes);
+}
+
+function says(view, colors, answer) {
+  const order = [...answer.keys()].sort((a, b) => answer[b] - answer[a]).slice(0, 3);
+  const line = (c) =>
+    h("div", { class: c === best(answer) ? "first" : null }, h("span", {}, view.scene.classes[c]),
+      h("i", { style: `width:${100 * answer[c]}%;background:${colors.classes[c]}` }), percent(answer[c])); // prettier-ignore
+  return h("div", { class: "says" }, ...order.map(line));
+}
