@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ultimus.places import PACKAGE
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
-from ultimus.ui.server import see
+from ultimus.ui.server import explorer_files, see
 from ultimus.ui.state import browser
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
@@ -28,6 +28,8 @@ app = st.App(
             (browser.ALIVE, browser.answer),
             (feed.PATH, feed.answer),
             (see.PATH, see.answer),
+            (explorer_files.SCENE, explorer_files.first_scene),
+            (explorer_files.MODULE, explorer_files.module),
         )
     ],
 )

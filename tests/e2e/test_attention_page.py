@@ -178,7 +178,7 @@ def test_an_image_is_swapped(server: str, person: Callable[[], Page]):
 
 def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[], Page]):
     page = person()
-    page.goto(server)
+    page.goto(f"{server}/train")
     button = page.get_by_role("link", name="Look closer")
     button.scroll_into_view_if_needed()
     first = shown_map(page)

@@ -208,7 +208,7 @@ def test_it_fits_its_width_in_both_themes(visit, width: int, theme: str):
 
 def test_matrix_pair_and_walk_are_seen_at_once_on_a_laptop(visit):
     page = visit()
-    page.get_by_role("link", name="Attention").click()
+    page.get_by_role("link", name="Attention", exact=True).click()
     page.wait_for_function("document.querySelector('#look h2').getBoundingClientRect().top < 60")
     for part in (".grid", ".pair", ".chapter", ".scrubber input"):
         box = page.locator(part).bounding_box()

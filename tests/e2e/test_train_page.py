@@ -71,7 +71,7 @@ def step_of(page: Page) -> int:
 
 def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], Page]):
     page = person()
-    page.goto(server)
+    page.goto(f"{server}/train")
     expect(page.get_by_text("You look at the run that comes with Ultimus")).to_be_visible()
     expect(page.get_by_text("Done")).to_be_visible()
     wait_for_points(page, "Loss", "training", more_than=100)
@@ -203,14 +203,14 @@ def test_nothing_is_fetched_from_elsewhere(server: str, person: Callable[[], Pag
     page = person()
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    page.goto(server)
+    page.goto(f"{server}/train")
     wait_for_points(page, "Loss", "training", more_than=100)
     assert hosts - {""} == {server.split("/")[2]}
 
 
 def test_figures_take_the_colours_of_another_theme(server: str, person: Callable[[], Page]):
     page = person()
-    page.goto(server)
+    page.goto(f"{server}/train")
     wait_for_points(page, "Loss", "training", more_than=100)
     ink = """box => {
         const plot = box.querySelector(".ultimus-plot");

@@ -25,7 +25,7 @@ def test_weights_go_from_one_person_to_another(
     server: str, person: Callable[[], Page], tmp_path: Path
 ):
     giver = person()
-    giver.goto(server)
+    giver.goto(f"{server}/train")
     open_weights(giver)
     for form in (".safetensors", ".pt"):
         with giver.expect_download() as saved:
@@ -53,7 +53,7 @@ def test_what_is_refused_gets_a_sentence(server: str, person: Callable[[], Page]
     weights["cap.bias"] = torch.full((10,), torch.nan)
     torch.save(weights, tmp_path / "nan.pt")
     page = person()
-    page.goto(server)
+    page.goto(f"{server}/train")
     open_weights(page)
     load(page, tmp_path / "nan.pt")
     expect(page.get_by_text("holds numbers that are not finite")).to_be_visible(timeout=SLOW)

@@ -8,10 +8,10 @@ import { address } from "./pictures.js";
 
 const computed = new WeakMap(); // the maps of pictures that were looked at
 
-/** The drawing for the picture that is lit; each part leads to where it is looked into. */
-export function drawing(view, colors) {
+/** The drawing for the picture that is lit; `go` leads from a part to where it is looked into. */
+export function drawing(view, colors, go) {
   const flow = h("div", { class: "flow" });
-  const draw = () => flow.replaceChildren(...joined(parts(view, colors())));
+  const draw = () => flow.replaceChildren(...joined(parts(view, colors(), go)));
   view.listen(draw);
   draw();
   return flow;
@@ -21,28 +21,29 @@ function joined(parts) {
   return parts.flatMap((part, n) => (n ? [h("span", { class: "arrow" }, "→"), part] : [part]));
 }
 
-function parts(view, colors) {
+function parts(view, colors, go) {
   const [i] = view.cell;
   const x = row(view.trace.features, i, FEATURES);
   const { first, second } = view.isLast ? mapsOf(view, i) : {};
   const answer = view.answers(i).at(-1);
+  const lead = (target) => (event) => {
+    event.preventDefault();
+    go(target);
+  };
   return [
-    part("a picture", "3 × 32 × 32", "yours", h("img", { src: address(view.pixels(i)), alt: view.name(i) })),
-    part("convolution", "16 maps", null, first ? sheet(first, 4, colors) : absent()),
-    part("convolution", "32 maps", null, second ? sheet(second, 8, colors) : absent()),
-    part("convolution, averaged", "48 features", "vectors", cells(x, 6, colors, extent(view.trace.features))),
-    part("attention, four times", "looks, takes, adds", "look", block(view, colors, i)),
-    part("classifier", `${answer.length} classes`, "training", says(view, colors, answer)),
+    part("a picture", "3 × 32 × 32", h("img", { src: address(view.pixels(i)), alt: view.name(i) }), lead("yours")),
+    part("convolution", "16 maps", first ? sheet(first, 4, colors) : absent()),
+    part("convolution", "32 maps", second ? sheet(second, 8, colors) : absent()),
+    part("convolution, averaged", "48 features", cells(x, 6, colors, extent(view.trace.features)), lead("vectors")),
+    part("attention, four times", "looks, takes, adds", block(view, colors, i), lead("look")),
+    part("classifier", `${answer.length} classes`, says(view, colors, answer), lead("training")),
   ]; // prettier-ignore
 }
 
-function part(name, size, target, content) {
-  const go = (event) => {
-    event.preventDefault();
-    document.getElementById(target)?.scrollIntoView({ behavior: "smooth" });
-  };
+function part(name, size, content, lead) {
   const inside = [content, h("strong", {}, name), h("small", {}, size)];
-  return target ? h("a", { class: "part", href: `#${target}`, click: go }, ...inside) : h("div", { class: "part" }, ...inside);
+  if (!lead) return h("div", { class: "part" }, ...inside);
+  return h("a", { class: "part", href: "#", "aria-label": `${name}: ${size}`, click: lead }, ...inside);
 }
 
 function mapsOf(view, place) {

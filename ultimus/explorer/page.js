@@ -2,9 +2,9 @@
 
 import { Colors } from "./colors.js";
 import { curves } from "./curves.js";
-import { choice, h } from "./dom.js";
+import { choice, h, isStill } from "./dom.js";
 import { drawing } from "./drawing.js";
-import { lines } from "./lines.js";
+import { hero, live, passes, section } from "./hero.js";
 import { figures, matrix } from "./matrix.js";
 import { others } from "./others.js";
 import { own } from "./own.js";
@@ -14,7 +14,6 @@ import { story } from "./story.js";
 import { vectors } from "./vectors.js";
 import { SHOWS, View } from "./view.js";
 
-const PASSES = { 1: "1", 2: "2", 3: "3", 4: "4" };
 const SCRUBBED = new Set(["index"]);
 
 /** Build the page of a packed scene in an element; returns the view. */
@@ -26,7 +25,7 @@ export function build(root, packed) {
   root.replaceChildren(
     top(theme),
     hero(view, colors),
-    section("network", "From a picture to its answer", drawing(view, colors)),
+    section("network", "From a picture to its answer", drawing(view, colors, scrollTo)),
     section("look", "Who looks at whom", look(view, colors)),
     section("vectors", "Queries, keys, values", vectors(view, colors)),
     section("others", "What if?", others(view, colors)),
@@ -41,17 +40,12 @@ function top(theme) {
   const names = { network: "Network", look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
   return h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"),
     h("nav", {}, ...Object.entries(names).map(([id, name]) =>
-      h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); document.getElementById(id).scrollIntoView({ behavior: "smooth" }); } }, name))),
+      h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); scrollTo(id); } }, name))),
     theme.button); // prettier-ignore
 }
 
-function hero(view, colors) {
-  const size = { 16: "Sixteen" }[view.size] ?? String(view.size);
-  return h("section", { class: "hero" },
-    h("h1", {}, `${size} pictures look at each other before each says what it is.`),
-    h("p", { class: "lead" }, "A network of 21,058 parameters turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the weight; its frame is as thick as what it keeps for itself. Under each picture stands what it says."),
-    h("div", { class: "bar" }, passes(view), groups(view)),
-    lines(view, colors)); // prettier-ignore
+function scrollTo(id) {
+  document.getElementById(id).scrollIntoView({ behavior: isStill() ? "auto" : "smooth" });
 }
 
 function look(view, colors) {
@@ -78,33 +72,6 @@ function shares(view) {
       h("thead", {}, h("tr", {}, h("th", {}, `${view.name(i)} looks at`), ...["weight", "by chance", "mean of all"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, ...rows)); // prettier-ignore
   });
-}
-
-function passes(view) {
-  return live(view, () => choice("Pass", PASSES, view.pass, (pass) => view.set({ pass: Number(pass) })));
-}
-
-function groups(view) {
-  let seed = 0;
-  const button = (text, click) => h("button", { type: "button", click }, text);
-  return h("div", { class: "groups" }, button("Other pictures", () => view.redraw((seed += 1))), button("Sort by class", () => view.sortByClass()));
-}
-
-/** An element that is made anew with each change; a pressed button keeps the focus. */
-function live(view, make) {
-  const box = h("div", { class: "live" });
-  const draw = () => {
-    const held = box.contains(document.activeElement) && document.activeElement.dataset.value;
-    box.replaceChildren(make());
-    if (held) box.querySelector(`[data-value="${held}"]`)?.focus();
-  };
-  view.listen(draw);
-  draw();
-  return box;
-}
-
-function section(id, title, content) {
-  return h("section", { id }, h("h2", {}, title), content);
 }
 
 function about({ run, snapshots, pictures }) {

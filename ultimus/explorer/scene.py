@@ -8,6 +8,7 @@ Shape letters: N pictures, S snapshots, D = 48 features.
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,17 @@ SMOOTHED = 30  # reports that a point of the loss averages
 POINTS = 240  # of a curve
 
 
-def scene(run: Run) -> dict[str, Any]:
+def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
     """A run as JSON that `scene.js` unpacks.
+
+    Args:
+        run: any run.
+        steps: which of its snapshots, in order; by default all of them, or as many as fit.
 
     Raises:
         UserError: the run has no weights yet or is damaged, or its pictures are not here.
     """
-    steps = _spread(run.snapshots)
+    steps = _spread(run.snapshots) if steps is None else list(steps)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
     classes, test, data = pictures(run)

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ultimus.places import ASSETS
-from ultimus.ui.pages import attention, predict, test_set, train
+from ultimus.ui.pages import attention, first, predict, test_set, train
 from ultimus.ui.state import browser
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
@@ -25,7 +25,8 @@ st.set_page_config(page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), lay
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
 st.html(ASSETS / "page.css")
 pages = {
-    "Train": st.Page(train.page, title="Train", icon=":material/model_training:", default=True),
+    "First": st.Page(first.page, title="Look", icon=":material/hub:", default=True),
+    "Train": st.Page(train.page, title="Train", url_path="train", icon=":material/model_training:"),
     "Attention": st.Page(
         attention.page, title="Attention", url_path="attention", icon=":material/grid_on:"
     ),

@@ -1,0 +1,61 @@
+"""The app's first page in a real browser."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from ultimus.analysis.prediction import examples
+from ultimus.checkpoints import checkpoint
+from ultimus.data.augment import preprocess
+from ultimus.places import SHIPPED
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_it_shows_whom_a_picture_looks_at(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(server)
+    page.locator(".ring [data-place='9']").hover()
+    expect(page.locator(".card strong")).to_have_text(re.compile("#9$"))
+    page.locator(".choice").get_by_role("button", name="2", exact=True).click()
+    expect(page.locator(".card")).to_contain_text("Looks at, in pass 2")
+    model = checkpoint.load(SHIPPED / "best-cifar10" / "weights" / "39000.safetensors")
+    with torch.inference_mode():
+        trace = model.trace(preprocess(examples().images[:16]))
+    shown = page.locator(".looked data").evaluate_all("all => all.map((each) => +each.value)")
+    assert shown == pytest.approx(trace.passes[1].weights[9].topk(5).values.tolist(), abs=1e-5)
+    said = page.locator(".answers data").evaluate_all("all => all.map((each) => +each.value)")
+    answers = trace.logits[:, 9].softmax(-1).amax(-1)
+    assert said == pytest.approx(answers.tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("door", "page_name"),
+    [("See it", "attention"), ("Train it", "train"), ("Your picture", "predict")],
+)
+def test_its_doors_open(server: str, person: Callable[[], Page], door: str, page_name: str):
+    page = person()
+    page.goto(server)
+    button = page.get_by_role("button", name=door)
+    expect(button).to_be_in_viewport()
+    button.click()
+    expect(page).to_have_url(re.compile(f"/{page_name}"))
+
+
+def test_it_follows_the_theme(server: str, person: Callable[[], Page]):
+    page = person()
+    page.emulate_media(color_scheme="dark")
+    page.goto(server)
+    expect(page.locator(".explorer[data-theme]")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_link_of_before_there_was_a_first_page_still_opens_its_run(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    page.goto(f"{server}/?run=steady-cifar10")
+    expect(page).to_have_url(re.compile(r"/train\?.*run=steady-cifar10"))
+    expect(page.get_by_role("heading", name="Train")).to_be_visible()

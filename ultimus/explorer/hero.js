@@ -1,0 +1,45 @@
+/** The beginning of a page: one sentence, and sixteen pictures that show it. */
+
+import { choice, h } from "./dom.js";
+import { lines } from "./lines.js";
+
+const PASSES = { 1: "1", 2: "2", 3: "3", 4: "4" };
+
+/** What the page says first, and its pictures alive; returns the element. */
+export function hero(view, colors) {
+  const size = { 16: "Sixteen" }[view.size] ?? String(view.size);
+  return h("section", { class: "hero" },
+    h("h1", {}, `${size} pictures look at each other before each says what it is.`),
+    h("p", { class: "lead" }, "A network of 21,058 parameters turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the weight; its frame is as thick as what it keeps for itself. Under each picture stands what it says."),
+    h("div", { class: "bar" }, passes(view), groups(view)),
+    lines(view, colors)); // prettier-ignore
+}
+
+/** The choice of a pass. */
+export function passes(view) {
+  return live(view, () => choice("Pass", PASSES, view.pass, (pass) => view.set({ pass: Number(pass) })));
+}
+
+function groups(view) {
+  let seed = 0;
+  const button = (text, click) => h("button", { type: "button", click }, text);
+  return h("div", { class: "groups" }, button("Other pictures", () => view.redraw((seed += 1))), button("Sort by class", () => view.sortByClass()));
+}
+
+/** An element that is made anew with each change; a pressed button keeps the focus. */
+export function live(view, make) {
+  const box = h("div", { class: "live" });
+  const draw = () => {
+    const held = box.contains(document.activeElement) && document.activeElement.dataset.value;
+    box.replaceChildren(make());
+    if (held) box.querySelector(`[data-value="${held}"]`)?.focus();
+  };
+  view.listen(draw);
+  draw();
+  return box;
+}
+
+/** A part of a page under a heading. */
+export function section(id, title, content) {
+  return h("section", { id }, h("h2", {}, title), content);
+}

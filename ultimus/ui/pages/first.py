@@ -1,0 +1,27 @@
+"""The first page: pictures that look at each other, and where to go from there."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ..server import explorer_files
+
+_HERE = Path(__file__).parents[1] / "explorer"
+_ADDRESSES = f'const MODULES = "{explorer_files.modules()}", SCENE = "{explorer_files.SCENE}";\n'
+
+_mount = st.components.v2.component(
+    "ultimus_first",
+    html='<div class="frame"><div class="explorer"></div></div>',
+    css=(explorer_files.FOLDER / "page.css").read_text().replace(":root", ".explorer")
+    + (_HERE / "first.css").read_text(),
+    js=_ADDRESSES + (_HERE / "first.js").read_text(),
+)
+
+
+def page() -> None:
+    """Draw the page; a link with choices of a run or a recipe opens Train, as it always did."""
+    if st.query_params:
+        st.switch_page(st.session_state.pages["Train"], query_params=st.query_params.to_dict())
+    opened = _mount(key="first", height="content", on_open_change=lambda: None).open
+    if opened in st.session_state.pages:
+        st.switch_page(st.session_state.pages[opened])
