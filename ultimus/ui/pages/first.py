@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from ..server import explorer_files
+from ..state import guard
 
 _HERE = Path(__file__).parents[1] / "explorer"
 _ADDRESSES = f'const MODULES = "{explorer_files.modules()}", SCENE = "{explorer_files.SCENE}";\n'
@@ -18,6 +19,7 @@ _mount = st.components.v2.component(
 )
 
 
+@guard.guarded
 def page() -> None:
     """Draw the page; a link with choices of a run or a recipe opens Train, as it always did."""
     if st.query_params:
