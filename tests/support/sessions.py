@@ -25,6 +25,7 @@ class Visitor:
     def __init__(self, connection: ClientConnection):
         self._connection = connection
         self._ids: dict[str, str] = {}
+        self._page = ""  # which one is shown, as a browser tells the server
         self.link = ""
         self.buttons: dict[str, bool] = {}
         self.failures: list[str] = []
@@ -33,6 +34,7 @@ class Visitor:
         """Press a button; `look` then reads what comes of it."""
         message = BackMsg()
         message.rerun_script.query_string = self.link
+        message.rerun_script.page_script_hash = self._page
         state = message.rerun_script.widget_states.widgets.add()
         state.id, state.trigger_value = self._ids[label], True
         self._connection.send(message.SerializeToString())
@@ -53,6 +55,7 @@ class Visitor:
                 if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                     return
             elif kind == "new_session":
+                self._page = message.new_session.page_script_hash
                 self.failures.clear()
             elif kind == "page_info_changed":
                 self.link = message.page_info_changed.query_string
