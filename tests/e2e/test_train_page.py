@@ -88,7 +88,7 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(button(teacher, "Start")).to_be_enabled(timeout=SLOW)
     press(teacher, "Start")
     expect(teacher).to_have_url(re.compile("run=.*-demo-"))
-    expect(teacher.get_by_text("images/s")).to_be_visible()
+    expect(teacher.get_by_text("images/s")).to_be_visible(timeout=SLOW)
     first = wait_for_points(teacher, "Loss", "training", more_than=0)
 
     zoom(teacher, "Loss")
@@ -110,7 +110,7 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(student.get_by_text(re.compile(f"step {before + 1:,} of"))).to_be_visible()
 
     press(teacher, "Resume")
-    expect(teacher.get_by_text("images/s")).to_be_visible()
+    expect(teacher.get_by_text("images/s")).to_be_visible(timeout=SLOW)
     press(teacher, "Stop")
     expect(teacher.get_by_text("Stopped")).to_be_visible()
     stopped = step_of(teacher)
