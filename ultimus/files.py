@@ -91,10 +91,9 @@ def read_bounded(path: Path, most: int) -> bytes:
         OSError: as for `open_regular`, or it is larger.
     """
     with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
-    return content
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+        return file.read(most)
 
 
 def sweep(folder: Path) -> None:

@@ -332,6 +332,16 @@ def test_a_request_is_taken_by_one_of_many(run):
     assert taken.count("step") == 29 and set(taken) == {"", "step"}
 
 
+def test_what_is_no_file_is_no_request(run):
+    (run.folder / "request").mkdir()
+    assert not run.has_request() and run.take_request() == ""
+    with refused("cannot be used"):
+        run.ask("stop")
+    (run.folder / "request").rmdir()
+    run.ask("stop")
+    assert run.take_request() == "stop"
+
+
 def test_a_damaged_request_is_read_as_nothing_known(run):
     (run.folder / "request").write_bytes(b"\xff\xfe")
     assert run.take_request() not in ("pause", "step", "resume", "stop")

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data.image_files import SIDE
 from ..data.limits import MAX_CHECKPOINT_BYTES, one_line
 from ..errors import UserError, reason
-from ..files import write_atomically
+from ..files import open_regular, write_atomically
 from ..model import Transformer
 from . import foreign, safe_pickle, state_dicts
 from .metadata import Origin
@@ -102,7 +102,7 @@ def content_of(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UserError(foreign.folder(path))
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(MAX_CHECKPOINT_BYTES + 1)
     except FileNotFoundError as error:
         shown_path = one_line(str(path), NAME)

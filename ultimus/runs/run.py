@@ -92,7 +92,7 @@ class Run:
         """
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", run_id):  # a name, never a path
             for place in places:
-                if os.path.lexists(place / run_id / "recipe.json"):
+                if _is_run(place / run_id):
                     return cls(place / run_id)
         raise UserError(
             f"There is no run {run_id[:80]!r} here: check the link, or choose one from the list."
@@ -101,7 +101,11 @@ class Run:
     @classmethod
     def all(cls, runs: Path) -> list["Run"]:
         """Every run in a folder, newest first."""
-        return [cls(file.parent) for file in sorted(runs.glob("*/recipe.json"), reverse=True)]
+        try:
+            names = sorted(os.listdir(runs), reverse=True)
+        except OSError:  # there is no such folder
+            return []
+        return [cls(runs / name) for name in names if _is_run(runs / name)]
 
     # What was asked ------------------------------------------------------------------------
 
@@ -198,7 +202,7 @@ class Run:
             return ""
 
     def has_request(self) -> bool:
-        return os.access(self._request, os.F_OK)
+        return os.path.isfile(self._request)
 
     # What it has measured and kept ---------------------------------------------------------
 
@@ -241,6 +245,10 @@ def _new_folder(runs: Path, name: str) -> Path:
             return folder
         except FileExistsError:
             continue  # another's
+
+
+def _is_run(folder: Path) -> bool:
+    return os.path.lexists(folder / "recipe.json")
 
 
 def _is_file(entry: os.DirEntry) -> bool:

@@ -120,6 +120,30 @@ def _former_data(info: RunInfo) -> Dataset:
     return dataset
 
 
+def move_data(run: Run, place: str) -> None:
+    """Let a run go on with its data at another place.
+
+    Args:
+        run: one that has begun.
+        place: a source of data, see `open_dataset`.
+
+    Raises:
+        UserError: the data there is not the run's, or nothing tells.
+    """
+    info, dataset = run.info(), open_dataset(place)
+    if not info.dataset.fingerprint:
+        raise UserError(
+            f"The run {run.id} has not begun, so nothing tells whether this is its data: start a "
+            "new run."
+        )
+    if dataset.fingerprint != info.dataset.fingerprint:
+        raise UserError(
+            f"The data in {place} is not what the run {run.id} began with: give the place where "
+            "that is now."
+        )
+    run.ran_with(recipe=info.recipe.model_copy(update={"data": located(place)}).model_dump())
+
+
 def _surroundings(run: Run, dataset: Dataset) -> None:
     """Compute with as many threads as before, and note what the run runs with."""
     threads = run.info().threads or torch.get_num_threads()

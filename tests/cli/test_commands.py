@@ -26,8 +26,9 @@ from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs.run import Run, Status
+from ultimus.runs.worker import work
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = ("--group", "7", "--groups", "2")
 
 
@@ -322,6 +323,45 @@ def test_loaded_weights_cannot_go_on_training(trained, tmp_path, capsys):
     run = ultimus.adopt(ultimus.export(trained, 0).content, "x.safetensors", tmp_path)
     assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 2
     assert "\n" not in capsys.readouterr().err.strip()
+
+
+def test_resume_takes_the_same_data_at_another_place(tmp_path, capsys):
+    here, there, other = tmp_path / "here", tmp_path / "there", tmp_path / "other"
+    write_pictures(here)
+    write_pictures(other, seed=5)
+    run = Run.create(tmp_path / "runs", Recipe.of(data=str(here), group=7, groups=2, epochs=2))
+    run.ask("stop")
+    assert work(run).state == "stopped"
+    here.rename(there)
+    resume = ["train", "--resume", str(run.folder)]
+    assert main(resume) == 2 and "There is no data folder" in capsys.readouterr().err
+    assert main([*resume, "--data", str(other)]) == 2
+    assert "not what the run" in capsys.readouterr().err
+    assert run.info().recipe.data == str(here) and run.status().state == "stopped"
+    assert main([*resume, "--data", str(there)]) == 0
+    assert run.status().state == "done" and run.info().recipe.data == str(there)
+
+
+def test_data_of_a_run_that_has_not_begun_cannot_be_proved(data, tmp_path, capsys):
+    run = Run.create(tmp_path / "runs", Recipe.of(data=str(tmp_path / "nowhere")))
+    assert main(["train", "--resume", str(run.folder), "--data", data]) == 2
+    assert "has not begun" in capsys.readouterr().err
+
+
+def test_a_run_that_comes_with_ultimus_is_found_by_its_name(photos, tmp_path, capsys):
+    runs = ["--runs", str(tmp_path)]
+    (row,) = _predicted(capsys, "steady-cifar10", photos[0], *runs)
+    assert tuple(row["probabilities"]) == CIFAR10_CLASSES
+    out = tmp_path / "x.pt"
+    assert main(["export", "steady-cifar10", "--form", "pt", "--out", str(out), *runs]) == 0
+    assert checkpoint.load(out).classes == 10
+    assert main(["train", "--resume", "steady-cifar10", *runs]) == 2
+    assert "nothing left" in capsys.readouterr().err
+
+
+def test_runs_are_looked_for_where_the_pages_keep_them(trained, monkeypatch, tmp_path):
+    monkeypatch.setenv("ULTIMUS_RUNS", str(trained.folder.parent))
+    assert main(["export", trained.id, "--out", str(tmp_path / "x.safetensors")]) == 0
 
 
 def test_data_is_described(data, capsys):

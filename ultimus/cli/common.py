@@ -1,0 +1,71 @@
+"""What several commands do: find a run and its weights, open data, say what is by the way."""
+
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..data.dataset import Dataset, open_dataset
+from ..data.limits import one_line
+from ..errors import UserError
+from ..model import Transformer
+from ..places import SHIPPED
+from ..runs.run import Run
+
+
+def find_run(name: str, runs: Path) -> Run:
+    """A run by the path of its folder, or by its name; also one that comes with Ultimus.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(name).absolute()
+    return Run(folder) if os.path.lexists(folder / "recipe.json") else Run.find(name, runs, SHIPPED)
+
+
+def last_snapshot(run: Run) -> Path:
+    """The file of a run's last weights.
+
+    Raises:
+        UserError: it has none.
+    """
+    if not run.snapshots:
+        raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
+    return run.snapshot(run.snapshots[-1])
+
+
+def open_data(source: str) -> Dataset:
+    """Open a data set; show how its decoding goes, should that be needed.
+
+    Raises:
+        UserError: as for `open_dataset`.
+    """
+    with tqdm(
+        total=1, desc="decoding", delay=1, bar_format="{desc} {percentage:3.0f}%|{bar}|"
+    ) as bar:
+        return open_dataset(source, lambda done: bar.update(done - bar.n))
+
+
+def check_classes(model: Transformer, dataset: Dataset) -> None:
+    """See that data can be what a network was trained on.
+
+    Raises:
+        UserError: it has another number of classes.
+    """
+    if model.classes != len(dataset.classes):
+        raise UserError(
+            f"The network tells {model.classes} classes apart, but {dataset.name} has "
+            f"{len(dataset.classes)}: give the data it was trained on."
+        )
+
+
+def shown(name: str) -> str:
+    """A name as it may be printed: one line, without what would move a terminal's cursor."""
+    return one_line(name, 120)
+
+
+def note(text: str) -> None:
+    """Say something by the way, if there is something to say."""
+    if text:
+        print(f"ultimus: {text}", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""`ultimus runs`: what the operator keeps, and what has to go."""
+
+import argparse
+
+from ..errors import UserError
+from ..runs import housekeeping
+from .common import find_run, note
+
+
+def run(options: argparse.Namespace) -> int:
+    """List runs, the oldest first; with --remove remove them, but for live ones."""
+    wanted = {find_run(name, options.runs).id for name in options.names}
+    chosen = [
+        found
+        for found in housekeeping.kept(options.runs)
+        if (not wanted or found.run.id in wanted)
+        and found.age >= (options.older or 0) * housekeeping.DAY
+        and found.bytes >= (options.larger or 0) * 1e6
+    ]
+    if not options.remove:
+        _list(chosen)
+        return 0
+    if not wanted and options.older is None and options.larger is None:
+        raise UserError("All runs would be removed: name some, or give --older or --larger.")
+    removed = [found for found in chosen if options.dry_run or _remove(found)]
+    would = "would be " if options.dry_run else ""
+    _list(removed)
+    freed = sum(found.bytes for found in removed) / 1e6
+    print(f"{len(removed)} of {len(chosen)} {would}removed, {freed:,.1f} MB")
+    return 0
+
+
+def _remove(found: housekeeping.Kept) -> bool:
+    try:
+        housekeeping.delete(found.run)
+    except UserError as error:
+        note(str(error))
+        return False
+    return True
+
+
+def _list(runs: list[housekeeping.Kept]) -> None:
+    for found in runs:
+        days, size = found.age / housekeeping.DAY, found.bytes / 1e6
+        print(
+            f"{days:7.1f} days  {size:8.1f} MB  {found.state:11}  {found.owner[:8] or '-':8}  "
+            f"{found.run.id}  {found.name}".rstrip()
+        )

@@ -1,0 +1,103 @@
+"""`ultimus train`: a run without a browser, from its beginning or from where it stands."""
+
+import argparse
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from .. import __version__
+from ..errors import UserError
+from ..recipe import Recipe
+from ..runs.run import Run
+from ..runs.worker import located, move_data, work
+from ..training.trainer import Progress
+from .common import find_run, open_data
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train until the run ends; returns the exit code."""
+    run = _resumed(options) if options.resume else _created(options)
+    print(f"run {run.folder}", flush=True)
+    with _stopping(run), _Bar() as bar:
+        status = work(run, bar.watch)
+    if status.state in ("failed", "interrupted"):
+        raise UserError(status.reason)
+    if status.state != "done":
+        place = shlex.quote(str(run.folder.parent))
+        go_on = f"ultimus train --runs {place} --resume {run.id}"
+        print(f"{status.state} at step {status.step:,}; go on with {go_on}")
+    return 0
+
+
+def _created(options: argparse.Namespace) -> Run:
+    recipe = Recipe.of(**{name: _value(text) for name, text in _given(options).items()})
+    dataset = open_data(recipe.data)  # before there is a run, so that bad data leaves none behind
+    recipe.steps_per_epoch(len(dataset.train))
+    recipe = recipe.model_copy(update={"data": located(recipe.data)})
+    return Run.create(options.runs, recipe, version=__version__)
+
+
+def _resumed(options: argparse.Namespace) -> Run:
+    given = _given(options)
+    place = given.pop("data", None)
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(f"A resumed run keeps its recipe: leave out {flags}.")
+    run = find_run(options.resume, options.runs)
+    if run.status().state == "done":
+        raise UserError(f"The run {run.id} is done: there is nothing left to train.")
+    open_data(place or run.info().recipe.data)
+    if place:
+        move_data(run, place)
+    if not run.is_held():
+        run.take_request()  # what is left of its former life
+    return run
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """The choices that were made on the command line."""
+    return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
+
+
+def _value(text: str) -> str | None:
+    return None if text.lower() in ("none", "off") else text
+
+
+@contextmanager
+def _stopping(run: Run) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the run after its step, with everything kept."""
+    former = {}
+    try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            former[stop] = signal.signal(stop, lambda *_: run.ask("stop"))
+        yield
+    finally:
+        for stop, handler in former.items():
+            signal.signal(stop, handler)
+
+
+class _Bar:
+    """A progress bar over the steps, and a line for each epoch with the seed log's fields."""
+
+    def __enter__(self) -> "_Bar":
+        self._bar = tqdm(unit="step", dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def watch(self, progress: Progress) -> None:
+        self._bar.total = progress.training.total
+        self._bar.update(progress.step - self._bar.n)
+        if result := progress.epoch_result:
+            self._bar.clear()
+            print(
+                f"epoch {result.epoch:>3}  loss {result.loss:.3f}  "
+                f"accuracy {result.train_accuracy:.2%} (train)  "
+                f"{result.test.accuracy:.2%} (test, groups of {result.test.group})  "
+                f"lr {progress.lr:.6g}",
+                flush=True,  # at once, also into a file or a pipe
+            )
