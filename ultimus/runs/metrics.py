@@ -214,10 +214,11 @@ def forget_after(folder: Path, step: int) -> None:
 
 def _whole_lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """The lines that are written whole, empty where one is too long, and where each ends."""
-    is_long = False
+    is_long, end = False, file.tell()
     while part := file.readline(MAX_LINE):
+        end += len(part)
         if part.endswith(b"\n"):
-            yield b"" if is_long else part, file.tell()
+            yield b"" if is_long else part, end
             is_long = False
         elif len(part) < MAX_LINE:
             return  # half written
