@@ -58,7 +58,7 @@ def test_a_short_one_of_other_data_is_told_in_words(tmp_path, monkeypatch, capsy
     write_pictures(tmp_path / "pictures")  # fewer than a grouped step needs
     assert main(["bench", "--data", str(tmp_path / "pictures"), "--short"]) == 2
     assert "128 images" in capsys.readouterr().err
-    monkeypatch.setattr("ultimus.cli.SHORT_ROUNDS", 2)
+    monkeypatch.setattr("ultimus.cli.bench.SHORT_ROUNDS", 2)
     monkeypatch.setattr(measure, "worker_memory", lambda source, runs: None)
     assert main(["bench", "--short"]) == 0
     out = capsys.readouterr().out
