@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from .. import __version__
+from ..checkpoints.export_forms import Form
 from ..errors import UserError
 from ..places import runs_folder
 from ..recipe import PRESETS, Recipe
-from ..runs.exchange import Form
 
 
 class _Parser(argparse.ArgumentParser):
