@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from .attention import BOTTOM, DIGITS, TOP, data_uri, figure
+from .axes import BOTTOM, DIGITS, TOP, coloraxis, figure, margin
+from .faces import data_uri
 from .style import NEGATIVE, POSITIVE
 
 HEIGHT = 360  # pixels, for which the figure is made
@@ -24,7 +25,6 @@ def evidence_map(
     *,
     zmax: float | None = None,
     title: str | None = None,
-    height: int = HEIGHT,
     uirevision: str = "",
 ) -> go.Figure:
     """What each place of a picture contributes to a class, over the picture in grey.
@@ -37,7 +37,6 @@ def evidence_map(
         zmax: where the colour scale ends; by default so that the strongest places have the
             darkest colours.
         title: above the figure.
-        height: in pixels, as it will be shown.
         uirevision: as long as it stays the same, the reader's zoom does too.
     """
     values = np.asarray(contributions)
@@ -50,7 +49,7 @@ def evidence_map(
     }  # fmt: skip
     hidden = {"visible": False, "constrain": "domain"}
     layout = {
-        "margin": {"l": 4, "r": 4, "t": TOP, "b": BOTTOM, "autoexpand": False},
+        "margin": margin(4, 4, TOP, BOTTOM),
         "xaxis": {**hidden, "range": [-0.5, side - 0.5], "constraintoward": "left"},
         "yaxis": {
             **hidden, "range": [side - 0.5, -0.5], "scaleanchor": "x", "constraintoward": "top",
@@ -60,7 +59,7 @@ def evidence_map(
             "x": -0.5, "y": -0.5, "sizex": side, "sizey": side,
             "sizing": "stretch", "layer": "below",
         }],
-        "coloraxis": {"cmin": -top, "cmax": top, "colorscale": _scale(), "colorbar": _bar()},
+        "coloraxis": coloraxis(_scale(), -top, top),
     }  # fmt: skip
     title = title or f"Evidence for “{class_name}”"
     return figure([heat], layout, title, _words(values, title, class_name), uirevision=uirevision)
@@ -86,14 +85,6 @@ def _scale() -> list[tuple[float, str]]:
         (0.5, f"rgba({speaks_for},0)"),
         (1.0, f"rgba({speaks_for},{OPAQUE})"),
     ]
-
-
-def _bar() -> dict:
-    return {
-        "orientation": "h", "x": 0, "xanchor": "left", "xpad": 0, "y": 0, "yanchor": "top",
-        "ypad": 10, "lenmode": "pixels", "len": 190, "thickness": 8, "nticks": 5,
-        "tickfont": {"size": 11}, "tickformat": "~g", "outlinewidth": 0,
-    }  # fmt: skip
 
 
 def _words(values: np.ndarray, title: str, class_name: str) -> str:

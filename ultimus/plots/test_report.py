@@ -1,7 +1,7 @@
 """What a test set says -> figures: confusions, accuracies with intervals, calibration.
 
 Figures hold the numbers they are given; only what is written on the screen is rounded. Every
-figure says in words what it shows: `attention_plots.alt`.
+figure says in words what it shows: `axes.alt`.
 
 C: classes, M: bins.
 """
@@ -10,23 +10,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from .attention import BAND, GAP, TOP, _scales, _short, band_shapes, figure, rectangle
+from .axes import (
+    BAND,
+    GAP,
+    TOP,
+    axis_title,
+    band_shapes,
+    figure,
+    margin,
+    name_axis,
+    name_room,
+    percent_axis,
+    rectangle,
+    rows_of_bars,
+    scales,
+    upright,
+)
 from .style import GREY, WEIGHT
-from .vectors import _name_axis, _name_room, _percent, _percent_axis
+from .words import percent, short
 
-HEIGHT = 500  # pixels of the confusion matrix; pass the same to `ui.figure.show`
+HEIGHT = 500  # pixels of the confusion matrix; pass the same to `ui.figures.figure.show`
 CALIBRATION_HEIGHT = 340
 RIGHT_COLOR = "rgba(136,136,136,0.22)"  # the diagonal, on pages of either theme
 CLEAR = 1 / 7  # of the colour scale: below, cells are nearly the page's colour
 BELOW = 10  # pixels under the cells
 EDGE = 2 * GAP + BAND  # pixels from the cells to the names of classes
+IDEAL = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below",
+         "line": {"width": 1.5, "dash": "dot", "color": GREY}}  # fmt: skip
 FAINT = 0.75  # opacity of bars, so that lines over them show on pages of either theme
-TOLD = 0.19  # how far beyond 100 % the axis of accuracies reaches, for what is written there
+BEYOND = 0.19  # how far beyond 100 % the axis of accuracies reaches, for what is written there
 
 
 def confusion_map(
@@ -52,35 +70,41 @@ def confusion_map(
         height: in pixels, as it will be shown.
     """
     counts = np.asarray(counts)
-    count, names = len(counts), [_short(name) for name in classes]
     cells, top = _cells(counts, classes)
-    scale, dark = _scales(False)
+    scale, dark = scales(False)
+    layout = {
+        **_axes_of_classes([short(name, 12) for name in classes], classes, colors, height),
+        "coloraxis": {"cmin": 0.0, "cmax": top, "colorscale": scale, "showscale": False},
+    }
+    layout["shapes"] += _outline(selected, len(counts))
+    words = _words_of_confusions(counts, classes, title)
+    return figure(cells, layout, title, words, dark, "confusion")
+
+
+def _axes_of_classes(
+    names: Sequence[str], classes: Sequence[str], colors: Sequence[str], height: int
+) -> dict:
+    """Classes against classes, with their colours between the cells and the names."""
+    count = len(names)
     room = 10 + EDGE + 0.71 * 6.6 * max(map(len, names))  # of names at 45 degrees
     above = TOP + 22 + room
-    stripe = [1 + pixels / (height - above - BELOW) for pixels in (GAP, GAP + BAND)]
-    pixels = {"xref": "x domain", "yref": "y", "xsizemode": "pixel", "xanchor": 0}
     axis = {
         "fixedrange": True, "showgrid": False, "zeroline": False, "ticks": "", "type": "category",
         "tickmode": "array", "tickvals": list(classes), "ticktext": names, "tickfont": {"size": 12},
         "ticklabelstandoff": EDGE,
     }  # fmt: skip
-    layout = {
-        "margin": {"l": 30 + _name_room(names), "r": 34, "t": above, "b": BELOW,
-                   "autoexpand": False},
-        "coloraxis": {"cmin": 0.0, "cmax": top, "colorscale": scale, "showscale": False},
-        "xaxis": {
-            **axis, **_axis_title("is taken for", 6), "range": [-0.5, count - 0.5],
-            "side": "top", "tickangle": -45,
-        },
-        "yaxis": {**axis, **_axis_title("true class", 8), "range": [count - 0.5, -0.5]},
+    columns = {"range": [-0.5, count - 0.5], "side": "top", "tickangle": -45}
+    pixels = {"xref": "x domain", "yref": "y", "xsizemode": "pixel", "xanchor": 0}
+    near, far = (1 + pixels / (height - above - BELOW) for pixels in (GAP, GAP + BAND))
+    return {
+        "margin": margin(30 + name_room(names), 34, above, BELOW),
+        "xaxis": axis | axis_title("is taken for", 6) | columns,
+        "yaxis": axis | axis_title("true class", 8) | {"range": [count - 0.5, -0.5]},
         "shapes": [
             *band_shapes(colors, "y", (-GAP, -GAP - BAND), pixels),
-            *band_shapes(colors, "x", tuple(stripe), {"xref": "x", "yref": "y domain"}),
-            *_outline(selected, count),
+            *band_shapes(colors, "x", (near, far), {"xref": "x", "yref": "y domain"}),
         ],
-    }  # fmt: skip
-    words = _words_of_confusions(counts, classes, title)
-    return figure(cells, layout, title, words, dark, "confusion")
+    }
 
 
 def accuracy_bars(
@@ -104,43 +128,40 @@ def accuracy_bars(
         overall: of all classes together, drawn as a dotted line.
         title: above the figure.
     """
-    values, low, high = np.asarray(values, float), np.asarray(low), np.asarray(high)
-    rows = list(range(values.size))
-    known = np.isfinite(values)
+    values = np.asarray(values, float)
+    intervals = list(zip(np.asarray(low), np.asarray(high), strict=True))
+    known = np.isfinite(values).tolist()
     spans = [
-        f"{_percent(a)} to {_percent(b)}" if is_known else "no pictures"
-        for a, b, is_known in zip(low, high, known, strict=True)
+        f"{percent(a)} to {percent(b)}" if is_known else "no pictures"
+        for (a, b), is_known in zip(intervals, known, strict=True)
     ]
-    bars = {
-        "type": "bar", "orientation": "h", "x": values, "y": rows, "width": 0.68, "name": title,
-        "marker": {"color": list(colors), "opacity": FAINT}, "cliponaxis": False,
-        "customdata": [list(pair) for pair in zip(names, spans, strict=True)],
-        "hovertemplate": "%{customdata[0]}: <b>%{x:.1%}</b><br>95 %: %{customdata[1]}"
-        "<extra></extra>",
-    }  # fmt: skip
-    told = [
-        {
-            "x": 1 + TOLD, "xanchor": "right", "y": row, "showarrow": False, "font": {"size": 12},
-            "text": _percent(value) if is_known else "–",
-        }
-        for row, value, is_known in zip(rows, values, known, strict=True)
-    ]  # fmt: skip
-    axis = _percent_axis(1 + TOLD) | {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    hover = "%{customdata[0]}: <b>%{x:.1%}</b><br>95 %: %{customdata[1]}"
+    marker = {"color": list(colors), "opacity": FAINT}
+    names_and_spans = [list(pair) for pair in zip(names, spans, strict=True)]
+    bars = rows_of_bars(values, names_and_spans, title, 0.68, hover, marker)
     layout = {
-        "margin": {"l": _name_room(names), "r": 6, "t": TOP, "b": 26, "autoexpand": False},
-        "xaxis": axis, "yaxis": _name_axis(names), "annotations": told,
-        "shapes": [_interval(row, *ends) for row, ends in enumerate(zip(low, high, strict=True))
-                   if known[row]],
-    }  # fmt: skip
+        "margin": margin(name_room(names), 6, TOP, 26),
+        "xaxis": percent_axis(1 + BEYOND) | {"tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        "yaxis": name_axis(names),
+        "annotations": [_at_the_end(row, value) for row, value in enumerate(values)],
+        "shapes": [_interval(row, *ends) for row, ends in enumerate(intervals) if known[row]],
+    }
     words = f"{title}: " + ", ".join(
-        f"{name} {_percent(value)} ({span})" if is_known else f"{name} no pictures"
+        f"{name} {percent(value)} ({span})" if is_known else f"{name} no pictures"
         for name, value, span, is_known in zip(names, values, spans, known, strict=True)
     )
     if overall is not None:
-        line = {"type": "line", "x0": overall, "x1": overall, "y0": 0, "y1": 1}
-        layout["shapes"] += [line | {"yref": "y domain", "line": {"width": 1.5, "dash": "dot"}}]
-        words += f"; all together {_percent(overall)}"
+        layout["shapes"].append(upright(overall))
+        words += f"; all together {percent(overall)}"
     return figure([bars], layout, title, f"{words}.")
+
+
+def _at_the_end(row: int, value: float) -> dict:
+    """A value, right of all bars."""
+    return {
+        "x": 1 + BEYOND, "xanchor": "right", "y": row, "showarrow": False, "font": {"size": 12},
+        "text": percent(value) if np.isfinite(value) else "–",
+    }  # fmt: skip
 
 
 def bars_height(count: int) -> int:
@@ -169,57 +190,74 @@ def calibration_figure(
     """
     count, sure, low, high = map(np.asarray, (count, confidence, low, high))
     filled = count > 0
-    bins = count.size
     shares = np.asarray(right)[filled] / count[filled]
-    edges = np.arange(bins + 1) / bins
-    names = [f"{a:.0%} to {b:.0%}" for a, b in pairwise(edges)]
-    dots = {
+    answers = _Answers(sure[filled], shares, low[filled], high[filled], count[filled])
+    layout = {
+        "margin": margin(62, 16, TOP + 4, 42),
+        **_axes_of_calibration(),
+        "shapes": [IDEAL],
+        "annotations": [_note("not sure enough", 0.02, 0.98), _note("too sure", 0.98, 0.03)],
+    }
+    story = ", ".join(
+        f"at {percent(s, 0)} it is right in {percent(r)} of {int(n):,}"
+        for s, r, n in zip(answers.sure, shares, answers.count, strict=True)
+    )
+    return figure([_dots(answers), _how_many(count)], layout, title, f"{title}: {story}.")
+
+
+class _Answers(NamedTuple):
+    """The bins that have answers; all (M,)."""
+
+    sure: np.ndarray
+    right: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    count: np.ndarray
+
+
+def _dots(answers: _Answers) -> dict:
+    """How often the answers of a bin are right, with the interval."""
+    sure, right, low, high, count = answers
+    return {
         "type": "scatter", "mode": "lines+markers", "name": "answers", "cliponaxis": False,
-        "x": sure[filled], "y": shares, "line": {"width": 1, "color": WEIGHT},
+        "x": sure, "y": right, "line": {"width": 1, "color": WEIGHT},
         "marker": {"size": 7, "color": WEIGHT},
         "error_y": {
-            "type": "data", "symmetric": False, "array": high[filled] - shares,
-            "arrayminus": shares - low[filled], "thickness": 1.5, "width": 4, "color": WEIGHT,
+            "type": "data", "symmetric": False, "array": high - right, "arrayminus": right - low,
+            "thickness": 1.5, "width": 4, "color": WEIGHT,
         },
         "customdata": [
-            [f"{_percent(a)} to {_percent(b)}", f"{int(n):,}"]
-            for a, b, n in zip(low[filled], high[filled], count[filled], strict=True)
+            [f"{percent(a)} to {percent(b)}", f"{int(n):,}"]
+            for a, b, n in zip(low, high, count, strict=True)
         ],
         "hovertemplate": "says %{x:.1%}, is right in <b>%{y:.1%}</b><br>95 %: %{customdata[0]}"
         "<br>%{customdata[1]} answers<extra></extra>",
     }  # fmt: skip
-    bars = {
+
+
+def _how_many(count: np.ndarray) -> dict:
+    """The number of answers in each bin."""
+    bins = count.size
+    edges = np.arange(bins + 1) / bins
+    return {
         "type": "bar", "x": edges[:-1] + 0.5 / bins, "y": count, "width": 0.92 / bins,
         "yaxis": "y2", "name": "how many", "marker": {"color": GREY, "opacity": 0.6},
-        "customdata": names,
+        "customdata": [f"{a:.0%} to {b:.0%}" for a, b in pairwise(edges)],
         "hovertemplate": "%{customdata}: <b>%{y:,}</b> answers<extra></extra>",
     }  # fmt: skip
-    ideal = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below",
-             "line": {"width": 1.5, "dash": "dot", "color": GREY}}  # fmt: skip
-    percent = {"tickformat": ".0%", "fixedrange": True, "zeroline": False, "tickfont": {"size": 11}}
-    layout = {
-        "margin": {"l": 62, "r": 16, "t": TOP + 4, "b": 42, "autoexpand": False},
-        "xaxis": {
-            **percent, "range": [0, 1], "anchor": "y2", "showgrid": False, "dtick": 0.2,
-            "ticklabelstandoff": 5, **_axis_title("probability of the answer", 6),
-        },
-        "yaxis": {
-            **percent, "range": [0, 1], "domain": [0.32, 1], "dtick": 0.25,
-            **_axis_title("are right", 8),
-        },
-        "yaxis2": {
-            "domain": [0, 0.22], "fixedrange": True, "zeroline": False, "nticks": 3,
-            "tickfont": {"size": 11}, "rangemode": "tozero", "tickformat": ",",
-            **_axis_title("answers", 8),
-        },
-        "shapes": [ideal],
-        "annotations": [_note("not sure enough", 0.02, 0.98), _note("too sure", 0.98, 0.03)],
-    }  # fmt: skip
-    story = ", ".join(
-        f"at {_percent(s, 0)} it is right in {_percent(r)} of {int(n):,}"
-        for s, r, n in zip(sure[filled], shares, count[filled], strict=True)
-    )
-    return figure([dots, bars], layout, title, f"{title}: {story}.")
+
+
+def _axes_of_calibration() -> dict:
+    """Shares against probabilities, and below how many answers there are."""
+    bare = {"fixedrange": True, "zeroline": False, "tickfont": {"size": 11}}
+    shares = bare | {"tickformat": ".0%", "range": [0, 1]}
+    counts = {"domain": [0, 0.22], "nticks": 3, "rangemode": "tozero", "tickformat": ","}
+    probability = {"anchor": "y2", "showgrid": False, "dtick": 0.2, "ticklabelstandoff": 5}
+    return {
+        "xaxis": shares | probability | axis_title("probability of the answer", 6),
+        "yaxis": shares | {"domain": [0.32, 1], "dtick": 0.25} | axis_title("are right", 8),
+        "yaxis2": bare | counts | axis_title("answers", 8),
+    }
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -261,7 +299,7 @@ def _cell_words(count: int, total: int, true: str, called: str) -> str:
     if not total:
         return f"no pictures of the class {true}"
     what = f"{true}, named rightly" if true == called else f"{true}, taken for {called}"
-    return f"{what}:<br><b>{count:,}</b> of {total:,} ({_percent(count / total)})"
+    return f"{what}:<br><b>{count:,}</b> of {total:,} ({percent(count / total)})"
 
 
 def _written(count: int, share: float) -> str:
@@ -293,10 +331,6 @@ def _note(text: str, x: float, y: float) -> dict:
     return {"text": text, "showarrow": False, "font": {"size": 12, "color": GREY}, **place}
 
 
-def _axis_title(text: str, standoff: float) -> dict:
-    return {"title": {"text": text, "standoff": round(standoff), "font": {"size": 13}}}
-
-
 def _outline(selected: tuple[int | None, int | None], count: int) -> list[dict]:
     """A frame around a cell, a row or a column: white on black stands out from any colour."""
     if selected == (None, None):
@@ -315,8 +349,8 @@ def _words_of_confusions(counts: np.ndarray, classes: Sequence[str], title: str)
     order = np.argsort(-wrong, axis=None, kind="stable")[:3]
     cells = [(i, j) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)
              if wrong[i, j]]  # fmt: skip
-    told = ", ".join(
+    mistakes = ", ".join(
         f"{classes[i]} taken for {classes[j]} ({wrong[i, j]:,} of {totals[i]:,})" for i, j in cells
     )
     right = f"{title}: {np.trace(counts):,} of {counts.sum():,} rightly named"
-    return f"{right}; most often {told}." if told else f"{right}."
+    return f"{right}; most often {mistakes}." if mistakes else f"{right}."

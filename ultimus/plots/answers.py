@@ -1,0 +1,272 @@
+"""Answers -> bars: probabilities of classes, after each pass and in each company, accuracies.
+
+Figures hold the numbers they are given; only what is written on the screen is rounded. Every
+figure says in words what it shows: `axes.alt`.
+
+C: classes, K: draws of companions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from .axes import (
+    DIGITS,
+    TOP,
+    diamond,
+    figure,
+    legend,
+    margin,
+    name_axis,
+    name_room,
+    percent_axis,
+    rows_of_bars,
+    upright,
+)
+from .style import GREY, WEIGHT
+from .words import count_of, percent, short
+
+FADED = 0.4  # opacity of what a reader should not take for more than it is
+
+
+def class_bars(
+    probabilities: ArrayLike,
+    classes: Sequence[str],
+    colors: Sequence[str],
+    *,
+    truth: int | None = None,
+    top: int = 3,
+    title: str = "Answer",
+) -> go.Figure:
+    """The probability of each class; the largest with their values.
+
+    Args:
+        probabilities: (C,).
+        classes: (C,) names.
+        colors: (C,) one for each class.
+        truth: the right class, which is marked.
+        top: how many values are written.
+        title: above the figure.
+    """
+    values = np.asarray(probabilities)
+    order = np.argsort(-values, kind="stable")[:top]
+    hover = f"%{{customdata}}: <b>%{{x:{DIGITS}}}</b>"
+    marker = {"color": list(colors)}
+    bars = rows_of_bars(values, classes, "probability", 0.72, hover, marker) | {
+        "texttemplate": ["%{x:.1%}" if i in order else "" for i in range(values.size)],
+        "textposition": "outside",
+    }
+    names = [f"<b>{name} ✓</b>" if i == truth else name for i, name in enumerate(classes)]
+    layout = {
+        "margin": margin(name_room(names), 8, TOP, 26),
+        "xaxis": percent_axis(1.12),
+        "yaxis": name_axis(names),
+    }
+    words = f"{title}: " + ", ".join(f"{classes[i]} {percent(values[i])}" for i in order)
+    words += f"; the right answer is {classes[truth]}." if truth is not None else "."
+    return figure([bars], layout, title, words)
+
+
+def passes_bars(
+    probabilities: ArrayLike,
+    classes: Sequence[str],
+    colors: Sequence[str],
+    *,
+    trained: int = 4,
+    selected: int | None = None,
+    title: str = "Answer after each pass",
+) -> go.Figure:
+    """The answer for one image after 0, 1, ... passes; a click's `point` is the number of passes.
+
+    Args:
+        probabilities: (passes + 1, C).
+        classes: (C,) names.
+        colors: (C,) one for each class.
+        trained: with how many passes the network was trained; beyond, bars are faded.
+        selected: the number of passes whose bar is outlined.
+        title: above the figure.
+    """
+    values = np.asarray(probabilities)
+    tops = values.argmax(axis=1).tolist()
+    beyond = len(values) > trained + 1
+    layout = {
+        "margin": margin(46, 8, TOP + 30, 44),
+        "barmode": "stack",
+        "annotations": [
+            *(_top_of_pass(p, classes[c], values[p, c]) for p, c in enumerate(tops)),
+            *(_about_training(trained) if beyond else ()),
+        ],
+        "shapes": [
+            *([upright(trained + 0.5, y0=-0.17)] if beyond else ()),
+            *([_outline(selected)] if selected is not None else ()),
+        ],
+        **_axes_of_passes(len(values)),
+    }
+    data = _stacks(values, classes, colors, trained)
+    story = ", ".join(f"after {p} {classes[c]} {percent(values[p, c])}" for p, c in enumerate(tops))
+    words = f"{title}, the most probable class: {story}; it was trained with {trained} passes."
+    return figure(data, layout, title, words)
+
+
+def _stacks(
+    values: np.ndarray, classes: Sequence[str], colors: Sequence[str], trained: int
+) -> list[dict]:
+    """Bars of a class for each number of passes, which stand on those of the class before."""
+    steps = np.arange(len(values))
+    faded = np.where(steps > trained, FADED, 1.0).tolist()
+    hover = f"%{{fullData.name}} after %{{x}}: <b>%{{y:{DIGITS}}}</b>"
+    return [
+        {
+            "type": "bar", "x": steps.tolist(), "y": values[:, c], "name": name, "width": 0.86,
+            "marker": {"color": color, "opacity": faded, "line": {"width": 0}},
+            "hovertemplate": f"{hover}<extra></extra>",
+        }
+        for c, (name, color) in enumerate(zip(classes, colors, strict=True))
+    ]  # fmt: skip
+
+
+def _axes_of_passes(count: int) -> dict:
+    bare = {"zeroline": False, "fixedrange": True}
+    numbers = {"showgrid": False, "dtick": 1, "range": [-0.5, count - 0.5]}
+    shares = {"range": [0, 1], "tickformat": ".0%", "dtick": 0.25}
+    return {"xaxis": bare | numbers, "yaxis": bare | shares}
+
+
+def _top_of_pass(passes: int, name: str, probability: float) -> dict:
+    """The most probable class, over its bar."""
+    return {
+        "x": passes, "y": 1, "yref": "y domain", "yanchor": "bottom", "showarrow": False,
+        "font": {"size": 10}, "text": f"{short(name, 10)}<br>{percent(probability, 0)}",
+    }  # fmt: skip
+
+
+def _about_training(passes: int) -> tuple[dict, dict]:
+    """What stands left and right of the line after the last pass that was trained."""
+    return (
+        _aside(f"trained with {passes} passes", passes + 0.42, "right"),
+        _aside("never trained", passes + 0.58, "left"),
+    )
+
+
+def _aside(text: str, x: float, side: str) -> dict:
+    place = {"x": x, "xanchor": side, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -22}
+    return {"text": text, "showarrow": False, "font": {"size": 12}, **place}
+
+
+def _outline(passes: int) -> dict:
+    edge = {"x0": passes - 0.46, "x1": passes + 0.46, "y0": 0, "y1": 1}
+    return {"type": "rect", "line": {"width": 2}, **edge}
+
+
+def spread_figure(
+    probabilities: ArrayLike,
+    alone: ArrayLike,
+    classes: Sequence[str],
+    colors: Sequence[str],
+    *,
+    title: str | None = None,
+) -> go.Figure:
+    """The answers for one image in many companies: a dot for each, the mean, and alone.
+
+    The dots of a class are spread over its row in the order of the draws, so that they show.
+
+    Args:
+        probabilities: (K, C).
+        alone: (C,), in a group of one.
+        classes: (C,) names.
+        colors: (C,) one for each class.
+        title: above the figure.
+    """
+    values, alone = np.asarray(probabilities), np.asarray(alone)
+    mean = values.mean(axis=0)
+    bar = {"symbol": "line-ns", "size": 20, "line": {"width": 2.5, "color": GREY}}
+    data = [
+        _dots(values, classes, colors),
+        _mark(mean, classes, "mean", bar),
+        _mark(alone, classes, "alone", diamond("#FFFFFF", 8)),
+    ]
+    layout = {
+        "margin": margin(name_room(classes) + 8, 14, TOP + 26, 26),
+        "showlegend": True,
+        "legend": legend(),
+        "xaxis": percent_axis(1.0),
+        "yaxis": name_axis(classes) | {"ticklabelstandoff": 12},
+    }
+    title = title or f"Among {count_of(len(values), 'group')} of companions"
+    return figure(data, layout, title, _words_of_spread(values, mean, alone, classes, title))
+
+
+def _dots(values: np.ndarray, classes: Sequence[str], colors: Sequence[str]) -> dict:
+    draws, count = values.shape
+    offset = (np.arange(draws) + 0.5) / draws * 0.56 - 0.28
+    return {
+        "type": "scatter", "mode": "markers", "name": count_of(draws, "group"),
+        "x": values.ravel(), "y": (np.arange(count) + offset[:, None]).ravel(),
+        "marker": {"size": 5, "opacity": 0.75, "color": list(colors) * draws},
+        "customdata": [f"draw {d}, {name}" for d in range(draws) for name in classes],
+        "hovertemplate": f"%{{customdata}}: <b>%{{x:{DIGITS}}}</b><extra></extra>",
+        "cliponaxis": False,
+    }  # fmt: skip
+
+
+def _mark(values: np.ndarray, classes: Sequence[str], name: str, marker: dict) -> dict:
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "x": values, "marker": marker,
+        "y": list(range(values.size)), "customdata": list(classes), "cliponaxis": False,
+        "hovertemplate": f"{name}, %{{customdata}}: <b>%{{x:{DIGITS}}}</b><extra></extra>",
+    }  # fmt: skip
+
+
+def _words_of_spread(
+    values: np.ndarray, mean: np.ndarray, alone: np.ndarray, classes: Sequence[str], title: str
+) -> str:
+    top = mean.argmax()
+    changed = (values.argmax(axis=1) != top).sum()
+    return (
+        f"{title}: {classes[top]} gets {percent(mean[top])} on average, from "
+        f"{percent(values[:, top].min())} to {percent(values[:, top].max())}, and "
+        f"{percent(alone[top])} alone; another class is first in {changed} of {len(values)}."
+    )
+
+
+def ablation_bars(
+    names: Sequence[str],
+    values: ArrayLike,
+    reference: float | None = None,
+    *,
+    title: str = "Accuracy",
+) -> go.Figure:
+    """Accuracies, in percent.
+
+    Args:
+        names: (N,) what was changed.
+        values: (N,) fractions.
+        reference: drawn as a dotted line.
+        title: above the figure.
+    """
+    values = np.asarray(values)
+    hover = f"%{{customdata}}: <b>%{{x:{DIGITS}}}</b>"
+    bars = rows_of_bars(values, names, title, 0.62, hover, {"color": WEIGHT}) | {
+        "texttemplate": "%{x:.1%}", "textposition": "auto", "insidetextanchor": "end",
+        "constraintext": "none", "textfont": {"size": 12}, "textangle": 0,
+    }  # fmt: skip
+    top = max(values.max(initial=0), reference or 0) or 1
+    layout = {
+        "margin": margin(name_room(names), 8, TOP, 26),
+        "xaxis": percent_axis(top * 1.04),
+        "yaxis": name_axis(names),
+        "shapes": [] if reference is None else [upright(reference)],
+    }
+    listed = ", ".join(
+        f"{name} {percent(value)}" for name, value in zip(names, values, strict=True)
+    )
+    return figure([bars], layout, title, f"{title}: {listed}.")
+
+
+def ablation_height(count: int) -> int:
+    """Pixels for `ablation_bars` of so many rows."""
+    return TOP + 26 + 30 * count
