@@ -140,8 +140,16 @@ def test_nothing_is_needed_that_windows_lacks(file):
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "plots").glob("*.py")), ids=lambda f: f.name)
-def test_figures_need_no_torch(file):
-    assert not {name.split(".")[0] for name in _imported(file)} & {"torch", "streamlit"}
+def test_figures_are_made_of_arrays_alone(file):
+    known = {*sys.stdlib_module_names, "numpy", "pandas", "plotly", "PIL", "tsdownsample"}
+    assert {name.split(".")[0] for name in _imported(file)} <= {*known, "ultimus"}
+    assert _rooms_imported(file) <= {"plots"}
+
+
+def test_no_file_uses_anothers_private_names():
+    ours = {(file, name) for _, file in FILES for name in _imported(file) if "ultimus." in name}
+    private = {(file, name) for file, name in ours if name.rpartition(".")[2].startswith("_")}
+    assert {(file, name) for file, name in private if not name.endswith(".__version__")} == set()
 
 
 def _run_without(blocked: set[str], code: str) -> str:

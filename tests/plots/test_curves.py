@@ -1,6 +1,4 @@
-import ast
 import math
-from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -214,14 +212,3 @@ def test_the_group_is_named(rng):
 def test_figures_carry_no_theme(rng):
     for fig in all_curves(rng, [1.0, 2.0], [0.5, 0.4]):
         assert fig.layout.paper_bgcolor is None and fig.layout.font.color is None
-
-
-def test_plots_imports_arrays_and_plotly_alone():
-    tree = ast.parse(Path(curves.__file__).read_text(encoding="utf-8"))
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module.split(".")[0])
-    assert found <= {"__future__", "numpy", "pandas", "plotly", "tsdownsample", "style"}

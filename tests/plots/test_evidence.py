@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from ultimus.plots.attention import alt
+from ultimus.plots.axes import alt
 from ultimus.plots.evidence import ENLARGED, evidence_map
 
 S = 7

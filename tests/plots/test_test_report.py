@@ -9,7 +9,7 @@ import pytest
 from plotly.io.json import to_json_plotly
 
 from ultimus.plots import test_report
-from ultimus.plots.attention import alt
+from ultimus.plots.axes import alt
 from ultimus.plots.style import class_colors
 from ultimus.plots.test_report import (
     CLEAR,

@@ -18,8 +18,10 @@ from ...evaluation import features_of
 from ...files import write_atomically
 from ...model import PASSES
 from ...places import ASSETS, home
-from ...plots import attention as ap
 from ...plots import vectors as vp
+from ...plots.answers import ablation_bars, ablation_height, class_bars
+from ...plots.axes import alt
+from ...plots.style import class_colors
 from ..figures import figure
 from ..state import choices
 from ..state.pages import Attention
@@ -54,7 +56,7 @@ def show(view: View) -> None:
     st.caption(change.about)
     learned = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
     altered = ablate(model, features, chosen).logits[-1].softmax(dim=-1)
-    classes, colors = view.pool.classes, ap.class_colors(len(view.pool.classes))
+    classes, colors = view.pool.classes, class_colors(len(view.pool.classes))
     truth = int(view.labels[i])
     left, right = st.columns(2, gap="medium")
     for column, answer, title, key in (
@@ -62,10 +64,10 @@ def show(view: View) -> None:
         (right, altered, f"{view.call(i)}, {change.title}", "ablation-altered"),
     ):
         with column:
-            fig = vp.class_bars(
+            fig = class_bars(
                 answer[i].numpy(), classes, colors, truth=truth if truth >= 0 else None, title=title
             )
-            figure.show(fig, key, ap.alt(fig), height=vp.BAR_HEIGHT)
+            figure.show(fig, key, alt(fig), height=vp.BAR_HEIGHT)
     moved = (learned.argmax(dim=1) != altered.argmax(dim=1)).sum()
     gap = permutation_gap(model, features, shuffle(range(len(features)), 1))
     st.markdown(
@@ -97,20 +99,19 @@ def _on_the_test_set(view: View) -> None:
 def _show_measured(kept: dict, step: int) -> None:
     left, right = st.columns(2, gap="medium")
     titles = [ABLATIONS[name].title for name in kept["ablations"]]
-    height = vp.ablation_height(len(kept["passes"]))
+    height = ablation_height(len(kept["passes"]))
     with left:
-        fig = vp.ablation_bars(
+        fig = ablation_bars(
             titles, list(kept["ablations"].values()), kept["ablations"]["learned"],
-            title=f"Test accuracy, groups of {kept['group']}", height=height,
+            title=f"Test accuracy, groups of {kept['group']}",
         )  # fmt: skip
-        figure.show(fig, "ablations", ap.alt(fig), height=height)
+        figure.show(fig, "ablations", alt(fig), height=height)
     with right:
         passes = [f"{n} passes" if n != 1 else "1 pass" for n in range(len(kept["passes"]))]
-        fig = vp.ablation_bars(
+        fig = ablation_bars(
             passes, kept["passes"], kept["passes"][PASSES], title="… after so many passes",
-            height=height,
         )  # fmt: skip
-        figure.show(fig, "passes-accuracy", ap.alt(fig), height=height)
+        figure.show(fig, "passes-accuracy", alt(fig), height=height)
     st.caption(
         f"Measured on the {kept['images']:,} {kept['name']}, in fixed shuffled groups of "
         f"{kept['group']}, with the weights of step {step:,}."

@@ -6,8 +6,10 @@ from torch import Tensor
 from ...analysis.companions import influence, redraw
 from ...errors import UserError
 from ...evaluation import features_of
-from ...plots import attention as ap
 from ...plots import vectors as vp
+from ...plots.answers import spread_figure
+from ...plots.axes import alt
+from ...plots.style import class_colors
 from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
 from ..state import choices
@@ -26,7 +28,7 @@ a group of one its attention is exactly 1 on itself.
 def show(view: View) -> None:
     """Draw the tab."""
     i = view.cell[0]
-    classes, colors = view.pool.classes, ap.class_colors(len(view.pool.classes))
+    classes, colors = view.pool.classes, class_colors(len(view.pool.classes))
     row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     now = choices.of(Attention)
     row.slider(
@@ -51,8 +53,8 @@ def show(view: View) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = vp.spread_figure(made.probabilities.numpy(), made.alone.numpy(), classes, colors)
-        figure.show(fig, "company", ap.alt(fig), height=360)
+        fig = spread_figure(made.probabilities.numpy(), made.alone.numpy(), classes, colors)
+        figure.show(fig, "company", alt(fig), height=360)
     with right:
         _influence(view, i)
     with st.expander("What is this?"):
@@ -66,7 +68,7 @@ def _influence(view: View, i: int) -> None:
     name = view.pool.classes[int(answer)]
     values = change[:, answer]
     fig = vp.influence_bars(values.numpy(), view.faces, name, pinned=i, height=360)
-    figure.show(fig, "influence", ap.alt(fig), height=360)
+    figure.show(fig, "influence", alt(fig), height=360)
     most = int(values.abs().argmax())
     st.caption(
         f"In the group above, most depends on {view.call(most)}: without it, “{name}” would get "

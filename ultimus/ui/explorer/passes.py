@@ -5,8 +5,9 @@ import streamlit as st
 from ...analysis.ablation import MOST_PASSES
 from ...evaluation import logits_after
 from ...model import PASSES
-from ...plots import attention as ap
-from ...plots import vectors as vp
+from ...plots.answers import class_bars, passes_bars
+from ...plots.axes import alt
+from ...plots.style import class_colors
 from ..figures import figure
 from ..state import choices
 from ..state.pages import Attention
@@ -32,19 +33,17 @@ def show(view: View) -> None:
     )  # fmt: skip
     answers = logits_after(view.moment.model, view.trace.features, passes=MOST_PASSES)
     probabilities = answers[:, i].softmax(dim=-1)  # (P + 1, C)
-    classes, colors = view.pool.classes, ap.class_colors(len(view.pool.classes))
+    classes, colors = view.pool.classes, class_colors(len(view.pool.classes))
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
-        fig = vp.passes_bars(
-            probabilities.numpy(), classes, colors, trained=PASSES, selected=passes
-        )
-        figure.show(fig, "passes", ap.alt(fig), height=320, on_click=_choose)
+        fig = passes_bars(probabilities.numpy(), classes, colors, trained=PASSES, selected=passes)
+        figure.show(fig, "passes", alt(fig), height=320, on_click=_choose)
     with right:
-        fig = vp.class_bars(
+        fig = class_bars(
             probabilities[passes].numpy(), classes, colors,
-            truth=label if label >= 0 else None, title=f"After {_passes(passes)}", height=320,
+            truth=label if label >= 0 else None, title=f"After {_passes(passes)}",
         )  # fmt: skip
-        figure.show(fig, "answer", ap.alt(fig), height=320)
+        figure.show(fig, "answer", alt(fig), height=320)
     if passes != PASSES:
         st.caption(f"The network was trained with four passes, not {passes}.")
     tops = answers.argmax(dim=-1)  # (P + 1, B)

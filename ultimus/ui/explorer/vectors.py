@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...plots import attention as ap
+from ...plots.axes import alt
 from ..figures import board, figure
 from .view import View
 
@@ -40,6 +41,6 @@ def parts(
         for role, matrix in matrices.items()
     }
     return [
-        figure.part(fig, f"{prefix}{role}", ap.alt(fig), height=HEIGHT)
+        figure.part(fig, f"{prefix}{role}", alt(fig), height=HEIGHT)
         for role, fig in figures.items()
     ]

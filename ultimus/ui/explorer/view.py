@@ -8,7 +8,7 @@ import torch
 from ...data.augment import preprocess
 from ...data.groups import Group
 from ...model import Pass, Trace
-from ...plots.attention import Faces
+from ...plots.faces import Faces
 from ..controls.snapshot import SAME, Snapshot
 from ..state.pool import Pool
 

@@ -9,6 +9,7 @@ import streamlit as st
 from ...analysis.walk import Walk, walk
 from ...plots import attention as ap
 from ...plots import vectors as vp
+from ...plots.axes import alt
 from ..figures import figure
 from ..state import choices
 from ..state.pages import Attention
@@ -70,7 +71,7 @@ def _query_and_key(view: View, own: Walk) -> None:
 
 def _products(view: View, own: Walk) -> None:
     fig = vp.products_bars(own.query.numpy(), own.key.numpy(), own.products.numpy())
-    figure.show(fig, "walk-products", ap.alt(fig), height=380)
+    figure.show(fig, "walk-products", alt(fig), height=380)
     _table(
         {
             "query": own.query.numpy(),
@@ -86,7 +87,7 @@ def _score(view: View, own: Walk) -> None:
         "Without the division the scores would grow with the length of the vectors."
     )
     fig = vp.row_bars(own.scores.numpy(), view.faces, "scores", selected=view.cell[1])
-    figure.show(fig, "walk-scores", ap.alt(fig), height=vp.BAR_HEIGHT)
+    figure.show(fig, "walk-scores", alt(fig), height=vp.BAR_HEIGHT)
 
 
 def _softmax(view: View, own: Walk) -> None:
@@ -98,7 +99,7 @@ def _softmax(view: View, own: Walk) -> None:
         f"{float(own.normalizer):.8g}; their ratio is the weight **{float(own.weights[j]):.8g}**."
     )
     fig = vp.row_bars(own.weights.numpy(), view.faces, "weights", selected=j)
-    figure.show(fig, "walk-weights", ap.alt(fig), height=vp.BAR_HEIGHT)
+    figure.show(fig, "walk-weights", alt(fig), height=vp.BAR_HEIGHT)
     _table(
         {
             "score": own.scores.numpy(),
@@ -111,7 +112,7 @@ def _softmax(view: View, own: Walk) -> None:
 
 def _mixed(view: View, own: Walk) -> None:
     fig = vp.sum_bars(own.weights.numpy(), own.values.numpy(), view.faces)
-    figure.show(fig, "walk-sum", ap.alt(fig), height=vp.BAR_HEIGHT)
+    figure.show(fig, "walk-sum", alt(fig), height=vp.BAR_HEIGHT)
     j = view.cell[1]
     _table(
         {
@@ -148,7 +149,7 @@ def _check(view: View, own: Walk) -> None:
 
 def _bars(values, role: ap.Role, title: str, key: str, top: float | None = None) -> None:
     fig = vp.vector_bars(values.numpy(), role, title=title, zmax=top)
-    figure.show(fig, key, ap.alt(fig), height=200)
+    figure.show(fig, key, alt(fig), height=200)
 
 
 def _table(columns: dict[str, np.ndarray], names: list[str] | None = None) -> None:

@@ -9,7 +9,8 @@ from ...errors import UserError
 from ...evaluation import fixed_groups
 from ...model import PASSES
 from ...plots import attention as ap
-from ...plots.attention import Faces
+from ...plots.axes import alt
+from ...plots.faces import Faces
 from ...runs.run import LIVE, Run
 from ..controls import snapshot
 from ..controls.snapshot import Snapshot
@@ -50,7 +51,7 @@ def _panel(run: Run) -> None:
     computed, who = trace(chosen, pictures, members), faces(pictures, members)
     view = View(chosen, pictures, members, computed, number, (0, 0), who)
     fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
-    attention = figure.part(fig, "probe-attention", ap.alt(fig), height=ap.HEIGHT, share=1.2)
+    attention = figure.part(fig, "probe-attention", alt(fig), height=ap.HEIGHT, share=1.2)
     rows = [[attention, board.html(_answers(view))], vectors.parts(view, prefix="probe-")]
     board.show(rows, "probe", every)
 

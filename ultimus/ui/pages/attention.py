@@ -9,6 +9,8 @@ from ...data.groups import Group, chance_mass, same_class_mass
 from ...errors import UserError
 from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
+from ...plots.axes import alt
+from ...plots.style import BLUE, VERMILION
 from ...runs.run import Run
 from ..controls import grouping, header, menu, snapshot
 from ..controls.snapshot import Snapshot
@@ -147,7 +149,7 @@ def _matrix(view: View, kind: str) -> None:
     fig = ap.attention_map(
         matrix.numpy(), view.faces, kind, selected=view.cell, uirevision=f"{kind}{len(matrix)}"
     )
-    figure.show(fig, "attention", ap.alt(fig), height=ap.HEIGHT, on_click=_select)
+    figure.show(fig, "attention", alt(fig), height=ap.HEIGHT, on_click=_select)
     _explain("What is this?", ABOUT_MATRIX)
 
 
@@ -198,8 +200,8 @@ def _pair(view: View, i: int, j: int) -> str:
             role=role,
         )
         for place, color, role in (
-            (i, ap.BLUE, "looks: its query"),
-            (j, ap.VERMILION, "is looked at: its key"),
+            (i, BLUE, "looks: its query"),
+            (j, VERMILION, "is looked at: its key"),
         )
     ]
     arrow = '<span style="font-size:1.6rem;padding:0 .8rem;opacity:.6">→</span>'
@@ -236,7 +238,7 @@ def _vectors(view: View) -> None:
     """Queries, keys and values of the group, and the features they come from."""
     i, j = view.cell
     before = view.trace.features if view.number == 1 else view.trace.passes[view.number - 2].state
-    marks = {j: ap.VERMILION, i: ap.BLUE}
+    marks = {j: VERMILION, i: BLUE}
 
     def select(click: dict) -> None:
         """A picture's row: as the one that looks."""
@@ -246,7 +248,7 @@ def _vectors(view: View) -> None:
     _explain("What are queries, keys and values?", ABOUT_VECTORS)
     with st.expander("The 48 features they come from"):
         fig = ap.vectors_map(before.numpy(), "features", view.faces, selected_rows=marks)
-        figure.show(fig, "features", ap.alt(fig), height=vectors.HEIGHT, on_click=select)
+        figure.show(fig, "features", alt(fig), height=vectors.HEIGHT, on_click=select)
 
 
 def _explain(question: str, text: str) -> None:

@@ -20,9 +20,12 @@ from ...analysis.prediction import (
 )
 from ...data.image_files import frame
 from ...errors import UserError
-from ...plots import attention as ap
 from ...plots import vectors as vp
+from ...plots.answers import class_bars, spread_figure
+from ...plots.axes import alt
 from ...plots.evidence import HEIGHT, evidence_map
+from ...plots.faces import data_uri
+from ...plots.style import class_colors
 from ...runs.run import Run
 from ..controls import header, out_of_distribution, snapshot, uploads
 from ..controls.snapshot import SAME, Snapshot
@@ -199,7 +202,7 @@ def _table(
 
 def _row(each: Shown, answer: Prediction, strange: bool, classes: tuple[str, ...]) -> dict:
     row = {
-        "picture": ap.data_uri(each.image),
+        "picture": data_uri(each.image),
         "name": each.name,
         "answer": classes[answer.top],
         "probability": float(answer.probabilities.max()),
@@ -243,21 +246,21 @@ def _one(
     count: int,
 ) -> None:
     """One picture: what the network sees, its answers, its companions, its evidence."""
-    classes, colors = companions_pool.classes, ap.class_colors(len(companions_pool.classes))
+    classes, colors = companions_pool.classes, class_colors(len(companions_pool.classes))
     left, middle, right = st.columns([1, 1, 1.25], gap="medium")
     with left:
         _what_it_sees(each)
     with middle:
-        fig = vp.class_bars(
-            answer.probabilities.numpy(), classes, colors, title="The answer", height=340,
+        fig = class_bars(
+            answer.probabilities.numpy(), classes, colors, title="The answer",
             truth=each.label if each.label >= 0 else None,
         )  # fmt: skip
-        figure.show(fig, "predicted", ap.alt(fig), height=340)
+        figure.show(fig, "predicted", alt(fig), height=340)
     with right:
-        fig = vp.spread_figure(
-            answer.company.probabilities.numpy(), answer.alone.numpy(), classes, colors, height=340
+        fig = spread_figure(
+            answer.company.probabilities.numpy(), answer.alone.numpy(), classes, colors
         )
-        figure.show(fig, "predicted-company", ap.alt(fig), height=340)
+        figure.show(fig, "predicted-company", alt(fig), height=340)
     st.markdown(_in_words(answer, classes, count))
     if companions.note:
         st.caption(companions.note)
@@ -299,7 +302,7 @@ def _what_it_sees(each: Shown) -> None:
         content, size = each.upload.preview
         pictures.append(_original(content, size, frame(size, uploads.fit(each.upload.key))))
     seen = (
-        f'<img src="{ap.data_uri(each.image)}" alt="the picture as the network sees it" '
+        f'<img src="{data_uri(each.image)}" alt="the picture as the network sees it" '
         f'style="width:{ENLARGED}px;max-width:100%;image-rendering:pixelated;border-radius:4px">'
     )
     pictures.append(_captioned(seen, "What the network sees: 32 × 32 pixels"))
@@ -368,7 +371,7 @@ def _who_mattered(
     change = np.array([each.change for each in most], np.float32)
     title = f"Who mattered most for “{name}”"
     fig = vp.influence_bars(change, who, name, title=title, height=HEIGHT)
-    figure.show(fig, "predicted-influence", ap.alt(fig), height=HEIGHT)
+    figure.show(fig, "predicted-influence", alt(fig), height=HEIGHT)
     st.caption(
         f"Each companion is left out of its group, once: by how much “{name}” changes, for the "
         f"{len(most)} of {companions.indices.unique().numel()} that matter most. Violet: it spoke "
@@ -387,7 +390,7 @@ def _evidence(chosen: Snapshot, image: np.ndarray, top: int, classes: tuple[str,
     place = classes.index(name)
     found = evidence(chosen.model, torch.from_numpy(image)).contrast()
     fig = evidence_map(found.maps[place].numpy(), image, name)
-    figure.show(fig, "evidence", ap.alt(fig), height=HEIGHT)
+    figure.show(fig, "evidence", alt(fig), height=HEIGHT)
     total, constant = float(found.maps[place].sum()), float(found.constants[place])
     logit = float(found.logits[place])
     st.caption(

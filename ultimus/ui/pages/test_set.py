@@ -12,8 +12,9 @@ from ...analysis.test_report import Verdict, calibration, companions, measure, s
 from ...data.sources import CIFAR10_CLASSES
 from ...errors import UserError
 from ...evaluation import features_of
-from ...plots import attention as ap
 from ...plots import test_report as tp
+from ...plots.axes import alt
+from ...plots.style import class_colors
 from ...runs.run import Run
 from ..controls import header, menu, snapshot
 from ..controls.snapshot import Snapshot
@@ -224,14 +225,14 @@ def _classes(verdict: Verdict, pictures: Pool) -> None:
     values = np.divide(right, totals, where=totals > 0, out=np.full(len(right), np.nan))
     rows = np.argsort(-values, kind="stable") if order == "accuracy" else np.arange(len(right))
     low, high = wilson(right, totals)
-    colors = ap.class_colors(len(rows))
+    colors = class_colors(len(rows))
     height = tp.bars_height(len(rows))
     fig = tp.accuracy_bars(
         [pictures.classes[i] for i in rows], [colors[i] for i in rows],
         values[rows], low[rows], high[rows], overall=verdict.accuracy,
     )  # fmt: skip
     with above:
-        figure.show(fig, "classes", ap.alt(fig), height=height)
+        figure.show(fig, "classes", alt(fig), height=height)
 
 
 # Mistakes -----------------------------------------------------------------------------------------
@@ -239,10 +240,10 @@ def _classes(verdict: Verdict, pictures: Pool) -> None:
 
 def _confusions(verdict: Verdict, pictures: Pool) -> None:
     fig = tp.confusion_map(
-        verdict.confusion.numpy(), pictures.classes, ap.class_colors(len(pictures.classes)),
+        verdict.confusion.numpy(), pictures.classes, class_colors(len(pictures.classes)),
         selected=_pair(len(pictures.classes)),
     )  # fmt: skip
-    figure.show(fig, "confusion", ap.alt(fig), height=tp.HEIGHT, on_click=_click)
+    figure.show(fig, "confusion", alt(fig), height=tp.HEIGHT, on_click=_click)
     with st.expander("How to read it"):
         st.markdown(ABOUT_CONFUSIONS)
 
@@ -389,7 +390,7 @@ def _calibration(verdict: Verdict) -> None:
         fig = tp.calibration_figure(
             found.count, found.confidence, found.right, *wilson(found.right, found.count)
         )
-        figure.show(fig, "calibration", ap.alt(fig), height=tp.CALIBRATION_HEIGHT)
+        figure.show(fig, "calibration", alt(fig), height=tp.CALIBRATION_HEIGHT)
     with right:
         row = st.container(horizontal=True, gap="medium")
         sure = float(verdict.confidence.double().mean())

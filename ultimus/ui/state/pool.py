@@ -13,7 +13,7 @@ from ...data.dataset import Dataset
 from ...data.groups import Group
 from ...data.sources import CIFAR10_CLASSES as CIFAR10
 from ...errors import UserError
-from ...plots.attention import Faces, data_uri, faces
+from ...plots.faces import Faces, data_uri, faces
 from ...runs.run import Run
 from ..controls import data
 
