@@ -138,11 +138,11 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
 
 def test_resume_finishes_a_run(data, tmp_path, capsys):
     run = Run.create(tmp_path, Recipe.of(data=data, group=7, groups=2, epochs=2))
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert main(["train", "--resume", run.id, "--runs", str(tmp_path)]) == 0
     assert run.status().state == "done"
     assert "epoch   2" in capsys.readouterr().out
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    assert handlers == (signal.default_int_handler, signal.SIG_DFL)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 # Evaluating -----------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ultimus.training.trainer import (
     DivergedError,
     GraphTraining,
     Progress,
+    Stride,
     Training,
     train,
 )
@@ -324,27 +325,26 @@ def test_a_limit_is_kept(dataset):
     assert max(training.advance().steps for _ in range(7)) > 2
 
 
-def test_strides_grow_and_shrink_to_their_time(dataset, monkeypatch):
-    """With a clock that counts steps, at a pace that changes."""
-    training = _graph(_recipe(epochs=1000, snapshots=2, group=1, groups=1), dataset)
-    pace, now = 0.002, 0.0
-    monkeypatch.setattr(training_module, "STRIDE", 0.1)
-    monkeypatch.setattr(training_module.time, "perf_counter", lambda: now)
-    make = training._steps.make
+def test_strides_grow_and_shrink_to_their_time():
+    stride = Stride(seconds=0.1)
 
-    def slow(index, count, update):
-        nonlocal now
-        now += pace * count
-        make(index, 1, update)  # the other steps would only take time
+    def lengths(pace: float, looks: int) -> list[int]:
+        seen = []
+        for _ in range(looks):
+            seen.append(stride.length)
+            stride.fit(stride.length, pace * stride.length)
+        return seen
 
-    monkeypatch.setattr(training._steps, "make", slow)
-    monkeypatch.setattr(training._steps, "read", lambda index, count: torch.ones(count, 3))
-    monkeypatch.setattr(training, "_end_epoch", lambda: None)
-    most = [training.advance().steps for _ in range(60)]
-    assert 25 <= max(most[30:]) <= 50
-    pace = 0.03
-    assert max(training.advance().steps for _ in range(20)) > 3  # until it is known
-    assert max(training.advance().steps for _ in range(20)) <= 3
+    assert 25 <= max(lengths(0.002, 60)[30:]) <= 50
+    assert max(lengths(0.03, 20)) > 3  # until the new pace is known
+    assert max(lengths(0.03, 20)) <= 3
+
+
+def test_a_stride_that_something_ended_does_not_make_the_next_longer():
+    stride = Stride(seconds=0.1)
+    stride.length = 8
+    stride.fit(3, 0.001)
+    assert stride.length == 8
 
 
 def test_max_seconds_end_it_with_a_result(dataset):
@@ -380,7 +380,7 @@ def test_a_step_that_fails_amid_a_stride_changes_nothing(
     _spoilt(dataset, monkeypatch, failing, what)
     monkeypatch.setattr(training_module, "FIRST_STEPS", 0)
     training = _graph(recipe, dataset, recorded=True)
-    training._snapshots, training._length = (99,), 7
+    training._snapshots, training._stride.length = (99,), 7
     if failing:
         assert training.advance().steps == failing
     with pytest.raises(DivergedError, match=rf"At step {failing + 1} the {what} "):

@@ -156,11 +156,15 @@ class Training:
         self._check_finite(loss, grad_norm, lr)
         self.optimizer.step()
         correct = int((logits.argmax(dim=1) == labels).sum())
-        self.step += 1
+        self._count(1, loss, correct, time.perf_counter() - begin)
+        return self.progress(loss, correct, lr, grad_norm, steps=1)
+
+    def _count(self, steps: int, loss: float, correct: int, seconds: float) -> None:
+        """Note steps that were made, with the sums of their losses and right answers."""
+        self.step += steps
+        self.seconds += seconds
         self._epoch_loss += loss
         self._epoch_correct += correct
-        self.seconds += time.perf_counter() - begin
-        return self.progress(loss, correct, lr, grad_norm, steps=1)
 
     def progress(
         self,
@@ -261,6 +265,25 @@ class Training:
         return result
 
 
+class Stride:
+    """How many steps to make before the next look, where nothing ends them earlier.
+
+    Args:
+        seconds: how long that many should take, at most and about, on whatever device.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.length = 1
+
+    def fit(self, steps: int, seconds: float) -> None:
+        """Learn from some steps how long they took."""
+        if seconds > self.seconds:
+            self.length = max(1, self.length // 2)
+        elif steps == self.length and seconds < self.seconds / 2:
+            self.length *= 2
+
+
 class GraphTraining(Training):
     """A model in training on a GPU, which makes strides of many steps without being watched.
 
@@ -279,28 +302,33 @@ class GraphTraining(Training):
             recipe, dataset.train, self.model, self.flat, self.optimizer, self.precision, recorded
         )
         self._snapshots = recipe.snapshot_steps(self.total)
-        self._length = 1  # steps that the next stride has where nothing ends it before
+        self._stride = Stride(STRIDE)
 
     def advance(self) -> Progress:
         """Make a stride; the steps before one that fails count as one of their own."""
         begin = time.perf_counter()
-        index, asked = self._begin_epoch(), self._stride()
+        index, asked = self._begin_epoch(), self._steps_to_the_next_look()
         with exactly():
             self._steps.make(index, asked, self._optimize)
-        results = self._steps.read(index, asked)  # (asked, 3)
-        steps = int(results.isfinite().all(dim=1).cumprod(dim=0).sum())  # before one that failed
+        results = self._finite(self._steps.read(index, asked))  # (steps, 3)
+        steps, (loss, grad_norm, correct) = len(results), results.sum(dim=0).tolist()
+        seconds = time.perf_counter() - begin
+        self._count(steps, loss, int(correct), seconds)
+        self._stride.fit(asked, seconds)
+        lr = self.recipe.rate(self.step - 1, self.total)
+        return self.progress(loss / steps, int(correct), lr, grad_norm / steps, steps)
+
+    def _finite(self, results: Tensor) -> Tensor:
+        """The results (steps, 3) before the first step that failed.
+
+        Raises:
+            DivergedError: that is the first one of all.
+        """
+        steps = int(results.isfinite().all(dim=1).cumprod(dim=0).sum())
         if not steps:
             loss, grad_norm, _ = results[0].tolist()
             self._check_finite(loss, grad_norm, self.recipe.rate(self.step, self.total))
-        loss, grad_norm, correct = results[:steps].sum(dim=0).tolist()
-        self.step += steps
-        self._epoch_loss += loss
-        self._epoch_correct += int(correct)
-        spent = time.perf_counter() - begin
-        self.seconds += spent
-        self._fit_length(asked, spent)
-        lr = self.recipe.rate(self.step - 1, self.total)
-        return self.progress(loss / steps, int(correct), lr, grad_norm / steps, steps)
+        return results[:steps]
 
     def state(self) -> dict:
         self._steps.note(self.step)
@@ -318,19 +346,13 @@ class GraphTraining(Training):
             self._epoch_number = number
         return index
 
-    def _stride(self) -> int:
-        """How many steps to make before the next look: no further than to the next snapshot."""
-        longest = 1 if self.step < FIRST_STEPS else min(self._length, self.limit or self._length)
+    def _steps_to_the_next_look(self) -> int:
+        """A stride, but no further than to the next snapshot or the epoch's end."""
+        length = self._stride.length
+        longest = 1 if self.step < FIRST_STEPS else min(length, self.limit or length)
         epoch_end = (self.step // self.per_epoch + 1) * self.per_epoch
         snapshot = self._snapshots[bisect_right(self._snapshots, self.step)]  # one is the last step
         return min(self.step + longest, epoch_end, snapshot) - self.step
-
-    def _fit_length(self, steps: int, seconds: float) -> None:
-        """Let strides take about as long as they should, on whatever device."""
-        if seconds > STRIDE:
-            self._length = max(1, self._length // 2)
-        elif steps == self._length and seconds < STRIDE / 2:
-            self._length *= 2
 
     def _optimize(self, number: int) -> None:
         """Make the optimizer's part of a stride's step, where that is not recorded with it."""

@@ -163,35 +163,48 @@ async function draw(Plotly, box) {
   const look = JSON.stringify([template, width]);
   if (!width || (live.drawn === live.part && live.look === look)) return;
   if (live.drawn && !live.near) return;
-  const [note, plot] = box.children;
   const now = frame(live.part); // before it is written into
   const isAlike = live.look === look && now !== null && now === live.frame;
   const hasGrown = isAlike && live.part.reach >= live.drawn.reach; // less, where a run began anew
   if (hasGrown && live.part.reach < nextReach(box)) return;
+  const [note, plot] = box.children;
   Object.assign(live, { drawn: live.part, look, frame: now });
   if (hasGrown && standsStill(plot)) return grow(Plotly, live, plot);
+  await drawAll(Plotly, live, plot, template, width);
+  if (!note.hidden) listen(box, plot);
+  note.hidden = true;
+}
+
+// Draws the whole figure, and once more where its legend turns out to need more room.
+async function drawAll(Plotly, live, plot, template, width) {
   const { figure, name, height } = live.part;
-  const numbers = JSON.stringify(figure.data);
-  const data = live.numbers === numbers ? live.data : figure.data; // the same object: not computed anew
-  Object.assign(live, { numbers, data });
-  const { margin, uirevision } = figure.layout;
+  const data = sameNumbers(live, figure.data);
   live.config ??= makeConfig(Plotly, name);
   holdZoom(live, figure.layout, plot);
   darkScale(figure.layout, template);
-  const react = () => {
-    const fixed = { template, width, height, uirevision: uirevision || name };
-    const layout = { ...structuredClone(figure.layout), ...fixed }; // plotly writes into it
-    if (margin) layout.margin = { ...margin, t: margin.t + live.excess };
-    return Plotly.react(plot, data, layout, live.config);
-  };
+  const fixed = { template, width, height, uirevision: figure.layout.uirevision || name };
+  const react = () =>
+    Plotly.react(plot, data, layoutOf(figure.layout, fixed, live.excess), live.config);
   await react();
   if (live.excess !== legendExcess(plot)) {
     live.excess = legendExcess(plot);
     await react();
   }
   setHome(live, plot);
-  if (!note.hidden) listen(box, plot);
-  note.hidden = true;
+}
+
+// The same object as before where the numbers are the same: plotly does not compute it anew.
+function sameNumbers(live, data) {
+  const numbers = JSON.stringify(data);
+  if (live.numbers !== numbers) Object.assign(live, { numbers, data });
+  return live.data;
+}
+
+// A copy of the figure's layout, since plotly writes into it, with room for a taller legend.
+function layoutOf(given, fixed, excess) {
+  const layout = { ...structuredClone(given), ...fixed };
+  if (layout.margin) layout.margin.t += excess;
+  return layout;
 }
 
 function startFigure(box) {
