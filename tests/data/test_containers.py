@@ -42,6 +42,15 @@ def test_metadata_is_left_out(form, place, extra):
     assert np.array_equal(pixels(essence(content).content), pixels(content))
 
 
+def test_metadata_of_an_avif_is_not_shown_to_its_decoder():
+    block = exif((0x10F, 2, len(METADATA), 26), size=0) + METADATA
+    content = encoded(Image.new("RGB", (31, 23)), "AVIF", exif=block)
+    kept = essence(content).content
+    assert "exif" in Image.open(BytesIO(content)).info
+    assert "exif" not in Image.open(BytesIO(kept)).info
+    assert np.array_equal(pixels(kept), pixels(content))
+
+
 def test_comments_of_a_gif_are_left_out_and_its_transparency_is_not():
     still = seeds()["still.gif"]
     place = still.index(b"!\xf9")

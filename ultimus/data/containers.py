@@ -229,7 +229,7 @@ def _boxed(content: bytes) -> Essence:
             head = content[place : place + size]
             break
         place += max(size, 8)
-    plain = head.replace(b"Exif\0", b"none\0").replace(b"mime", b"none")
+    plain = head.replace(b"Exif", b"none").replace(b"mime", b"none")
     found, meaning = head.find(VIDEO_COLOURS), Meaning()
     if found >= 0 and not any(kind in head for kind in PROFILES):  # which count more
         primaries, transfer = struct.unpack_from(">HH", head, found + len(VIDEO_COLOURS))
