@@ -12,9 +12,11 @@ import pytest
 
 
 @contextmanager
-def served(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Start the app on a free port; gives its address as soon as it answers."""
-    port = _free_port()
+def served(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], port: int | None = None
+) -> Iterator[str]:
+    """Start the app, on a free port if none is named; gives its address once it answers."""
+    port = port or free_port()
     process = subprocess.Popen(
         [*command, "--server.headless=true", f"--server.port={port}"],
         cwd=folder,
@@ -30,7 +32,7 @@ def served(command: Sequence[str], folder: Path, environment: Mapping[str, str])
         process.wait(20)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
