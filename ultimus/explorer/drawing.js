@@ -7,6 +7,7 @@ import { FEATURES, HEAD, SIDE, maps, row } from "./network.js";
 import { address } from "./pictures.js";
 
 const computed = new WeakMap(); // the maps of pictures that were looked at
+const painted = new WeakMap(); // and how they look: painting takes longer than computing
 
 /** The drawing for the picture that is lit; `go` leads from a part to where it is looked into. */
 export function drawing(view, colors, go) {
@@ -56,14 +57,23 @@ function absent() {
   return h("p", { class: "absent" }, "only the last step's convolutions are here");
 }
 
-/** Maps (M, S, S) beside and below each other, from nothing to the largest value of all. */
 function sheet(numbers, columns, colors) {
+  const known = painted.get(numbers);
+  if (known?.colors === colors) return known.canvas;
+  const canvas = paint(numbers, columns, colors);
+  painted.set(numbers, { colors, canvas });
+  return canvas;
+}
+
+/** Maps (M, S, S) beside and below each other, from nothing to the largest value of all. */
+function paint(numbers, columns, colors) {
   const count = numbers.length / SIDE ** 2;
   const top = extent(numbers) || 1;
   const step = SIDE + 2;
   const canvas = h("canvas", { width: columns * step - 2, height: Math.ceil(count / columns) * step - 2, role: "img", "aria-label": `${count} maps` });
   const context = canvas.getContext("2d");
   numbers.forEach((value, n) => {
+    if (!value) return; // most are nothing, after ReLU
     const [map, y, x] = [Math.floor(n / SIDE ** 2), Math.floor(n / SIDE) % SIDE, n % SIDE];
     context.fillStyle = colors.weight(value / top);
     context.fillRect((map % columns) * step + x, Math.floor(map / columns) * step + y, 1, 1);
