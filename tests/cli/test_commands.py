@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.data_sets import encoded, write_parquet
 from support.metrics import lines
 from support.pictures import TEST, write_pictures
 
@@ -366,7 +367,30 @@ def test_runs_are_looked_for_where_the_pages_keep_them(trained, monkeypatch, tmp
 
 def test_data_is_described(data, capsys):
     assert main(["data", data]) == 0
-    assert "97 images to train on, 31 to test on, 3 classes" in capsys.readouterr().out
+    first, *classes, _columns, order, splits = capsys.readouterr().out.splitlines()
+    assert "97 images to train on, 31 to test on, 3 classes" in first
+    assert len(classes) == 3 and all("to train on" in line for line in classes)
+    assert order.startswith("Classes, in this order: ") and splits.startswith("Trained on: train")
+
+
+def test_a_run_remembers_what_was_decided_about_its_data(trained, data):
+    notes = trained.info().dataset.notes
+    assert notes and notes == open_dataset(data).notes
+
+
+def test_evaluate_matches_classes_by_their_names(trained, data, tmp_path, capsys):
+    """The same pictures in files that list the classes in another order."""
+    known = open_dataset(data)
+    order = known.classes[::-1]
+    for split, images in (("train", known.train), ("test", known.test)):
+        rows = [encoded(pixels.permute(1, 2, 0).numpy()) for pixels in images.images]
+        labels = [order.index(known.classes[label]) for label in images.labels]
+        write_parquet(tmp_path / f"{split}.parquet", rows, labels, order)
+    accuracies = []
+    for source in (data, str(tmp_path)):
+        assert main(["evaluate", str(trained.folder), "--data", source, "--json"]) == 0
+        accuracies.append(json.loads(capsys.readouterr().out)["accuracy"])
+    assert accuracies[0] == accuracies[1]
 
 
 # Bad input ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import json
 import pickle
 import shutil
 import socket
@@ -17,35 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from support.data_sets import (
+    NAMES,
+    NO_NAMES,
+    assert_holds,
+    encoded,
+    noise,
+    read,
+    some_rows,
+    write_class_folders,
+    write_parquet,
+)
 
 from ultimus.data import dataset, limits, sources
 from ultimus.data.sources import assemble, published
 from ultimus.data.vision import torchvision
 
 TRAIN, TEST = 29, 13
-NAMES = ("ant", "bee", "cow")
-
-
-def noise(count: int, seed: int = 0) -> np.ndarray:
-    """(N, 32, 32, 3) uint8, as pictures lie in files."""
-    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
-
-
-def encoded(image: np.ndarray, form: str = "PNG") -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(image).save(buffer, form)
-    return buffer.getvalue()
-
-
-def read(folder: Path | str) -> sources.Arrays:
-    return sources.read(str(folder), Path("nowhere"), lambda done: None)
-
-
-def assert_holds(images: np.ndarray, pictures: np.ndarray) -> None:
-    assert images.dtype == np.uint8
-    assert np.array_equal(images, pictures.transpose(0, 3, 1, 2))
-
-
 # Any source -------------------------------------------------------------------------------------
 
 
@@ -79,34 +66,6 @@ def test_a_link_to_nowhere_is_passed_over(tmp_path):
 
 
 # Parquet ----------------------------------------------------------------------------------------
-
-NO_NAMES = None
-
-
-def write_parquet(
-    path: Path,
-    images: list[bytes | None],
-    labels: list[int | None],
-    names: tuple[str, ...] | None = NAMES,
-    columns: tuple[str, str] = ("img", "label"),
-    **options,
-) -> Path:
-    """A file as Hugging Face's `datasets` writes it."""
-    image, label = columns
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    rows = [each if each is None else {"bytes": each, "path": "x.png"} for each in images]
-    table = pa.table({image: pa.array(rows, kind), label: pa.array(labels, pa.int64())})
-    if names is not None:
-        features = {image: {"_type": "Image"}, label: {"names": names, "_type": "ClassLabel"}}
-        about = json.dumps({"info": {"features": features}})
-        table = table.replace_schema_metadata({"huggingface": about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, **options)
-    return path
-
-
-def some_rows(count: int, seed: int = 0, form: str = "PNG") -> tuple[list[bytes], list[int]]:
-    return [encoded(image, form) for image in noise(count, seed)], [i % 3 for i in range(count)]
 
 
 def test_parquet_with_train_and_test(tmp_path):
@@ -367,14 +326,6 @@ def test_ten_familiar_classes_do_not_make_it_cifar10(tmp_path):
 
 
 # Class folders ----------------------------------------------------------------------------------
-
-
-def write_class_folders(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
-    for place, (name, count) in enumerate(counts.items()):
-        (root / name).mkdir(parents=True)
-        for number, image in enumerate(noise(count, seed + place)):
-            Image.fromarray(image).save(root / name / f"{number:03}.png")
-    return root
 
 
 def test_class_folders_with_a_split(tmp_path):

@@ -25,10 +25,11 @@ import torch
 from .. import __version__
 from ..data.augment import preprocess
 from ..data.dataset import Dataset, Split
+from ..data.sources import located
 from ..errors import UserError
 from ..model import Transformer
 from ..recipe import PRESETS, Recipe
-from ..runs import machine, worker
+from ..runs import machine
 from ..runs.recorder import Recorder
 from ..runs.run import Run
 from ..training.trainer import train
@@ -257,7 +258,7 @@ def worker_memory(source: str, runs: Path) -> float | None:
     Raises:
         UserError: the training failed.
     """
-    recipe = Recipe.of(preset="steady", data=worker.located(source), max_steps=MEMORY_STEPS)
+    recipe = Recipe.of(preset="steady", data=located(source), max_steps=MEMORY_STEPS)
     run = Run.create(runs, recipe)
     task = "import sys; from ultimus.runs.scheduler import train; train(sys.argv[1], None, 0)"
     command = [sys.executable, "-c", task, str(run.folder)]

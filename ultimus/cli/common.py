@@ -9,7 +9,6 @@ from tqdm import tqdm
 from ..data.dataset import Dataset, open_dataset
 from ..data.limits import one_line
 from ..errors import UserError
-from ..model import Transformer
 from ..places import SHIPPED
 from ..runs.run import Run
 
@@ -45,19 +44,6 @@ def open_data(source: str) -> Dataset:
         total=1, desc="decoding", delay=1, bar_format="{desc} {percentage:3.0f}%|{bar}|"
     ) as bar:
         return open_dataset(source, lambda done: bar.update(done - bar.n))
-
-
-def check_classes(model: Transformer, dataset: Dataset) -> None:
-    """See that data can be what a network was trained on.
-
-    Raises:
-        UserError: it has another number of classes.
-    """
-    if model.classes != len(dataset.classes):
-        raise UserError(
-            f"The network tells {model.classes} classes apart, but {dataset.name} has "
-            f"{len(dataset.classes)}: give the data it was trained on."
-        )
 
 
 def shown(name: str) -> str:

@@ -3,7 +3,7 @@
 import argparse
 
 from ..data.dataset import open_dataset
-from .common import open_data
+from .common import open_data, shown
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,4 +16,10 @@ def run(options: argparse.Namespace) -> int:
         f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} to "
         f"test on, {len(dataset.classes)} classes ({', '.join(dataset.classes)})"
     )
+    train, test = dataset.counts
+    width = max(map(len, dataset.classes))
+    for name, train_on, test_on in zip(dataset.classes, train, test, strict=True):
+        print(f"  {shown(name):{width}}  {train_on:>7,} to train on  {test_on:>7,} to test on")
+    for decided in dataset.notes:
+        print(decided)
     return 0

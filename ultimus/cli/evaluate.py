@@ -7,17 +7,18 @@ from pathlib import Path
 
 from ..analysis.prediction import ready_data
 from ..checkpoints import checkpoint
+from ..data.classes import matched
 from ..errors import UserError
 from ..evaluation import evaluate
 from ..model import Transformer
-from .common import check_classes, find_run, last_snapshot, open_data
+from .common import find_run, last_snapshot, note, open_data
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the measurement; returns the exit code."""
-    model, source = _model_and_data(options)
-    dataset = open_data(source)
-    check_classes(model, dataset)
+    model, classes, source = _model_and_data(options)
+    dataset, order = matched(open_data(source), classes, model.classes)
+    note(order)
     if not 1 <= options.group <= len(dataset.test):
         raise UserError(
             f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
@@ -42,16 +43,18 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, str]:
-    """A network, and the data to measure it on: what is asked for, else its own."""
+def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, tuple[str, ...], str]:
+    """A network, its classes if they are known, and the data: what is asked for, else its own."""
     if os.path.isfile(options.what):
         model, origin, *_ = checkpoint.read(Path(options.what), options.weights)
-        return model, options.data or _ready(origin.fingerprint) or _not_ready(options.what)
+        source = options.data or _ready(origin.fingerprint) or _not_ready(options.what)
+        return model, origin.classes, source
     run = find_run(options.what, options.runs)
     info = run.info()
     model = checkpoint.load(last_snapshot(run))
     own = info.recipe.data
-    return model, options.data or _ready(info.dataset.fingerprint, own) or own
+    source = options.data or _ready(info.dataset.fingerprint, own) or own
+    return model, info.dataset.classes, source
 
 
 def _ready(fingerprint: str, *sources: str) -> str:

@@ -12,11 +12,12 @@ from torch import Tensor
 from ..analysis.prediction import Prediction, draw_companions, examples, predict, ready_data
 from ..checkpoints import checkpoint
 from ..data import image_files
+from ..data.classes import matched
 from ..data.dataset import Dataset
 from ..data.sources import CIFAR10_CLASSES
 from ..errors import UserError
 from ..model import Transformer
-from .common import check_classes, find_run, last_snapshot, note, open_data, shown
+from .common import find_run, last_snapshot, note, open_data, shown
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,8 +67,8 @@ def _network(options: argparse.Namespace) -> _Network:
 def _companions_data(options: argparse.Namespace, network: _Network) -> Dataset | None:
     """What --data names, else the network's own data if it is ready; None for the examples."""
     if options.data:
-        data = open_data(options.data)
-        check_classes(network.model, data)
+        data, order = matched(open_data(options.data), network.classes, network.model.classes)
+        note(order)
         return data
     data = ready_data(network.fingerprint, network.sources)
     if not data:

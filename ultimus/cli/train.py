@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 from .. import __version__
+from ..data.sources import located
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs.run import Run
-from ..runs.worker import located, move_data, work
+from ..runs.worker import move_data, work
 from ..training.trainer import Progress
 from .common import find_run, open_data
 

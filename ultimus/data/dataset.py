@@ -64,6 +64,15 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def counts(self) -> tuple[list[int], list[int]]:
+        """How many images each class has, to train on and to test on."""
+        train, test = (
+            split.labels.bincount(minlength=len(self.classes)).tolist()
+            for split in (self.train, self.test)
+        )
+        return train, test
+
 
 def download_folder() -> Path:
     """Where CIFAR-10 is downloaded to, and found later."""

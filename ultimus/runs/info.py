@@ -44,6 +44,7 @@ class DataInfo(BaseModel, frozen=True):
         classes: class names; none where they are not known.
         train: how many images are trained on.
         test: how many images are tested on.
+        notes: what was decided about its source, and what was left out.
     """
 
     model_config = CHECKED
@@ -53,6 +54,7 @@ class DataInfo(BaseModel, frozen=True):
     classes: tuple[Text, ...] = Field((), min_length=MIN_CLASSES, max_length=MAX_CLASSES)
     train: Count | None = None
     test: Count | None = None
+    notes: tuple[Text, ...] = ()
 
 
 def _origin(entries: Any) -> Any:

@@ -7,9 +7,8 @@ import tempfile
 from pathlib import Path
 
 from ..data.dataset import download_folder
-from ..data.sources import CIFAR10_BYTES
+from ..data.sources import CIFAR10_BYTES, located
 from ..places import PACKAGE
-from .worker import located
 
 
 class Preparation:

@@ -23,6 +23,7 @@ from distributed import Future
 from .. import __version__
 from ..checkpoints.metadata import BUILT_IN
 from ..data.dataset import is_ready, open_dataset
+from ..data.sources import located
 from ..errors import UserError
 from ..files import storage_problem
 from ..places import is_public
@@ -34,7 +35,7 @@ from .machine import cores, give_way
 from .queue import Queue
 from .quota import Quota, caps
 from .run import LIVE, RESUMABLE, Request, Run, Status
-from .worker import PATIENCE, located, work
+from .worker import PATIENCE, work
 
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
 CLEAN_EVERY = 600.0  # seconds between looks for runs that a public app removes

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import torch
 
-from ..checkpoints.metadata import BUILT_IN
 from ..data.dataset import Dataset, open_dataset
 from ..errors import UserError
 from ..files import read_bounded, storage_problem
@@ -59,11 +57,6 @@ def work(
         except Exception as error:
             _end(run, "failed", f"An unexpected error: {type(error).__name__}: {error}")
             raise
-
-
-def located(source: str) -> str:
-    """A data source as every process finds it later: a relative folder is meant from here."""
-    return source if source in BUILT_IN else str(Path(source).expanduser().absolute())
 
 
 @contextmanager
@@ -155,6 +148,7 @@ def _surroundings(run: Run, dataset: Dataset) -> None:
             "classes": dataset.classes,
             "train": len(dataset.train),
             "test": len(dataset.test),
+            "notes": dataset.notes,
         },
         threads=threads,
         torch=torch.__version__,

@@ -136,6 +136,11 @@ def _check_classes(run: Run, chosen: Snapshot, pictures: Pool) -> None:
     known, needed = chosen.model.classes, len(pictures.classes)
     if known != needed:
         raise UserError(f"The network of {run.id} knows {known} classes, the pictures {needed}.")
+    if (named := run.info().dataset.classes) and named != pictures.classes:
+        raise UserError(
+            f"The network of {run.id} knows {', '.join(named)}, but the pictures are "
+            f"{', '.join(pictures.classes)}."
+        )
 
 
 # Measuring ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...analysis.prediction import examples as example_images
+from ...data.classes import matched
 from ...data.dataset import Dataset
 from ...data.groups import Group
 from ...data.sources import CIFAR10_CLASSES as CIFAR10
@@ -75,10 +76,11 @@ def of(run: Run) -> tuple[Pool, str]:
     fingerprint, classes = info.dataset.fingerprint, info.dataset.classes or CIFAR10
     for source in dict.fromkeys([info.recipe.data, *data.known_sources()]):
         dataset = _opened(source)
-        # a checkpoint that was loaded may not say which data it was trained on
-        if dataset and (dataset.fingerprint == fingerprint if fingerprint else
-                        tuple(dataset.classes) == classes):  # fmt: skip
+        if dataset and dataset.fingerprint == fingerprint:
             return _test_images(dataset), ""
+        # a checkpoint that was loaded may not say which data it was trained on
+        if dataset and not fingerprint and set(dataset.classes) == set(classes):
+            return _test_images(matched(dataset, classes, len(classes))[0]), ""
     if classes == CIFAR10:
         return examples(), "The run's own test images are not on this machine: these are examples."
     raise UserError(
