@@ -29,7 +29,7 @@ MAX_PARTS = 2**16  # segments, chunks or blocks of a file, which are gone throug
 # A data set, wherever it lies
 MAX_IMAGES = 200_000  # 600 MB decoded; also a guard against being pointed at a whole disk
 MAX_UNPACKED_BYTES = 4_000_000_000  # of an archive, all its files together
-MAX_MEMBER_BYTES = 1_000_000_000  # of one table in an archive, which is read into memory
+MAX_MEMBER_BYTES = 500_000_000  # of one table in an archive, which is read into memory
 MAX_BROKEN_SHARE = 0.01  # of the pictures may be unreadable; they are left out, and named
 
 # A data set that is uploaded

@@ -21,9 +21,8 @@ import torch
 from distributed import Future
 
 from .. import __version__
-from ..checkpoints.metadata import BUILT_IN
 from ..data.dataset import is_ready, open_dataset
-from ..data.sources import located
+from ..data.sources import located, path_of
 from ..errors import UserError
 from ..files import storage_problem
 from ..places import is_public
@@ -319,9 +318,10 @@ def train(folder: str, threads: int | None, patience: float) -> None:
 
 def _check_data(source: str) -> None:
     """On a cluster the app has seen the data, the worker perhaps not."""
-    if source not in BUILT_IN and not os.path.exists(source):
+    path = path_of(source)
+    if path and not os.path.exists(path):
         raise UserError(
-            f"The worker on {socket.gethostname()} does not see the data folder {source}: let it "
+            f"The worker on {socket.gethostname()} does not see the data folder {path}: let it "
             "see the folder under the same path."
         )
 

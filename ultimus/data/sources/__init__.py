@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from ...errors import UserError
 from ...places import home
 from .. import containers, image_files, shapes
 from ..dataset import Progress
+from ..limits import shown
 from . import archives, assemble, binary, folders, kinds, published, shards, tables
 from .assemble import Arrays, Plan
 from .binary import CIFAR10_CLASSES
-from .choices import UPLOAD, Choices, located, parted
+from .choices import UPLOAD, Choices, located, parted, path_of, upload_path
 from .content import Content, Part
 from .published import CIFAR10_BYTES
 from .tree import Tree, alone, grown
 
 __all__ = [
     "CIFAR10_BYTES", "CIFAR10_CLASSES", "UPLOAD", "Arrays",
-    "Choices", "Content", "Plan", "glance", "located", "look", "parted", "plan",
+    "Choices", "Content", "Plan", "glance", "located", "look", "parted", "path_of", "plan",
     "read", "signature", "upload_path",
 ]  # fmt: skip
 
@@ -80,7 +82,7 @@ def look(source: str, download_to: Path | None = None) -> Content:
     )
     if content is None:
         raise _unknown(tree)
-    return content
+    return replace(content, name=_upload_name(path)) if place.startswith(UPLOAD) else content
 
 
 def plan(source: str, download_to: Path | None = None) -> Plan:
@@ -89,7 +91,11 @@ def plan(source: str, download_to: Path | None = None) -> Plan:
     Raises:
         UserError: as `look`; or the classes or the splits have to be chosen.
     """
-    return assemble.plan(look(source, download_to), parted(source)[1], source)
+    place, choices = parted(source)
+    found = assemble.plan(look(source, download_to), choices, source)
+    if place.startswith(UPLOAD):  # whose names are shown to others, too
+        return replace(found, classes=tuple(map(shown, found.classes)))
+    return found
 
 
 def _unknown(tree: Tree) -> UserError:
@@ -106,9 +112,11 @@ def _tree(path: str) -> Tree:
     return alone(path, beside=lambda name: path.endswith(".npy") and "label" in name.lower())
 
 
-def upload_path(key: str) -> Path:
-    """Where an uploaded data set lies; `key` names its content."""
-    return home() / "uploads" / key
+def _upload_name(path: str) -> str:
+    try:
+        return shown(Path(f"{path}.name").read_text(errors="replace"))
+    except OSError:
+        return "Uploaded pictures"
 
 
 def _existing(place: str) -> str:

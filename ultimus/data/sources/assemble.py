@@ -20,7 +20,7 @@ from ..limits import (
     MIN_CLASSES,
     one_line,
 )
-from .choices import NONE, Choices
+from .choices import NONE, UPLOAD, Choices
 from .content import UNLABELLED, Content, Label, Part, Picture, distinct, is_unlabelled
 from .splits import TESTS
 from .tree import File
@@ -187,9 +187,9 @@ def _check_class_count(name: str, classes: list[str], source: str) -> None:
     count = len(classes)
     if count > MAX_CLASSES:
         example = Choices(classes=tuple(classes[:2])).added_to(source.partition("?")[0])
+        how = "" if source.startswith(UPLOAD) else f", as in {example!r}"
         raise UserError(
-            f"{name} has {count} classes: choose {MIN_CLASSES} to {MAX_CLASSES} of them, as in "
-            f"{example!r}."
+            f"{name} has {count} classes: choose {MIN_CLASSES} to {MAX_CLASSES} of them{how}."
         )
     if count < MIN_CLASSES:
         raise UserError(

@@ -212,7 +212,7 @@ def _arrays(file: File) -> dict[str, np.ndarray]:
         content = io.BytesIO(_whole(file))
         total = sum(info.file_size for info in zipfile.ZipFile(content).infolist())
         if total > MAX_MEMBER_BYTES:
-            raise UserError(f"{file.shown} holds more than 1 GB: give a smaller data set.")
+            raise UserError(f"{file.shown} holds more than 500 MB: give a smaller data set.")
         with np.load(content, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except UserError:

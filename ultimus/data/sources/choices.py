@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from ...errors import UserError
+from ...places import home
 
 NONE = "none"
 BUILT_IN = ("shapes", "cifar10")
@@ -88,6 +89,21 @@ def parted(source: str) -> tuple[str, Choices]:
 
 def _exists(path: str) -> bool:
     return os.path.exists(os.path.expanduser(path))
+
+
+def path_of(source: str) -> str:
+    """Where a source lies on this machine; empty for what is built in."""
+    place, _ = parted(source)
+    if place in BUILT_IN:
+        return ""
+    if place.startswith(UPLOAD):
+        return str(upload_path(place.removeprefix(UPLOAD)))
+    return place
+
+
+def upload_path(key: str) -> Path:
+    """Where an uploaded data set lies; `key` names its content."""
+    return home() / "uploads" / key
 
 
 def located(source: str) -> str:

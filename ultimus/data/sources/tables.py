@@ -12,6 +12,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from ...errors import UserError, reason
+from .. import limits
 from ..limits import MAX_MEMBER_BYTES
 from . import splits
 from .binary import CIFAR10_CLASSES
@@ -55,7 +56,15 @@ class Table:
 
     def column(self, name: str) -> list[Any]:
         """All values of a column."""
-        return [value for values in self.rows([name]) for value in values]
+        found = []
+        for values in self.rows([name]):
+            found += values
+            if len(found) > limits.MAX_IMAGES:
+                raise UserError(
+                    f"{self.name} holds more than {limits.MAX_IMAGES:,} images: give a smaller "
+                    "data set."
+                )
+        return found
 
     def rows(self, columns: list[str]) -> Iterator[list[Any]]:
         """The values of one column, in pieces."""

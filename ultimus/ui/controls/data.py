@@ -11,16 +11,18 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from ...data.dataset import Dataset, is_ready, open_dataset
-from ...data.sources import signature
+from ...data.dataset import Dataset, Split, is_ready, open_dataset
+from ...data.sources import UPLOAD, signature
 from ...errors import UserError
 from ...places import home, is_public
 from ...runs.preparation import Preparation
-from ..state import choices, guard
+from ..state import choices, guard, text
 from ..state.pages import SOURCES, Train
+from . import data_upload
 
 SAMPLES = 7  # pictures of each class
 LOOK_AGAIN = 2  # seconds after which a change of a folder is noticed
+PREPARED = 2  # uploads that are decoded at the same time
 
 
 def choose() -> None:
@@ -31,23 +33,38 @@ def choose() -> None:
     if not wanted:
         return
     try:
+        if _can_be_corrected(now) and not data_upload.correct(wanted):
+            return
         if dataset := ready(wanted):
             _gallery(dataset)
         else:
             _prepare(wanted)
     except UserError as error:
-        st.error(str(error))
+        st.error(text.plain(str(error)))
 
 
 def source(now: Train) -> str:
-    """What `open_dataset` takes; empty while no folder is named."""
+    """What `open_dataset` takes; empty while no folder is named, or nothing is uploaded."""
     given = os.environ.get("ULTIMUS_DATA", "")
     kind = _kind(now, given)
+    if kind == "upload":
+        # a link may name an upload, and never a folder of this machine
+        return _with_choices(now.upload, now) if now.upload.startswith(UPLOAD) else ""
     if kind != "folder":
         return kind
     if is_public() or now.folder is None:
         return given  # strangers do not look through this machine's folders
-    return now.folder
+    return _with_choices(now.folder, now)
+
+
+def _with_choices(place: str, now: Train) -> str:
+    return f"{place}?{now.chosen}" if place and now.chosen and "?" not in place else place
+
+
+def _can_be_corrected(now: Train) -> bool:
+    """Whether a person may say how a source is meant, who named or uploaded it."""
+    kind = _kind(now, os.environ.get("ULTIMUS_DATA", ""))
+    return kind == "upload" or (kind == "folder" and not is_public())
 
 
 def chosen(now: Train) -> Dataset:
@@ -72,13 +89,15 @@ def _choose_source(now: Train) -> None:
         "Data", options, options.index(_kind(now, given)), format_func=SOURCES.get,
         **choices.widget(Train, "data"),
     )  # fmt: skip
+    if _kind(now, given) == "upload":
+        data_upload.take_in(now)
     if _kind(now, given) == "folder" and not is_public():
         st.text_input(
             "Folder on this machine", given if now.folder is None else now.folder,
             placeholder="/path/to/pictures",
-            help="Parquet files as Hugging Face lays them out, or a folder of pictures for each of "
-            "2 to 10 classes.",
-            **choices.widget(Train, "folder"),
+            help="Parquet files as Hugging Face lays them out, a folder of pictures for each of 2 "
+            "to 10 classes, a zip of them, or other forms: see docs/data.md.",
+            **choices.widget(Train, "folder", then=data_upload.forget_choices),
         )  # fmt: skip
 
 
@@ -113,6 +132,9 @@ def _prepare(source: str) -> None:
         if st.button("Download CIFAR-10 (170 MB)", width="stretch"):
             _preparations()[source] = Preparation(source)
             st.rerun()
+    elif running is None and _is_crowded(source):
+        st.info("Other people's pictures are being prepared: yours are next.")
+        guard.fragment(_wait, run_every=2)(source)
     elif running is None:
         _preparations()[source] = Preparation(source)
         st.rerun()
@@ -123,6 +145,18 @@ def _prepare(source: str) -> None:
             st.rerun()
     else:
         guard.fragment(_progress, run_every=0.4)(source)
+
+
+def _is_crowded(source: str) -> bool:
+    """Whether enough uploads are being decoded."""
+    busy = [name for name, running in list(_preparations().items())
+            if name.startswith(UPLOAD) and running.done < 1]  # fmt: skip
+    return source.startswith(UPLOAD) and len(busy) >= PREPARED
+
+
+def _wait(source: str) -> None:
+    if not _is_crowded(source):
+        st.rerun()
 
 
 def _progress(source: str) -> None:
@@ -170,17 +204,23 @@ def _looked_at(source: str, home: Path) -> Dataset:
 
 
 def _gallery(dataset: Dataset) -> None:
-    """A row of pictures for each class."""
+    """A row of pictures for each class, and how many there are to train on and to test on."""
+    train, test = dataset.counts
     rows = "".join(
         f'<div style="display:flex;align-items:center;gap:.5rem;margin-bottom:2px">'
         f'<span style="flex:0 0 5.2rem;font-size:.8rem;overflow:hidden;text-overflow:ellipsis;'
         f'white-space:nowrap" title="{name}">{name}</span>'
-        f'<img src="{uri}" alt="pictures of the class {name}" style="min-width:0;height:26px">'
-        f"</div>"
-        for name, uri in _strips(dataset)
+        f'<img src="{uri}" alt="pictures of the class {name}" style="min-width:0;height:26px;'
+        f'object-fit:cover;object-position:left">'
+        f'<span style="margin-left:auto;font-size:.7rem;opacity:.75;white-space:nowrap" '
+        f'title="to train on + to test on">{train[place]:,} + {test[place]:,}</span></div>'
+        for place, (name, uri) in enumerate(_strips(dataset))
     )
     st.html(rows)
-    st.caption(f"{dataset.name}: {len(dataset.train):,} to train on, {len(dataset.test):,} to test")
+    st.caption(
+        f"{text.plain(dataset.name)}: {len(dataset.train):,} to train on, {len(dataset.test):,} to "
+        "test"
+    )
 
 
 @st.cache_data(
@@ -188,13 +228,20 @@ def _gallery(dataset: Dataset) -> None:
 )
 def _strips(dataset: Dataset) -> list[tuple[str, str]]:
     """For each class its name, escaped, and the first pictures of it side by side."""
-    labels = dataset.train.labels[:5000]
     strips = []
     for label, name in enumerate(dataset.classes):
-        members = torch.nonzero(labels == label).flatten()[:SAMPLES]
-        images = dataset.train.images[members].permute(0, 2, 3, 1).numpy()
-        strips.append((escape(name, quote=True), _data_uri(np.concatenate(list(images), axis=1))))
+        images = _first_of(dataset.train, label)
+        if not len(images):
+            images = _first_of(dataset.test, label)
+        row = np.concatenate([*images], axis=1) if len(images) else np.zeros((32, 1, 3), np.uint8)
+        strips.append((escape(name, quote=True), _data_uri(row)))
     return strips
+
+
+def _first_of(split: Split, label: int) -> np.ndarray:
+    """The first pictures of a class, (N, 32, 32, 3)."""
+    members = torch.nonzero(split.labels == label).flatten()[:SAMPLES]
+    return split.images[members].permute(0, 2, 3, 1).numpy()
 
 
 def _data_uri(pixels: np.ndarray) -> str:

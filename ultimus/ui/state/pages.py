@@ -36,7 +36,7 @@ class Shown:
 
 # Train --------------------------------------------------------------------------------------------
 
-SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder"}
+SOURCES = {"shapes": "Shapes", "cifar10": "CIFAR-10", "folder": "Folder", "upload": "Upload"}
 AUGMENTATIONS = {"flip": "mirror", "shift": "shift", "cutout": "cutout"}
 
 
@@ -101,6 +101,8 @@ class Train(_Recipe):
     Attributes:
         data: kind of source; None for the one that is offered first.
         folder: of the data; None for the one that is offered first.
+        upload: the source that stands for a data set that was uploaded.
+        chosen: what is chosen of the folder or the upload, as its source says it.
         preset: what the recipe starts from.
         augment: names of AUGMENTATIONS.
         seed_run: whether the notebook's log is drawn.
@@ -108,6 +110,8 @@ class Train(_Recipe):
 
     data: str | None = choice(None, one_of(SOURCES))
     folder: str | None = choice(None, FREE)
+    upload: str = choice("", FREE)
+    chosen: str = choice("", FREE)
     preset: str = choice(next(iter(PRESETS)), one_of({name: name for name in PRESETS}))
     augment: tuple[str, ...] = choice(AS_PRESET, AUGMENT)
     seed_run: bool = choice(True, kinds.SWITCH)
