@@ -58,12 +58,12 @@ def no_folders(tree: Tree) -> UserError:
     )
 
 
-def _inner(pictures: Sequence[File], depth: int = 0) -> int:
+def _inner(pictures: Sequence[File], depth: int = 0, in_split: bool = False) -> int:
     """The depth at which folders differ: one that holds all others is passed through."""
     while True:
         level = _level(pictures, depth)
         alone = len(level) == 1 and all(len(file.parts) > depth + 2 for file in pictures)
-        if not alone or splits.role(next(iter(level))) in splits.TESTS:
+        if not alone or (not in_split and splits.role(next(iter(level))) in splits.TESTS):
             return depth
         depth += 1
 
@@ -78,7 +78,7 @@ def _level(pictures: Sequence[File], depth: int) -> Level:
 
 def _classes_below(pictures: Sequence[File], depth: int) -> set[str]:
     """Class folders of a split that lies at a depth."""
-    return set(_level(pictures, _inner(pictures, depth + 1)))
+    return set(_level(pictures, _inner(pictures, depth + 1, in_split=True)))
 
 
 def _are_splits(level: Level, depth: int, choices: Choices) -> bool:
@@ -126,7 +126,7 @@ def _with_splits(tree: Tree, level: Level, depth: int, notes: list[str]) -> Cont
     """Folders of splits, each with the same class folders."""
     found: dict[str, list[tuple[File, str | None]]] = {}
     for split, files in level.items():
-        inner = _inner(files, depth + 1)
+        inner = _inner(files, depth + 1, in_split=True)
         found[split] = [
             (file, file.parts[inner] if len(file.parts) > inner + 1 else None) for file in files
         ]
