@@ -11,6 +11,7 @@ from io import BytesIO
 import torch
 
 from ..data.dataset import Dataset, open_dataset
+from ..data.sources import located
 from ..errors import UserError
 from ..files import read_bounded, storage_problem
 from ..training.trainer import DivergedError, Progress, train

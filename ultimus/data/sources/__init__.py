@@ -152,6 +152,9 @@ def signature(source: str) -> str:
         where, state = place, Path(shapes.__file__).read_bytes()  # drawn by this code's text
     elif place == "cifar10":
         where, state = place, b""  # torchvision verifies its checksums
+    elif place.startswith(UPLOAD):
+        _existing(place)
+        where, state = place, _decoders()  # its name stands for its content
     else:
         path = _existing(place)
         where, state = os.path.realpath(path), _state(path) + _decoders()
