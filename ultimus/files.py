@@ -32,7 +32,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write to that takes another's place, at once, when it is closed."""
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    scratch = scratch_of(path)
     try:
         with open(scratch, "xb") as file:  # not tempfile, whose files only their owner can read
             yield file
@@ -40,6 +40,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def scratch_of(path: Path) -> Path:
+    """A place beside a file for its passing copy, which `sweep` finds if its process is killed."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
 def move(source: Path, target: Path) -> None:

@@ -116,6 +116,14 @@ class Recipe(BaseModel):
         except ValidationError as error:
             raise UserError(explain(error)) from error
 
+    def with_data(self, source: str) -> "Recipe":
+        """The same choices on other data.
+
+        Raises:
+            UserError: the name of the source is too long.
+        """
+        return self.parse({**self.model_dump(), "data": source})
+
     def to_json(self) -> str:
         return self.model_dump_json(indent=2)
 
@@ -233,14 +241,16 @@ def problems(error: ValidationError) -> str:
 
 def _problem(each: ErrorDetails) -> str:
     field = ".".join(str(part) for part in each["loc"])
-    reason = each["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if each["type"] == "value_error":
-        return reason
+        return each["msg"].removeprefix("Value error, ")
     if each["type"] in ("extra_forbidden", "invalid_key"):
         return f"{_shown(field)} is not a choice of a recipe"
     if not field:
         return f"it should be an object of choices, not {_shown(each['input'])}"
-    return f"{field} should be {reason}, not {_shown(each['input'])}"
+    _, should, reason = each["msg"].partition(" should ")  # "Input should be", "List should have"
+    if not should:
+        return f"{field} cannot be {_shown(each['input'])} ({reason or each['msg']})"
+    return f"{field} should {reason}, not {_shown(each['input'])}"
 
 
 def _shown(value: Any) -> str:

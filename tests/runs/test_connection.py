@@ -1,6 +1,7 @@
 """A Dask cluster elsewhere: it goes away and comes back, has no workers, or unfit ones."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -132,6 +133,21 @@ def test_one_that_went_away_is_found_again(elsewhere, lab, data, refused):
     until(lambda: lab.status(waiting).state == "done")
     after = lab.start(_recipe(data))
     until(lambda: lab.status(after).state == "done")
+
+
+def test_one_that_stands_still_is_told_and_goes_on(elsewhere, lab, data):
+    elsewhere.add_worker()
+    first = lab.start(_recipe(data))
+    until(lambda: lab.status(first).state == "done")
+    elsewhere.scheduler.send_signal(signal.SIGSTOP)  # it is there, and silent
+    try:
+        waiting = lab.start(_recipe(data))
+        until(lambda: "does not answer" in lab.status(waiting).reason)
+        assert lab.status(waiting).state == "queued" and lab.problem.endswith(".")
+    finally:
+        elsewhere.scheduler.send_signal(signal.SIGCONT)
+    until(lambda: lab.status(waiting).state == "done")
+    assert lab.problem == ""
 
 
 def test_one_without_workers_is_told_until_it_has_one(elsewhere, lab, data):

@@ -4,11 +4,13 @@ import os
 import time
 
 import pytest
+from support.waiting import until
 
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
 from ultimus.runs.housekeeping import DAY, Rules, clean, delete, due, kept, name, rename
 from ultimus.runs.run import Run, Status
+from ultimus.runs.scheduler import Lab
 
 
 def _run(tmp_path, state: str = "done", days: float = 0, size: int = 0, owner: str = "a") -> Run:
@@ -129,3 +131,14 @@ def test_what_is_due_is_removed(tmp_path):
     old, new = _run(tmp_path, days=15), _run(tmp_path)
     assert clean(tmp_path, Rules()) == [old.id]
     assert not old.folder.exists() and new.folder.exists() and clean(tmp_path, Rules()) == []
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_a_public_app_removes_what_is_due_by_itself(tmp_path, monkeypatch, is_public):
+    monkeypatch.setenv("ULTIMUS_PUBLIC", "yes" if is_public else "")
+    old, new = _run(tmp_path, days=15), _run(tmp_path)
+    lab = Lab(tmp_path, "tcp://nowhere")  # also while nothing can be trained
+    if is_public:
+        until(lambda: not old.folder.exists())
+    lab.close()
+    assert old.folder.exists() != is_public and new.folder.exists()

@@ -342,6 +342,24 @@ def test_what_is_no_file_is_no_request(run):
     assert run.take_request() == "stop"
 
 
+@pytest.mark.parametrize("name", ["request.taken", ".request.taken"])
+def test_what_lies_beside_a_request_does_not_keep_it_from_being_heard(run, name):
+    (run.folder / name).mkdir()
+    for request in ("pause", "stop"):
+        run.ask(request)
+        assert run.take_request() == request
+    assert not list(run.folder.glob(".request.????????"))
+
+
+def test_what_could_not_be_read_again_is_not_noted(run, refused):
+    before = (run.folder / "recipe.json").read_bytes()
+    with refused("dataset.name should have at most 1000 characters"):
+        run.ran_with(dataset={"name": "x" * 1001})
+    with refused("data should have at most 1000 characters"):
+        run.ran_with(recipe=run.info().recipe.with_data("x" * 1001).model_dump())
+    assert (run.folder / "recipe.json").read_bytes() == before
+
+
 def test_a_damaged_request_is_read_as_nothing_known(run):
     (run.folder / "request").write_bytes(b"\xff\xfe")
     assert run.take_request() not in ("pause", "step", "resume", "stop")

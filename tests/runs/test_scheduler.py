@@ -103,6 +103,14 @@ def test_data_that_is_away_is_told(lab, tmp_path):
     assert "There is no data folder" in lab.status(run).reason
 
 
+def test_a_path_that_is_too_long_is_refused_and_nothing_is_left(lab, data, monkeypatch, refused):
+    monkeypatch.chdir(data.parent)
+    before = Run.all(lab.runs)
+    with refused("data should have at most 1000 characters"):
+        lab.start(_recipe("x" * 999))
+    assert [run.id for run in Run.all(lab.runs)] == [run.id for run in before]
+
+
 def test_more_runs_than_workers_wait_and_show_their_place(lab, data):
     first = lab.start(_endless(data))
     until(lambda: lab.status(first).step > 0)

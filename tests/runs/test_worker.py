@@ -93,7 +93,7 @@ def test_a_run_on_shapes_leaves_the_whole_folder(tmp_path):
     status = work(run)
     assert (status.state, status.step, status.total) == ("done", 29, 29)
     assert run.status() == status
-    names = {path.name for path in run.folder.iterdir()} - {"lock", "request.taken"}
+    names = {path.name for path in run.folder.iterdir()} - {"lock"}
     assert names == {
         "recipe.json", "status.json", "metrics.jsonl", "weights", "live.safetensors", "resume.pt",
     }  # fmt: skip

@@ -37,7 +37,7 @@ def _created(options: argparse.Namespace) -> Run:
     recipe = Recipe.of(**{name: _value(text) for name, text in _given(options).items()})
     dataset = open_data(recipe.data)  # before there is a run, so that bad data leaves none behind
     recipe.steps_per_epoch(len(dataset.train))
-    recipe = recipe.model_copy(update={"data": located(recipe.data)})
+    recipe = recipe.with_data(located(recipe.data))
     return Run.create(options.runs, recipe, version=__version__)
 
 

@@ -20,6 +20,10 @@ from ..errors import UserError, reason
 from .cluster import Cluster
 
 REACH = 5  # seconds to wait for a scheduler
+SILENT = (
+    "The Dask scheduler does not answer: wait a moment, or look after its process; the runs that "
+    "wait go on once it answers."
+)
 AGAIN = 2.0  # seconds for which a failed attempt stands, so that thirty clicks do not wait in turn
 ANSWER = 1.0  # seconds to wait for what workers answer
 LOOK_AGAIN = 10.0  # seconds until a worker that cannot train is asked again
@@ -157,12 +161,13 @@ class Connection:
             }
 
         try:
-            return client.run_on_scheduler(look)
+            idle = client.run_on_scheduler(look, callback_timeout=REACH)  # it may stand still
         except Exception as error:  # of many kinds, when the scheduler goes away meanwhile
-            raise UserError(
-                f"The Dask scheduler does not answer ({reason(error)}): wait a moment, or look "
-                "after it."
-            ) from error
+            self.problem = SILENT
+            raise UserError(SILENT) from error
+        if self.problem == SILENT:
+            self.problem = ""
+        return idle
 
     def _ask(self, client: Client, workers: list[str], run_folder: Path) -> None:
         """Ask workers whether they can train: new ones, and again those that could not."""

@@ -1,5 +1,6 @@
 """What a run's folder says about the run: typed, checked, and read in this place alone."""
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -171,6 +172,20 @@ def _info(path: Path, version: tuple[int, int, int]) -> RunInfo:
         return RunInfo.model_validate_json(read_bounded(path, MAX_JSON_BYTES))
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
+
+
+def check_info(entries: dict[str, Any]) -> None:
+    """See to it that recipe.json could be read again, if it said this.
+
+    Raises:
+        UserError: it could not be.
+    """
+    try:
+        RunInfo.model_validate_json(json.dumps(entries))
+    except ValueError as error:
+        raise UserError(
+            f"This cannot be kept with the run ({_why(error)}): choose shorter names."
+        ) from error
 
 
 def read_status(folder: Path) -> Status:

@@ -25,10 +25,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
-from ..files import move, open_regular, read_bounded, storage_problem, sweep, write_atomically
+from ..files import (
+    move,
+    open_regular,
+    read_bounded,
+    scratch_of,
+    storage_problem,
+    sweep,
+    write_atomically,
+)
 from ..locks import lock
 from ..recipe import Recipe
-from .info import RunInfo, State, Status, read_info, read_status
+from .info import RunInfo, State, Status, check_info, read_info, read_status
 from .metrics import Metrics, read_metrics
 
 Request = Literal["pause", "step", "resume", "stop"]
@@ -118,10 +126,15 @@ class Run:
         return read_info(self.folder)
 
     def ran_with(self, **about: Any) -> None:
-        """Add to recipe.json what the run turned out to run with."""
+        """Add to recipe.json what the run turned out to run with.
+
+        Raises:
+            UserError: recipe.json is damaged, or would not be readable with the additions.
+        """
         self.info()  # it can be read
-        entries = json.loads((self.folder / "recipe.json").read_bytes())
-        self._write_json("recipe.json", {**entries, **about})
+        entries = json.loads((self.folder / "recipe.json").read_bytes()) | about
+        check_info(entries)
+        self._write_json("recipe.json", entries)
 
     # How it stands -------------------------------------------------------------------------
 
@@ -194,10 +207,12 @@ class Run:
         """The request that waits, removed; empty if there is none."""
         if not self.has_request():  # a look takes a fifth of the time that a failed move takes
             return ""
-        taken = self.folder / "request.taken"
+        taken = scratch_of(self._request)
         try:
             move(self._request, taken)  # at once, so that none is lost
-            return read_bounded(taken, MAX_REQUEST).decode(errors="replace")
+            request = read_bounded(taken, MAX_REQUEST).decode(errors="replace")
+            taken.unlink()
+            return request
         except OSError:  # another process was first, or it is no file
             return ""
 

@@ -96,9 +96,9 @@ class Lab:
 
         Raises:
             UserError: the quota is used up, the runs folder cannot be written, or there is no
-                scheduler. No run is left.
+                scheduler, or the path of the data is too long. No run is left.
         """
-        recipe = recipe.model_copy(update={"data": located(recipe.data)})
+        recipe = recipe.with_data(located(recipe.data))
         steps = _steps(recipe)
         self._connection.client()
 
@@ -214,10 +214,10 @@ class Lab:
         while not self._closed.is_set():
             self._news.clear()
             try:
+                self._clean()
                 self._connection.tend()
                 self._hear()
                 self._serve()
-                self._clean()
             except UserError:
                 pass  # the connection keeps it, and the status of a run tells it
             except Exception:  # the queue has to go on, whatever Dask raises

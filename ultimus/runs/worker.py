@@ -135,7 +135,7 @@ def move_data(run: Run, place: str) -> None:
             f"The data in {place} is not what the run {run.id} began with: give the place where "
             "that is now."
         )
-    run.ran_with(recipe=info.recipe.model_copy(update={"data": located(place)}).model_dump())
+    run.ran_with(recipe=info.recipe.with_data(located(place)).model_dump())
 
 
 def _surroundings(run: Run, dataset: Dataset) -> None:

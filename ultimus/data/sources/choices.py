@@ -111,4 +111,4 @@ def located(source: str) -> str:
     place, choices = parted(source)
     if place in BUILT_IN or place.startswith(UPLOAD):
         return source
-    return choices.added_to(str(Path(place).expanduser().absolute()))
+    return choices.added_to(str(Path(os.path.expanduser(place)).absolute()))
