@@ -485,10 +485,10 @@ def test_a_worker_weighs_strides_and_makes_single_steps(dataset, tmp_path):
             assert recorder.obey()
         for _ in range(3):
             run.ask("step")
-            recorder.steps_allowed = 0
+            recorder.control.allowed = 0
             assert recorder.obey()
             assert training.advance().steps == 1
-            recorder.steps_allowed = 0
+            recorder.control.allowed = 0
         run.ask("resume")
         assert recorder.obey() and training.limit is None
     rows = lines(run)

@@ -16,8 +16,9 @@ from ..errors import UserError
 from ..files import read_bounded, storage_problem
 from ..training.trainer import DivergedError, Progress, train
 from . import metrics
+from .control import PATIENCE
 from .info import RunInfo
-from .recorder import PATIENCE, Recorder
+from .recorder import Recorder
 from .run import Run, State, Status
 
 MAX_RESUME_BYTES = 2**28  # of resume.pt, which takes about a megabyte

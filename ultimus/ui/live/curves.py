@@ -11,9 +11,9 @@ import numpy as np
 from ...data.sources import CIFAR10_CLASSES
 from ...places import ASSETS
 from ...plots import curves as plots
+from ...runs.control import GRACE
 from ...runs.info import RunInfo
 from ...runs.metrics import Metrics
-from ...runs.recorder import GRACE
 from ...runs.run import Run, Status
 from ..figures import board, figure
 from ..state import session

@@ -1,0 +1,95 @@
+"""What a run is asked to do while it is trained, and how long a paused one keeps its worker."""
+
+import math
+import time
+from collections.abc import Callable
+
+from ..errors import UserError
+from .info import read_status
+from .run import Run
+
+POLL_EVERY = 0.02  # seconds between looks for a request while paused
+LOOK_EVERY = 1.0  # seconds between looks for other runs that wait for a worker
+GRACE = 60.0  # seconds a paused run keeps its worker though others wait
+PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
+
+
+class Control:
+    """Takes a run's requests, and waits while it is paused.
+
+    Args:
+        run: the run that is trained.
+        patience: seconds to stand paused before the worker is given back.
+        clock: tells the time in seconds.
+
+    Attributes:
+        allowed: steps to be made before the run pauses; None for as many as it takes.
+        stopped: whether it is to end.
+        parked: whether its worker is due to others.
+    """
+
+    def __init__(self, run: Run, patience: float, clock: Callable[[], float]):
+        self.allowed: int | None = None
+        self.stopped = self.parked = False
+        self._run = run
+        self._patience = patience
+        self._clock = clock
+        self._paused_since = math.inf  # single steps do not end a pause
+        self._looked = -math.inf
+
+    @property
+    def is_paused(self) -> bool:
+        return self.allowed == 0 and not self.stopped
+
+    @property
+    def goes_on(self) -> bool:
+        return not (self.stopped or self.parked)
+
+    def count(self, steps: int) -> None:
+        """Note steps that were made."""
+        if self.allowed is not None:
+            self.allowed -= steps
+
+    def listen(self) -> None:
+        """Take the request that waits, if one does."""
+        match self._run.take_request():
+            case "pause":
+                self.allowed = 0
+            case "step":
+                self.allowed = 1
+            case "resume":
+                self.allowed = None
+                self._paused_since = math.inf
+            case "stop":
+                self.stopped = True
+
+    def wait(self) -> None:
+        """Stand paused until the run is told to go on, or its worker is due to others."""
+        begin = self._clock()
+        self._paused_since = min(self._paused_since, begin)
+        while self.is_paused:
+            self.parked = self._is_due_to_others(begin)
+            if self.parked:
+                return
+            time.sleep(POLL_EVERY)
+            self.listen()
+
+    def _is_due_to_others(self, begin: float) -> bool:
+        now = self._clock()
+        if now - self._looked <= LOOK_EVERY:
+            return False
+        self._looked = now
+        if now - begin > self._patience:
+            return True
+        return now - self._paused_since > min(GRACE, self._patience) and _others_wait(self._run)
+
+
+def _others_wait(run: Run) -> bool:
+    """Whether another run of the same folder waits for a worker."""
+    for other in Run.all(run.folder.parent):
+        try:
+            if read_status(other.folder).state == "queued":
+                return True
+        except UserError:
+            continue  # damaged: nobody trains it
+    return False
