@@ -14,13 +14,14 @@ from starlette.routing import Route
 from ultimus.places import PACKAGE
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
-from ultimus.ui.server import explorer_files, see
+from ultimus.ui.server import explorer_files, leaving, see
 from ultimus.ui.state import browser
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
 app = st.App(
     PACKAGE / "ui" / "server" / "script.py",
+    lifespan=leaving.forgotten,
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in (

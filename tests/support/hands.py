@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 30_000  # milliseconds
+PATIENCE = 90_000  # milliseconds, where a machine does much else
 
 
 def press_cell(figure: Locator, i: int, j: int, count: int) -> None:

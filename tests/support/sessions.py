@@ -19,6 +19,7 @@ class Visitor:
     Attributes:
         link: the query of its link.
         buttons: whether each can be pressed, by its label.
+        files: addresses of what can be downloaded, by the button's label.
         failures: texts of errors on its page.
     """
 
@@ -28,6 +29,7 @@ class Visitor:
         self._page = ""  # which one is shown, as a browser tells the server
         self.link = ""
         self.buttons: dict[str, bool] = {}
+        self.files: dict[str, str] = {}
         self.failures: list[str] = []
 
     def press(self, label: str) -> None:
@@ -39,11 +41,12 @@ class Visitor:
         state.id, state.trigger_value = self._ids[label], True
         self._connection.send(message.SerializeToString())
 
-    def open(self, link: str) -> None:
-        """Ask for the page; `look` then reads it."""
+    def open(self, link: str, page: str = "") -> None:
+        """Ask for a page by its address, the first without one; `look` then reads it."""
         self.link = link
         message = BackMsg()
         message.rerun_script.query_string = link
+        message.rerun_script.page_name = page
         self._connection.send(message.SerializeToString())
 
     def look(self) -> None:
@@ -67,6 +70,8 @@ class Visitor:
         if kind == "button":
             self._ids[element.button.label] = element.button.id
             self.buttons[element.button.label] = not element.button.disabled
+        elif kind == "download_button":
+            self.files[element.download_button.label] = element.download_button.url
         elif kind == "exception":
             self.failures.append(element.exception.message)
         elif kind == "alert" and element.alert.format == element.alert.ERROR:
