@@ -23,11 +23,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where data is decoded, once for all servers."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def server(runs: Path, home: Path) -> Iterator[str]:
     """The app as `streamlit run app.py` starts it, without any data or run."""
     surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
-    surroundings |= {"ULTIMUS_RUNS": str(runs)}
-    surroundings |= {"ULTIMUS_HOME": str(tmp_path_factory.mktemp("home"))}
+    surroundings |= {"ULTIMUS_RUNS": str(runs), "ULTIMUS_HOME": str(home)}
     with served(
         [sys.executable, "-m", "streamlit", "run", "app.py"], ROOT, surroundings
     ) as address:
