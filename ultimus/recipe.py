@@ -233,24 +233,24 @@ def explain(error: ValidationError) -> str:
 
 def problems(error: ValidationError) -> str:
     """The part of such a sentence that names the fields, of a recipe or of anything else."""
-    found = [_problem(each) for each in error.errors(include_url=False)]
+    found = [_problem(detail) for detail in error.errors(include_url=False)]
     if len(found) > MAX_PROBLEMS:
         found[MAX_PROBLEMS:] = [f"and {len(found) - MAX_PROBLEMS} more"]
     return "; ".join(found)
 
 
-def _problem(each: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in each["loc"])
-    if each["type"] == "value_error":
-        return each["msg"].removeprefix("Value error, ")
-    if each["type"] in ("extra_forbidden", "invalid_key"):
+def _problem(detail: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if detail["type"] in ("extra_forbidden", "invalid_key"):
         return f"{_shown(field)} is not a choice of a recipe"
     if not field:
-        return f"it should be an object of choices, not {_shown(each['input'])}"
-    _, should, reason = each["msg"].partition(" should ")  # "Input should be", "List should have"
+        return f"it should be an object of choices, not {_shown(detail['input'])}"
+    _, should, reason = detail["msg"].partition(" should ")  # "Input should be", "List should have"
     if not should:
-        return f"{field} cannot be {_shown(each['input'])} ({reason or each['msg']})"
-    return f"{field} should {reason}, not {_shown(each['input'])}"
+        return f"{field} cannot be {_shown(detail['input'])} ({reason or detail['msg']})"
+    return f"{field} should {reason}, not {_shown(detail['input'])}"
 
 
 def _shown(value: Any) -> str:

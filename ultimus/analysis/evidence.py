@@ -52,7 +52,7 @@ class Evidence(NamedTuple):
         for none. Positive places speak for the class, negative ones for others.
         """
         parts = (self.maps, self.constants, self.logits)
-        return Evidence(*(each - each.mean(dim=0) for each in parts), self.exact)
+        return Evidence(*(part - part.mean(dim=0) for part in parts), self.exact)
 
 
 def evidence(model: Transformer, image: Tensor, companions: Tensor | None = None) -> Evidence:
@@ -88,14 +88,14 @@ def _logits_and_gradient(
     features = features.clone().requires_grad_()  # (D,)
     others = companions.clone()  # what was computed in inference mode has no part in a derivative
     logits = _logits(model, features, others).view(-1, model.classes).mean(dim=0)  # (C,)
-    gradient = [torch.autograd.grad(each, features, retain_graph=True)[0] for each in logits]
+    gradient = [torch.autograd.grad(logit, features, retain_graph=True)[0] for logit in logits]
     return logits.detach(), torch.stack(gradient)
 
 
 def _logits(model: Transformer, features: Tensor, others: Tensor) -> Tensor:
     """The logits (..., C) of features (D,) in the company of others (..., B - 1, D)."""
-    own = features.expand(*others.shape[:-2], 1, -1)  # (..., 1, D)
-    state = torch.cat([own, others], dim=-2)  # (..., B, D)
+    image = features.expand(*others.shape[:-2], 1, -1)  # (..., 1, D)
+    state = torch.cat([image, others], dim=-2)  # (..., B, D)
     for _ in range(PASSES):
         state = state + model.ultimusBlock(state)
     return model.cap(state[..., 0, :])

@@ -100,7 +100,9 @@ def calibrate(model: Transformer, images: Tensor) -> Detector | None:
         "photographs": features_of(model, photographs()),
         "graphics": features_of(model, drawn()),
     }
-    rates = {name: detector.is_outsider(each).double().mean() for name, each in measured.items()}
+    rates = {
+        name: detector.is_outsider(scores).double().mean() for name, scores in measured.items()
+    }
     return replace(detector, images=share, **{name: float(rate) for name, rate in rates.items()})
 
 
@@ -118,8 +120,8 @@ def drawn(count: int = 60, seed: int = 0) -> Tensor:
     """Graphics (count, 3, 32, 32): flat, noise, ramps, strokes, boards, squares, in turn."""
     rng = np.random.default_rng(seed)
     kinds = (_flat, _noise, _ramp, _strokes, _board, _square)
-    made = np.stack([kinds[n % len(kinds)](rng) for n in range(count)])
-    return torch.from_numpy(made.astype(np.uint8))
+    images = np.stack([kinds[n % len(kinds)](rng) for n in range(count)])
+    return torch.from_numpy(images.astype(np.uint8))
 
 
 def _color(rng: np.random.Generator) -> np.ndarray:

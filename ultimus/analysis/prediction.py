@@ -155,8 +155,8 @@ def predict(
     features = repeatable_features(model, images, BATCH)  # (N, D)
     together = _together(model, features) if len(images) > 1 else [None] * len(images)
     return [
-        Prediction(_in_company(model, each, companions), answer)
-        for each, answer in zip(features, together, strict=True)
+        Prediction(_in_company(model, row, companions), answer)
+        for row, answer in zip(features, together, strict=True)
     ]
 
 
@@ -177,14 +177,14 @@ def influences(
     """
     images = torch.as_tensor(image)[None]
     _check(images)
-    own = repeatable_features(model, images, BATCH)  # (1, D)
-    answer = _in_company(model, own[0], companions).mean.argmax()
-    changes = [influence(model, torch.cat([own, others]), 0)[1:, answer]
+    features = repeatable_features(model, images, BATCH)  # (1, D)
+    answer = _in_company(model, features[0], companions).mean.argmax()
+    changes = [influence(model, torch.cat([features, others]), 0)[1:, answer]
                for others in companions.features]  # K times (B - 1,)  # fmt: skip
     distinct, places, groups = companions.indices.unique(return_inverse=True, return_counts=True)
     totals = torch.zeros(len(distinct)).index_add_(0, places.flatten(), torch.cat(changes))
-    made = map(Influence, distinct.tolist(), (totals / groups).tolist(), groups.tolist())
-    return sorted(made, key=lambda each: -abs(each.change))
+    influences = map(Influence, distinct.tolist(), (totals / groups).tolist(), groups.tolist())
+    return sorted(influences, key=lambda influence: -abs(influence.change))
 
 
 def _check(images: Tensor) -> None:

@@ -19,7 +19,7 @@ def summary(model: Transformer) -> str:
         *(f"{name:>22}{shape!s:>26}{count:>16,}" for name, shape, count in rows),
         "=" * 64,
         f"Total params as the seed counts, the shared block four times: {_total(rows):,}",
-        f"Total params: {sum(each.numel() for each in model.parameters()):,}",
+        f"Total params: {sum(parameter.numel() for parameter in model.parameters()):,}",
     ]
     return "\n".join(lines)
 

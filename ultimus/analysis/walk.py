@@ -88,18 +88,20 @@ def walk(model: Transformer, trace: Trace, number: int, i: int, j: int) -> Walk:
     Raises:
         UserError: there is no such pass or image.
     """
-    before, own = _pass_of(trace, number, i, j)
-    query, key, scores, weights = own.q[i], own.k[j], own.scores[i], own.weights[i]
+    before, traced = _pass_of(trace, number, i, j)
+    query, key, scores, weights = traced.q[i], traced.k[j], traced.scores[i], traced.weights[i]
     products = query * key  # (H,)
     exponentials = (scores - scores.max()).exp()  # (B,)
-    contributions = weights[:, None] * own.v  # (B, H)
-    out_weight, bias = (each.detach().double() for each in model.ultimusBlock.out.parameters())
-    made = Walk(
+    contributions = weights[:, None] * traced.v  # (B, H)
+    out_weight, bias = (
+        parameter.detach().double() for parameter in model.ultimusBlock.out.parameters()
+    )
+    result = Walk(
         before=before,
         query=query,
-        keys=own.k,
+        keys=traced.k,
         key=key,
-        values=own.v,
+        values=traced.v,
         products=products,
         total=products.sum(),
         score=scores[j],
@@ -108,15 +110,15 @@ def walk(model: Transformer, trace: Trace, number: int, i: int, j: int) -> Walk:
         normalizer=exponentials.sum(),
         weights=weights,
         contributions=contributions,
-        mixed=own.mixed[i],
+        mixed=traced.mixed[i],
         out_weight=out_weight,
-        projected=out_weight @ own.mixed[i],  # (D,)
+        projected=out_weight @ traced.mixed[i],  # (D,)
         bias=bias,
-        residual=own.residual[i],
-        after=own.state[i],
+        residual=traced.residual[i],
+        after=traced.state[i],
         check={},
     )
-    return made._replace(check=_check(model, made, i))
+    return result._replace(check=_check(model, result, i))
 
 
 def _pass_of(trace: Trace, number: int, i: int, j: int) -> tuple[Tensor, Pass]:
@@ -124,27 +126,27 @@ def _pass_of(trace: Trace, number: int, i: int, j: int) -> tuple[Tensor, Pass]:
     if not 1 <= number <= len(trace.passes):
         raise UserError(f"There is no pass {number}: choose from 1 to {len(trace.passes)}.")
     images = len(trace.features)
-    for each in (i, j):
-        if not 0 <= each < images:
-            raise UserError(f"There is no image {each} in this group: choose 0 to {images - 1}.")
+    for index in (i, j):
+        if not 0 <= index < images:
+            raise UserError(f"There is no image {index} in this group: choose 0 to {images - 1}.")
     before = trace.features if number == 1 else trace.passes[number - 2].state
-    own = trace.passes[number - 1]
-    return before.detach().double(), Pass(*(each.detach().double() for each in own))
+    traced = trace.passes[number - 1]
+    return before.detach().double(), Pass(*(tensor.detach().double() for tensor in traced))
 
 
-def _check(model: Transformer, own: Walk, i: int) -> dict[str, float]:
+def _check(model: Transformer, steps: Walk, i: int) -> dict[str, float]:
     """How far each of the network's numbers is from the one that the steps lead to."""
-    block, root = model.ultimusBlock, len(own.query) ** 0.5
+    block, root = model.ultimusBlock, len(steps.query) ** 0.5
     steps = {
-        "query": (own.query, _linear(block.q, own.before[i])),
-        "keys": (own.keys, _linear(block.k, own.before)),
-        "values": (own.values, _linear(block.v, own.before)),
-        "score": (own.score, own.total / root),
-        "scores": (own.scores, own.keys @ own.query / root),
-        "weights": (own.weights, own.exponentials / own.normalizer),
-        "mixed": (own.mixed, own.contributions.sum(dim=0)),
-        "residual": (own.residual, own.projected + own.bias),
-        "after": (own.after, own.before[i] + own.residual),
+        "query": (steps.query, _linear(block.q, steps.before[i])),
+        "keys": (steps.keys, _linear(block.k, steps.before)),
+        "values": (steps.values, _linear(block.v, steps.before)),
+        "score": (steps.score, steps.total / root),
+        "scores": (steps.scores, steps.keys @ steps.query / root),
+        "weights": (steps.weights, steps.exponentials / steps.normalizer),
+        "mixed": (steps.mixed, steps.contributions.sum(dim=0)),
+        "residual": (steps.residual, steps.projected + steps.bias),
+        "after": (steps.after, steps.before[i] + steps.residual),
     }
     return {name: (live - ours).abs().max().item() for name, (live, ours) in steps.items()}
 

@@ -79,11 +79,11 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="ultimus-bench-") as folder:
         clock = Clock()
         ways = _ways(_hardly_tested(dataset), Path(folder), clock)
-        made = list(_rounds(ways, rounds, turn, clock, progress))
+        times = list(_rounds(ways, rounds, turn, clock, progress))
         ways["same"].close()  # before its folder goes
         memory = worker_memory(dataset.source, Path(folder))
     progress(1)
-    return _figures(made, clock, dataset, memory)
+    return _figures(times, clock, dataset, memory)
 
 
 # The ways -----------------------------------------------------------------------------------------
@@ -207,20 +207,20 @@ def _time(steps: Iterator[None], count: int) -> float:
 # The figures --------------------------------------------------------------------------------------
 
 
-def _figures(made: list[Round], clock: Clock, dataset: Dataset, memory: float | None) -> Measured:
-    times = {name: np.array([each[name] for each in made]) for name in WAYS}  # each (rounds,)
+def _figures(timed: list[Round], clock: Clock, dataset: Dataset, memory: float | None) -> Measured:
+    times = {name: np.array([one[name] for one in timed]) for name in WAYS}  # each (rounds,)
     images = _images(dataset)
     speeds = {name: images[name] / times[name] for name in WAYS}
     return Measured(
-        step_ms={name: Spread.of(1e3 * each) for name, each in times.items()},
-        images_per_second={name: Spread.of(each) for name, each in speeds.items()},
+        step_ms={name: Spread.of(1e3 * seconds) for name, seconds in times.items()},
+        images_per_second={name: Spread.of(speed) for name, speed in speeds.items()},
         ratio_same=Spread.of(times["notebook"] / times["same"]),
         ratio_grouped=Spread.of(speeds["grouped"] / speeds["notebook"]),
         telemetry_cost=_cost(times["same"], times["headless"]),
         recorder_share=clock.share,
         worker_mb=memory,
         data=dataset.name,
-        rounds=len(made),
+        rounds=len(timed),
         threads=torch.get_num_threads(),
         machine=machine.describe(),
         versions={

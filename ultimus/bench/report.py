@@ -67,9 +67,12 @@ class Measured:
     def as_json(self) -> dict[str, Any]:
         """Medians by the attributes' names; their quartiles by the same names in `spread`."""
         values = vars(self)
-        spread = {name: _part(values[name], lambda each: [*each[1:]]) for name in SPREADS}
+        spread = {name: _part(values[name], lambda measured: [*measured[1:]]) for name in SPREADS}
         return {
-            **{name: _part(value, lambda each: each.median) for name, value in values.items()},
+            **{
+                name: _part(value, lambda measured: measured.median)
+                for name, value in values.items()
+            },
             "spread": spread,
         }
 
@@ -100,10 +103,10 @@ class Measured:
 def _part(value: Any, part: Callable[[Spread], Any]) -> Any:
     """That part of a spread, or of each in a dictionary; any other value as it is."""
     if isinstance(value, dict):
-        return {name: _part(each, part) for name, each in value.items()}
+        return {name: _part(entry, part) for name, entry in value.items()}
     return part(value) if isinstance(value, Spread) else value
 
 
 def _shown(spread: Spread, form: str) -> str:
-    median, low, high = (format(each, form) for each in spread)
+    median, low, high = (format(number, form) for number in spread)
     return f"{median} ({low} … {high})"

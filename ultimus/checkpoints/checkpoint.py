@@ -192,7 +192,7 @@ def _model(found: Found, name: str) -> Transformer:
     """The network with the weights that were found."""
     model = Transformer(state_dicts.classes(found))
     try:
-        weights = {key: state_dicts.made(value) for key, value in found.tensors.items()}
+        weights = {key: state_dicts.tensor_of(value) for key, value in found.tensors.items()}
     except Exception as error:  # damaged bytes are met with exceptions of many kinds
         raise safe_pickle.damaged(name) from error
     for key, value in weights.items():

@@ -88,7 +88,7 @@ def _config(model: Transformer, known: Origin) -> dict:
 
 
 def _card(model: Transformer, known: Origin) -> str:
-    parameters = sum(each.numel() for each in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     facts = {
         "run": known.run,
         "step": known.step,

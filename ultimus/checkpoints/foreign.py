@@ -104,9 +104,9 @@ def _archive(content: bytes) -> Account | None:
 
 def folder(path: Path) -> str:
     """What to say about a folder that is given as a checkpoint."""
-    files = sorted(each.name for each in path.iterdir() if each.is_file())[:MAX_LISTED]
+    files = sorted(entry.name for entry in path.iterdir() if entry.is_file())[:MAX_LISTED]
     where = one_line(str(path), NAME)
-    weights = [each for each in files if each.endswith(ENDINGS) and not _is_other(each)]
+    weights = [file for file in files if file.endswith(ENDINGS) and not _is_other(file)]
     if any(map(SHARD.search, files)):
         return f"{where} is a folder of shards: {SHARDS}."
     if weights:

@@ -59,7 +59,7 @@ class Origin:
     def metadata(self) -> dict[str, str]:
         """The same as text, for `read`; what is not known is left out."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _text(each) for name, each in known.items() if each not in (None, "", ())}
+        return {name: _text(value) for name, value in known.items() if value not in (None, "", ())}
 
 
 def portable(recipe: Recipe) -> Recipe:
@@ -73,7 +73,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Recipe):
         return portable(value).model_dump_json()
     if isinstance(value, tuple):
-        return "\n".join(" ".join(each.split()) for each in value)
+        return "\n".join(" ".join(line.split()) for line in value)
     return str(value)
 
 

@@ -262,12 +262,12 @@ class Reader:
         self._call(function, arguments)
 
     def _on_newobj(self, _: Any) -> None:
-        arguments, made = self._taken(), self._taken()
-        self._object(made, [arguments])
+        arguments, cls = self._taken(), self._taken()
+        self._object(cls, [arguments])
 
     def _on_newobj_ex(self, _: Any) -> None:
-        more, arguments, made = self._taken(), self._taken(), self._taken()
-        self._object(made, [arguments, more])
+        more, arguments, cls = self._taken(), self._taken(), self._taken()
+        self._object(cls, [arguments, more])
 
     def _on_build(self, _: Any) -> None:
         state = self._taken()
@@ -293,11 +293,13 @@ class Reader:
         self.storages.setdefault(key, storage)
         self._stack.append(storage)
 
-    def _object(self, made: Any, held: list[Any]) -> None:
+    def _object(self, cls: Any, held: list[Any]) -> None:
         """An object of a class; one of the standard library that is not plain is refused."""
-        name = made.name if isinstance(made, Named) else ""
-        own = re.fullmatch(r"[\w.]+", name) and name.split(".")[0] not in sys.stdlib_module_names
-        if not own and not PLAIN_CALLS.fullmatch(name):
+        name = cls.name if isinstance(cls, Named) else ""
+        third_party = (
+            re.fullmatch(r"[\w.]+", name) and name.split(".")[0] not in sys.stdlib_module_names
+        )
+        if not third_party and not PLAIN_CALLS.fullmatch(name):
             raise self._code(name)
         self.modules |= name.startswith("torch.nn.modules.")
         self._stack.append(Placeholder(name, held))
@@ -328,7 +330,7 @@ class Reader:
         is_other = name.endswith("_v3") or any(more[2:]) or not isinstance(storage, Storage)
         if is_other:
             return Placeholder(name, arguments)
-        if not all(type(each) is int for each in (offset, *shape, *strides)):
+        if not all(type(number) is int for number in (offset, *shape, *strides)):
             raise ValueError("a tensor of no shape")
         shape, strides = tuple(shape), tuple(strides)
         if len(shape) != len(strides):

@@ -85,10 +85,10 @@ def chosen(content: Any, name: str, wanted: str = "") -> Found:
         UserError: there is none, or none of that label.
     """
     found = sets(content)
-    whole = [each for each in found if each.is_whole and not problem(each)]
-    choices = tuple(each.label for each in whole)
+    whole = [candidate for candidate in found if candidate.is_whole and not problem(candidate)]
+    choices = tuple(candidate.label for candidate in whole)
     if wanted:
-        named = [each for each in whole if each.label == wanted]
+        named = [candidate for candidate in whole if candidate.label == wanted]
         if not named:
             raise UserError(
                 f"{name} has no weights called {one_line(wanted, SHAPE)!r}: choose from "
@@ -101,7 +101,7 @@ def chosen(content: Any, name: str, wanted: str = "") -> Found:
         return whole[0]
     if not found:
         raise UserError(f"{name} {_what_is_there(content)}: choose another file.")
-    nearest = max(found, key=lambda each: len(each.tensors))
+    nearest = max(found, key=lambda candidate: len(candidate.tensors))
     raise UserError(
         f"{name} does not hold a sound Ultimus network, since the tensor {problem(nearest)}: "
         "choose another file."
@@ -148,9 +148,9 @@ def _containers(content: Any) -> Iterator[tuple[Path, Any]]:
             seen.add(id(value))
             yield path, value
             deeper += [
-                ((*path, (value, name)), each)
-                for name, each in _inside(value)
-                if isinstance(each, dict | list | tuple | Placeholder)
+                ((*path, (value, name)), entry)
+                for name, entry in _inside(value)
+                if isinstance(entry, dict | list | tuple | Placeholder)
             ]
         level = deeper
 
@@ -159,7 +159,7 @@ def _inside(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((str(key), value[key]) for key in value)
     elif isinstance(value, list | tuple):
-        yield from ((str(place), each) for place, each in enumerate(value))
+        yield from ((str(place), entry) for place, entry in enumerate(value))
     elif isinstance(value, Placeholder):
         yield from _inside(value.entries)
         yield from _inside(value.held)
@@ -167,10 +167,10 @@ def _inside(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _in_one(path: Path, value: dict) -> Iterator[Found]:
     """The sets of weights of one dictionary, one for each prefix."""
-    direct = {key: each for key, each in value.items() if isinstance(key, str)}
-    bare = {_unwrapped(key): each for key, each in direct.items()}
+    direct = {key: entry for key, entry in value.items() if isinstance(key, str)}
+    bare = {_unwrapped(key): entry for key, entry in direct.items()}
     found = [_under(prefix, direct, path) for prefix in _prefixes(direct)]
-    if not any(each.is_whole for each in found) and len(bare) == len(direct):
+    if not any(candidate.is_whole for candidate in found) and len(bare) == len(direct):
         found = [_under(prefix, bare, path) for prefix in _prefixes(bare)]
     yield from found
 
@@ -191,11 +191,11 @@ def _prefixes(entries: dict[str, Any]) -> list[str]:
 
 
 def _under(prefix: str, entries: dict[str, Any], path: Path) -> Found:
-    below = {key.removeprefix(prefix): each for key, each in entries.items()
+    below = {key.removeprefix(prefix): entry for key, entry in entries.items()
              if key.startswith(prefix)}  # fmt: skip
     tensors = {name: below[name] for name in NAMES if name in below}
     inner = tuple(other for other in _prefixes(below) if other)
-    others = {name: each for name, each in below.items()
+    others = {name: entry for name, entry in below.items()
               if name not in tensors and not name.startswith(inner)}  # fmt: skip
     entry = ".".join(name for _, name in path)
     return Found(
@@ -231,7 +231,7 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor | StoredTensor)
 
 
-def made(value: Tensor | StoredTensor) -> Tensor:
+def tensor_of(value: Tensor | StoredTensor) -> Tensor:
     """The tensor itself.
 
     Raises:
@@ -287,7 +287,9 @@ def _belongs_elsewhere(name: str, value: Any) -> bool:
 
 
 def _alike(found: list[Found]) -> bool:
-    first, *others = ({name: made(each) for name, each in one.tensors.items()} for one in found)
+    first, *others = (
+        {name: tensor_of(tensor) for name, tensor in one.tensors.items()} for one in found
+    )
     return all(other[name].equal(first[name]) for other in others for name in NAMES)
 
 
@@ -297,10 +299,10 @@ def _alike(found: list[Found]) -> bool:
 def _what_is_there(content: Any) -> str:
     """What a file holds that has none of the network's tensors."""
     tensors = [
-        f"'{shown('.'.join((*(at for _, at in path), name)))}' {_shape(each)}"
+        f"'{shown('.'.join((*(at for _, at in path), name)))}' {_shape(entry)}"
         for path, value in _containers(content)
-        for name, each in _inside(value)
-        if is_tensor(each)
+        for name, entry in _inside(value)
+        if is_tensor(entry)
     ]
     if tensors:
         return f"does not hold an Ultimus network; the tensors in it are {_listed(tensors)}"

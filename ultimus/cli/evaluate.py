@@ -52,8 +52,8 @@ def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, tuple[str
     run = find_run(options.what, options.runs)
     info = run.info()
     model = checkpoint.load(last_snapshot(run))
-    own = info.recipe.data
-    source = options.data or _ready(info.dataset.fingerprint, own) or own
+    named = info.recipe.data
+    source = options.data or _ready(info.dataset.fingerprint, named) or named
     return model, info.dataset.classes, source
 
 

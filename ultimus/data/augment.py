@@ -94,9 +94,9 @@ class Epoch:
         number, within = divmod(index * batch, self._ahead)
         if number != self._number:
             coming = slice(number * self._ahead, (number + 1) * self._ahead)
-            self._prepared = take(self.split, *(each[coming] for each in self.draws))
+            self._prepared = take(self.split, *(draw[coming] for draw in self.draws))
             self._number = number
-        images, labels = (each[within : within + batch] for each in self._prepared)
+        images, labels = (part[within : within + batch] for part in self._prepared)
         return preprocess(images), labels
 
 

@@ -104,10 +104,10 @@ def _by_profile(profile: bytes, mode: str) -> Convert:
         if space == "RGB":
             form = "RGBA" if alpha else "RGB"
             return transforms[form].apply(picture.convert(form))
-        made = transforms[space].apply(picture.convert(space))
+        converted = transforms[space].apply(picture.convert(space))
         if alpha:  # grey with alpha, which the library would convert wrongly as a whole
-            made.putalpha(picture.convert("LA").getchannel("A"))
-        return made
+            converted.putalpha(picture.convert("LA").getchannel("A"))
+        return converted
 
     return convert
 
@@ -204,7 +204,9 @@ def rgb_profile(chromaticities: tuple[float, ...], curve: tuple[float, ...]) -> 
         ValueError: no colours are those of such a display.
     """
     white, *primaries = np.reshape(chromaticities, (4, 2))
-    matrix = np.array([_xyz(*each) for each in primaries]).T  # (3, 3), a column for each primary
+    matrix = np.array(
+        [_xyz(*primary) for primary in primaries]
+    ).T  # (3, 3), a column for each primary
     light = matrix * np.linalg.solve(matrix, _xyz(*white))
     adapted = np.diag((BRADFORD @ D50) / (BRADFORD @ _xyz(*white)))
     columns = (np.linalg.inv(BRADFORD) @ adapted @ BRADFORD @ light).T

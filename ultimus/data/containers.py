@@ -92,7 +92,7 @@ def orientation(exif: bytes) -> int:
 
 def _jpeg(content: bytes) -> Essence:
     """The tables, the frame and the scans of the first picture in the file."""
-    kept, exif, layers, place = {"start": content[:2]}, b"", 0, 2
+    parts, exif, layers, place = {"start": content[:2]}, b"", 0, 2
     profile: dict[int, bytes] = {}
     for part in range(MAX_PARTS):
         found = _MARKER.search(content, place)
@@ -104,16 +104,16 @@ def _jpeg(content: bytes) -> Essence:
         if marker in JPEG_ALONE:
             continue
         if marker == JPEG_SCAN:
-            whole = _jpeg_of(b"".join(kept.values()), content, found.start(), exif, layers)
-            return whole._replace(profile=b"".join(profile[each] for each in sorted(profile)))
+            whole = _jpeg_of(b"".join(parts.values()), content, found.start(), exif, layers)
+            return whole._replace(profile=b"".join(profile[number] for number in sorted(profile)))
         (length,) = struct.unpack_from(">H", content, place)
         segment, place = content[found.start() : place + length], place + length
         if marker in JPEG_FRAMES:
             layers = segment[9]
         if marker in JPEG_FRAMES | JPEG_TABLES:
-            kept[f"part {part}"] = segment
+            parts[f"part {part}"] = segment
         elif marker in JPEG_COLOURS:
-            kept.setdefault(f"marker {marker}", segment)
+            parts.setdefault(f"marker {marker}", segment)
         elif marker == JPEG_PROFILE and segment[4:].startswith(b"ICC_PROFILE\0"):
             profile.setdefault(segment[16], segment[18:])  # 255 parts at most, counted from 1
         elif marker == JPEG_EXIF and segment[4:].startswith(b"Exif\0\0"):
@@ -137,15 +137,15 @@ def _jpeg_of(head: bytes, content: bytes, place: int, exif: bytes, layers: int) 
 
 def _png(content: bytes) -> Essence:
     """The picture itself: no text, no profile, no animation."""
-    kept, told, place = [content[:8]], {}, 8
+    parts, chunks, place = [content[:8]], {}, 8
     for _ in range(MAX_PARTS):
         if place + 8 > len(content):
             break
         length, kind = struct.unpack_from(">I4s", content, place)
         if kind in PNG_KEPT:
-            kept.append(content[place : place + 12 + length])
+            parts.append(content[place : place + 12 + length])
         elif kind in PNG_TOLD:
-            told.setdefault(kind, content[place + 8 : place + 8 + length])
+            chunks.setdefault(kind, content[place + 8 : place + 8 + length])
         place += 12 + length
         if kind == b"IEND":
             break
@@ -153,28 +153,28 @@ def _png(content: bytes) -> Essence:
         raise ValueError("there are too many chunks")
     deep = content[24] == 16  # bits: twice the bytes
     most = MAX_PIXELS_WHOLE // 2 if deep else MAX_PIXELS_WHOLE
-    exif = told.get(b"eXIf", b"")
-    return Essence(b"".join(kept), exif, most, _png_profile(told), _png_meaning(told))
+    exif = chunks.get(b"eXIf", b"")
+    return Essence(b"".join(parts), exif, most, _png_profile(chunks), _png_meaning(chunks))
 
 
-def _png_profile(told: dict[bytes, bytes]) -> bytes:
+def _png_profile(chunks: dict[bytes, bytes]) -> bytes:
     """The profile, unpacked as far as one is long; empty where there is none."""
     with suppress(zlib.error):
-        packed = told.get(b"iCCP", b"").partition(b"\0")[2][1:]
+        packed = chunks.get(b"iCCP", b"").partition(b"\0")[2][1:]
         return zlib.decompressobj().decompress(packed, MAX_PROFILE + 1) if packed else b""
     return b"damaged"
 
 
-def _png_meaning(told: dict[bytes, bytes]) -> Meaning:
+def _png_meaning(chunks: dict[bytes, bytes]) -> Meaning:
     """What the chunk that counts most says about the colours."""
     with suppress(struct.error):
-        if b"cICP" in told:
-            primaries, transfer, _, _ = struct.unpack("4B", told[b"cICP"])
+        if b"cICP" in chunks:
+            primaries, transfer, _, _ = struct.unpack("4B", chunks[b"cICP"])
             return Meaning(primaries=primaries, transfer=transfer)
-        if b"gAMA" in told and b"sRGB" not in told:
-            (gamma,) = struct.unpack(">I", told[b"gAMA"])
-            where = struct.unpack(">8I", told[b"cHRM"]) if b"cHRM" in told else ()
-            return Meaning(gamma / 1e5, tuple(each / 1e5 for each in where))
+        if b"gAMA" in chunks and b"sRGB" not in chunks:
+            (gamma,) = struct.unpack(">I", chunks[b"gAMA"])
+            where = struct.unpack(">8I", chunks[b"cHRM"]) if b"cHRM" in chunks else ()
+            return Meaning(gamma / 1e5, tuple(coordinate / 1e5 for coordinate in where))
     return Meaning()
 
 

@@ -157,8 +157,8 @@ def _of_classes(labels: np.ndarray, classes: Collection[int] | None) -> np.ndarr
     if classes is None:
         return np.arange(len(labels))
     present = np.unique(labels).tolist()
-    for each in classes:
-        if each not in present:
+    for label in classes:
+        if label not in present:
             known = ", ".join(map(str, present))
-            raise UserError(f"There are no images of class {each}: choose among {known}.")
+            raise UserError(f"There are no images of class {label}: choose among {known}.")
     return np.flatnonzero(np.isin(labels, list(classes)))

@@ -148,7 +148,11 @@ def one_line(text: str, most: int) -> str:
         text: anything, also undecodable bytes as Python stands them in for.
         most: characters; of a longer text the middle is left out, as a name's end tells its kind.
     """
-    visible = (each for each in " ".join(text.split()) if unicodedata.category(each)[0] != "C")
+    visible = (
+        character
+        for character in " ".join(text.split())
+        if unicodedata.category(character)[0] != "C"
+    )
     text = "".join(visible).strip()
     if len(text) <= most:
         return text

@@ -73,7 +73,9 @@ def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
 def parts(model: Transformer, layers: tuple[str, ...] = ()) -> list[tuple[str, int]]:
     """The tensors of a network, or of some of its layers: their names in a browser, their sizes."""
     named = (
-        (name, each.numel()) for name, each in model.named_parameters() if _is_of(name, layers)
+        (name, parameter.numel())
+        for name, parameter in model.named_parameters()
+        if _is_of(name, layers)
     )
     return [(name.removeprefix("ultimusBlock."), size) for name, size in named]
 
@@ -84,7 +86,7 @@ def _is_of(name: str, layers: tuple[str, ...]) -> bool:
 
 def _flat(model: Transformer, layers: tuple[str, ...] = ()) -> np.ndarray:
     """The same tensors one after another."""
-    tensors = [each.detach().flatten() for name, each in model.named_parameters()
+    tensors = [parameter.detach().flatten() for name, parameter in model.named_parameters()
                if _is_of(name, layers)]  # fmt: skip
     return torch.cat(tensors).numpy()
 

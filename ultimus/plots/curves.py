@@ -275,8 +275,8 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, form: str, style: dict) -> di
 
 def _smoothed(x: np.ndarray, y: np.ndarray, mean: np.ndarray, name: str, form: str) -> list[dict]:
     """Two lines of one hue: the values, faint, and their average, strong."""
-    kept = _kept(x, y, POINTS)  # the same points of both, so that hovering finds the pair
-    x, y, mean = x[kept], y[kept], mean[kept].astype(np.float32)
+    shown = _kept(x, y, POINTS)  # the same points of both, so that hovering finds the pair
+    x, y, mean = x[shown], y[shown], mean[shown].astype(np.float32)
     strong = _stroke(BLUE) | {"legendgroup": name, "legendrank": FIRST}
     faint = strong | {"line": {"color": BLUE, "width": 1}, "opacity": 0.4, "showlegend": False}
     return [

@@ -74,8 +74,8 @@ def metadata(run: Run, step: int) -> dict[str, str]:
 def _snapshot(run: Run, step: int) -> tuple[Transformer, Origin]:
     steps = run.snapshots
     if step not in steps:
-        kept = f"the last one is of step {steps[-1]}" if steps else "it has none yet"
-        raise UserError(f"The run {run.id} has no snapshot {step}: {kept}.")
+        latest = f"the last one is of step {steps[-1]}" if steps else "it has none yet"
+        raise UserError(f"The run {run.id} has no snapshot {step}: {latest}.")
     found = checkpoint.read(run.snapshot(step))
     if run.info().loaded:  # its folder knows no more than the file did
         return found.model, found.origin

@@ -116,28 +116,30 @@ def delete(run: Run) -> None:
 def kept(runs: Path) -> list[Kept]:
     """All runs of a folder, the oldest first."""
     found = [_look(run, time.time()) for run in Run.all(runs)]
-    return sorted(found, key=lambda each: -each.age)
+    return sorted(found, key=lambda stored: -stored.age)
 
 
 def due(found: Iterable[Kept], rules: Rules) -> list[Kept]:
     """Which runs the rules remove: browsers' own that have ended, the oldest first."""
-    browsers = [each for each in found if each.owner]
-    ended = sorted((each for each in browsers if not each.is_live), key=lambda each: -each.age)
-    total, removed = sum(each.bytes for each in browsers), []
-    for each in ended:
-        if each.age > rules.days * DAY or total > rules.bytes:
-            removed.append(each)
-            total -= each.bytes
+    browsers = [stored for stored in found if stored.owner]
+    ended = sorted(
+        (stored for stored in browsers if not stored.is_live), key=lambda stored: -stored.age
+    )
+    total, removed = sum(stored.bytes for stored in browsers), []
+    for stored in ended:
+        if stored.age > rules.days * DAY or total > rules.bytes:
+            removed.append(stored)
+            total -= stored.bytes
     return removed
 
 
 def clean(runs: Path, rules: Rules) -> list[str]:
     """Remove what the rules say; returns the ids."""
     removed = []
-    for each in due(kept(runs), rules):
+    for stored in due(kept(runs), rules):
         with suppress(UserError):  # it was resumed meanwhile, or cannot be removed: next time
-            delete(each.run)
-            removed.append(each.run.id)
+            delete(stored.run)
+            removed.append(stored.run.id)
     return removed
 
 
@@ -157,7 +159,7 @@ def _look(run: Run, now: float) -> Kept:
         owner, state = run.info().owner, run.status().state
     except UserError:
         owner, state = "", "damaged"
-    files = (run.folder / each for each in ("status.json", "recipe.json", "metrics.jsonl"))
+    files = (run.folder / name for name in ("status.json", "recipe.json", "metrics.jsonl"))
     changed = max((_changed(file) for file in files), default=0.0)
     return Kept(run, name(run), owner, state, max(0.0, now - changed), size(run.folder))
 

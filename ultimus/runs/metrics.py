@@ -168,11 +168,11 @@ class _Readers:
             return reader
 
     def _drop_unfollowed(self, now: float) -> None:
-        kept = sum(reader.nbytes for reader, _ in self._readers.values())
+        held = sum(reader.nbytes for reader, _ in self._readers.values())
         for folder, (reader, looked) in list(self._readers.items()):
-            if kept <= MAX_KEPT or now - looked < FOLLOWED:
+            if held <= MAX_KEPT or now - looked < FOLLOWED:
                 return
-            kept -= reader.nbytes
+            held -= reader.nbytes
             del self._readers[folder]
 
 
@@ -202,12 +202,12 @@ def forget_after(folder: Path, step: int) -> None:
         OSError: metrics.jsonl is no file that can be read or written.
     """
     path = folder / "metrics.jsonl"
-    with replacing(path) as kept:
+    with replacing(path) as remaining:
         try:
             with open_regular(path) as file:
                 for line, _ in _whole_lines(file):
                     if (row := _row(line)) and row["step"] <= step:
-                        kept.write(line)
+                        remaining.write(line)
         except FileNotFoundError:
             pass  # nothing was reported
 

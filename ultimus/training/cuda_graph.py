@@ -51,8 +51,8 @@ class Rates(NamedTuple):
         """(S, 4), the rates of some steps (counted from 0) of a run of `total`."""
         rows = []
         for step in steps:
-            beta1, made = recipe.momentum(step, total), step + 1
-            scales = (1 / (1 - beta**made) for beta in (beta1, recipe.beta2))
+            beta1, number = recipe.momentum(step, total), step + 1
+            scales = (1 / (1 - beta**number) for beta in (beta1, recipe.beta2))
             rows.append((recipe.rate(step, total), 1 - beta1, *scales))
         return torch.tensor(rows)
 
@@ -79,7 +79,7 @@ class Adam:
         relative = []
         for group in optimizer.param_groups:
             self.parameters += group["params"]
-            size = sum(each.numel() for each in group["params"])
+            size = sum(parameter.numel() for parameter in group["params"])
             relative.append(torch.full((size,), group["relative_rate"]))
         self.relative_rate = torch.cat(relative).to(weights)  # (W,)
         self.adopt()
@@ -160,13 +160,13 @@ class Steps:
     def begin(self, epoch: Epoch, number: int) -> None:
         """Bring what was drawn for an epoch, and its steps' rates, onto the device."""
         images = self.per_epoch * self.recipe.batch
-        draws = [each[:images].unflatten(0, (self.per_epoch, -1)) for each in epoch.draws]
+        draws = [draw[:images].unflatten(0, (self.per_epoch, -1)) for draw in epoch.draws]
         if not self._draws:
-            self._draws = [torch.empty_like(each, device=self._next.device) for each in draws]
-        for place, each in zip(self._draws, draws, strict=True):
-            place.copy_(each)
+            self._draws = [torch.empty_like(draw, device=self._next.device) for draw in draws]
+        for place, draw in zip(self._draws, draws, strict=True):
+            place.copy_(draw)
         first = number * self.per_epoch
-        steps = [min(first + each, self.total - 1) for each in range(self.per_epoch)]
+        steps = [min(first + step, self.total - 1) for step in range(self.per_epoch)]
         self._rates.copy_(Rates.table(self.recipe, steps, self.total))
 
     def adopt(self) -> None:
@@ -212,7 +212,7 @@ class Steps:
     def _make_one(self) -> None:
         """The next step. All that changes from one to the next is on the device."""
         rates = Rates(*self._of_next(self._rates))
-        images, labels = take(self.split, *(self._of_next(each) for each in self._draws))
+        images, labels = take(self.split, *(self._of_next(draw) for draw in self._draws))
         logits, loss, gradient = loss_and_gradients(
             self.model,
             preprocess(images),
@@ -248,10 +248,10 @@ class Steps:
         places = [self.flat.weights, self._next, self._failed, self._results]
         if self.adam:
             places += [self.adam.mean, self.adam.square]
-        former = [each.clone() for each in places]
+        former = [values.clone() for values in places]
         yield
-        for place, each in zip(places, former, strict=True):
-            place.copy_(each)
+        for place, values in zip(places, former, strict=True):
+            place.copy_(values)
 
 
 def record(step: Callable[[], None], before: Callable[[], object]) -> Callable[[], None]:

@@ -144,7 +144,7 @@ def loss_and_gradients(
         *(dout[:, :-1], dout[:, -1]),  # out: (D, H), (D,)
         *(dcap, dlogits.sum(0)),  # cap: (C, D), (C,)
     ]
-    return Step(logits, loss, torch.cat([each.reshape(-1) for each in gradients], out=out))
+    return Step(logits, loss, torch.cat([gradient.reshape(-1) for gradient in gradients], out=out))
 
 
 def _paired(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Iterator[Tensor]:
@@ -152,10 +152,10 @@ def _paired(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Iterator
 
 
 def _block(model: Transformer) -> _Block:
-    own = model.ultimusBlock
-    heads, last = (own.k, own.q, own.v), own.out
-    kqv = torch.cat([each.weight for each in heads])  # (T, D)
-    bias = torch.cat([each.bias for each in heads])  # (T,)
+    block = model.ultimusBlock
+    heads, last = (block.k, block.q, block.v), block.out
+    kqv = torch.cat([head.weight for head in heads])  # (T, D)
+    bias = torch.cat([head.bias for head in heads])  # (T,)
     out = torch.cat([last.weight, last.bias[:, None]], dim=1)  # (D, H + 1)
     return _Block(kqv, bias, out, kqv @ out)
 
@@ -234,7 +234,10 @@ def _convolve(kernels: list[Tensor], inputs: Tensor) -> tuple[list[_Maps], Tenso
 def _kernels(model: Transformer, precision: torch.dtype) -> list[Tensor]:
     """Weights and biases of conv1 and conv2 as the convolutions take them."""
     weights = (model.conv1.weight, model.conv1.bias, model.conv2.weight, model.conv2.bias)
-    return [_last(each.to(precision)) if each.dim() > 1 else each.to(precision) for each in weights]
+    return [
+        _last(tensor.to(precision)) if tensor.dim() > 1 else tensor.to(precision)
+        for tensor in weights
+    ]
 
 
 def _chunk(precision: torch.dtype) -> int:
@@ -255,8 +258,8 @@ def _convolve_backward(kernels: list[Tensor], chunks: list[_Maps], dtotals: Tens
         dfirst, *second = _conv_backward(dsecond, maps.first, kernel2, True)
         _relu_backward(dfirst, maps.first, out=dfirst)  # (n, 16, 32, 32)
         _, *first = _conv_backward(dfirst, maps.images, kernel1, False)
-        gradients.append([each.to(dtotals.dtype) for each in (*first, *second)])
-    return [reduce(torch.add, each) for each in zip(*gradients, strict=True)]
+        gradients.append([gradient.to(dtotals.dtype) for gradient in (*first, *second)])
+    return [reduce(torch.add, parts) for parts in zip(*gradients, strict=True)]
 
 
 def _relu_backward(gradient: Tensor, result: Tensor, out: Tensor) -> None:
@@ -316,12 +319,12 @@ def _attend_backward(block: _Block, passes: _Passes, dstate: Tensor) -> tuple[Te
     dkqv = dstate.new_empty(PASSES, groups, images, 3 * HEAD)  # (P, G, B, T)
     dmixed = direct
     for number in reversed(range(PASSES)):
-        own = dkqv[number]  # (G, B, T)
-        _attention_backward(passes.kqv[number], passes.weights[number], dmixed, own)
+        dpass = dkqv[number]  # (G, B, T)
+        _attention_backward(passes.kqv[number], passes.weights[number], dmixed, dpass)
         if number < PASSES - 1:
-            own += dkqv[number + 1]
+            dpass += dkqv[number + 1]
         if number:
-            dmixed = torch.baddbmm(direct, own, loop)  # (G, B, H)
+            dmixed = torch.baddbmm(direct, dpass, loop)  # (G, B, H)
     later, mixed = dkqv[1:].flatten(0, 2), passes.mixed[:-1].flatten(0, 2)  # (3N, T), (3N, H + 1)
     return dkqv[0].flatten(0, 1), later.T @ mixed
 

@@ -26,16 +26,16 @@ class Flat:
     @torch.no_grad()
     def __init__(self, model: nn.Module):
         self.parameters = list(model.parameters())
-        self.weights = torch.cat([each.flatten() for each in self.parameters])
+        self.weights = torch.cat([parameter.flatten() for parameter in self.parameters])
         self.gradient = torch.zeros_like(self.weights)
-        places = (parts(each, self.parameters) for each in (self.weights, self.gradient))
+        places = (parts(buffer, self.parameters) for buffer in (self.weights, self.gradient))
         for parameter, weight, gradient in zip(self.parameters, *places, strict=True):
             parameter.data, parameter.grad = weight, gradient
 
     def stretch(self, parameters: list[nn.Parameter]) -> nn.Parameter:
         """Some of the parameters, which follow each other, as a single one."""
         begin = parameters[0].storage_offset()
-        end = begin + sum(each.numel() for each in parameters)
+        end = begin + sum(parameter.numel() for parameter in parameters)
         whole = nn.Parameter(self.weights[begin:end])
         whole.grad = self.gradient[begin:end]
         return whole
@@ -43,5 +43,5 @@ class Flat:
 
 def parts(buffer: Tensor, like: list[Tensor]) -> list[Tensor]:
     """A buffer (W,) as views in the shapes of some tensors that have W numbers together."""
-    split = buffer.split([each.numel() for each in like])
-    return [part.view_as(each) for part, each in zip(split, like, strict=True)]
+    split = buffer.split([parameter.numel() for parameter in like])
+    return [part.view_as(parameter) for part, parameter in zip(split, like, strict=True)]

@@ -91,7 +91,7 @@ def _adam(gradient: Tensor, state: State, options: Options) -> Tensor:
     beta1, beta2 = options["betas"]
     mean, square = state["mean"], state["square"]
     mean.lerp_(gradient, 1 - beta1)
-    turned, turned_mean = (_turned(each, state) for each in (gradient, mean))
+    turned, turned_mean = (_turned(matrix, state) for matrix in (gradient, mean))
     square.mul_(beta2).addcmul_(turned, turned, value=1 - beta2)
     scale = (square / (1 - beta2 ** state["step"])).sqrt_().add_(options["eps"])
     return _turned_back(turned_mean.div(scale).div_(1 - beta1 ** state["step"]), state)

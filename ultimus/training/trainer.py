@@ -366,9 +366,9 @@ def _copied(value: Any) -> Any:
         case Tensor():
             return value.detach().to("cpu", copy=True)
         case dict():
-            return {key: _copied(each) for key, each in value.items()}
+            return {key: _copied(entry) for key, entry in value.items()}
         case list():
-            return [_copied(each) for each in value]
+            return [_copied(entry) for entry in value]
     return value
 
 

@@ -91,14 +91,14 @@ def plan(content: Content, choices: Choices, source: str) -> Plan:
     classes, index = _classes(content, (*train, *test), choices, source)
     numbered = [tuple(_numbered(part, index, content) for part in parts) for parts in (train, test)]
     held = 0.0 if test else choices.held_share or TEST_SHARE
-    made = Plan(content.name, classes, *numbered, held, ())
-    if made.count > limits.MAX_IMAGES:
+    plan = Plan(content.name, classes, *numbered, held, ())
+    if plan.count > limits.MAX_IMAGES:
         raise UserError(
-            f"{content.name} holds {made.count:,} images, more than {limits.MAX_IMAGES:,}: give a "
+            f"{content.name} holds {plan.count:,} images, more than {limits.MAX_IMAGES:,}: give a "
             "smaller data set."
         )
-    notes = [*content.notes, *notes, *_said(made, train, test)]
-    return replace(made, notes=tuple(one_line(note, MAX_NOTE) for note in notes))
+    notes = [*content.notes, *notes, *_said(plan, train, test)]
+    return replace(plan, notes=tuple(one_line(note, MAX_NOTE) for note in notes))
 
 
 def _splits(
@@ -216,11 +216,11 @@ def _numbered(
     return part, [number(label) for label in part.labels]
 
 
-def _said(made: Plan, train: list[Part], test: list[Part]) -> Iterator[str]:
+def _said(plan: Plan, train: list[Part], test: list[Part]) -> Iterator[str]:
     """What was decided, in sentences."""
-    yield f"Classes, in this order: {one_line(', '.join(made.classes), 300)}."
-    if made.held:
-        yield f"There is no test split: {made.held:.0%} of each class are held out to test on."
+    yield f"Classes, in this order: {one_line(', '.join(plan.classes), 300)}."
+    if plan.held:
+        yield f"There is no test split: {plan.held:.0%} of each class are held out to test on."
     elif train and (train[0].split or test[0].split):
         named = [", ".join(dict.fromkeys(part.split or "the rest" for part in parts))
                  for parts in (train, test)]  # fmt: skip
@@ -229,7 +229,7 @@ def _said(made: Plan, train: list[Part], test: list[Part]) -> Iterator[str]:
         yield "Only to measure on: there is nothing to train on."
     without = sum(
         label in (None, UNLABELLED) and number is None
-        for part, numbers in made.train + made.test
+        for part, numbers in plan.train + plan.test
         for label, number in zip(part.labels, numbers, strict=True)
     )
     if without:

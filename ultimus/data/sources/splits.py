@@ -94,7 +94,7 @@ def check_one_set(paths: Sequence[Sequence[str]]) -> None:
     for *above, _ in paths:
         folders.setdefault(" ".join(filter(None, map(without_split, above))), "/".join(above))
     if len(folders) > 1:
-        named = ", ".join(sorted(each or "the folder itself" for each in folders.values()))
+        named = ", ".join(sorted(folder or "the folder itself" for folder in folders.values()))
         raise UserError(
             f"These are several data sets or configurations of one ({named[:200]}): give the "
             "folder of one of them."

@@ -163,8 +163,8 @@ def arrow(tree: Tree, choices: Choices) -> Content:
     for file in tree.having(".arrow"):
         state = tree.find("state.json", file.parts[:-1])
         about = _json(state) if state else {}
-        wanted = [each.get("filename") for each in about.get("_data_files", [])
-                  if isinstance(each, dict)]  # fmt: skip
+        wanted = [entry.get("filename") for entry in about.get("_data_files", [])
+                  if isinstance(entry, dict)]  # fmt: skip
         if not file.name.startswith(("cache-", "tmp")) and (not wanted or file.name in wanted):
             files.append(file)
             named[file.parts] = str(about.get("_split") or "")
@@ -324,7 +324,7 @@ def _check_pictures(tree: Tree, table: Table, columns: Columns) -> None:
     """Refuse a table of paths that lead nowhere, which otherwise would be many broken rows."""
     first = next(table.rows([columns.image]), [])
     found = [_picture(tree, table, value) for value in first]
-    if found and all(isinstance(each, str) for each in found):
+    if found and all(isinstance(name, str) for name in found):
         raise UserError(
             f"{table.name} holds the paths of pictures only, such as {found[0][:100]!r}, and they "
             "do not lie below the folder that was given: put them there, or store the pictures "

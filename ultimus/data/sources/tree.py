@@ -102,7 +102,7 @@ class Tree:
             tries = [os.path.relpath(path, root) for root in roots]
         else:
             tries = [os.path.join(*base, path), path]
-        found = (self._by_path.get(tuple(os.path.normpath(each).split("/"))) for each in tries)
+        found = (self._by_path.get(tuple(os.path.normpath(path).split("/"))) for path in tries)
         return next(filter(None, found), None)
 
     def having(self, *suffixes: str) -> list[File]:
