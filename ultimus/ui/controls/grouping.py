@@ -19,10 +19,10 @@ def own_pictures() -> list:
     The Predict page shows the same ones, and frames them.
     """
     uploads.take_in("Your own pictures", on_taken=_forget_picked)
-    own = uploads.kept()
-    if own:
+    added = uploads.kept()
+    if added:
         st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
-    return [each.seen(uploads.fit(each.key)) for each in own]
+    return [upload.seen(uploads.fit(upload.key)) for upload in added]
 
 
 def _forget_own() -> None:
@@ -89,14 +89,14 @@ def _drawn(pool: Pool, size: int, seed: int, classes: list[str]) -> groups.Group
         raise UserError(
             f"There is no {' or '.join(classes)} among the {pool.name}: choose other classes."
         )
-    own = pool.own[:size]
+    chosen = pool.own[:size]
     available = sum(int((pool.labels == label).sum()) for label in present)
-    rest = min(size - len(own), available)
-    if len(own) + rest < size:
+    rest = min(size - len(chosen), available)
+    if len(chosen) + rest < size:
         st.caption(f"There are only {available} images of these classes.")
     if not rest:
-        return own
-    return own + groups.draw(pool.labels, max(rest, groups.SMALLEST), seed, present)[:rest]
+        return chosen
+    return chosen + groups.draw(pool.labels, max(rest, groups.SMALLEST), seed, present)[:rest]
 
 
 def _picked(written: str, pool: Pool) -> groups.Group:

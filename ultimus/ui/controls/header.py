@@ -20,8 +20,8 @@ def show(title: str, run: Run) -> None:
         [1, 2.6, 0.8, 0.8], vertical_alignment="center", gap="small"
     )
     heading.title(title, anchor=False)
-    known = {each.id: each for each in [*session.runs(), run]}
-    names = menu.told_apart({run_id: _label(each) for run_id, each in known.items()})
+    known = {other.id: other for other in [*session.runs(), run]}
+    names = menu.told_apart({run_id: _label(other) for run_id, other in known.items()})
     menu.show(
         choice, names[run.id], names, key="shown", on_choose=_choose, width="stretch",
         help="Choose another run.",
@@ -31,8 +31,8 @@ def show(title: str, run: Run) -> None:
     with share.popover("Share", icon=":material/link:", width="stretch"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
-    if told := _provenance(run):
-        st.caption(told)
+    if provenance := _provenance(run):
+        st.caption(provenance)
 
 
 def _provenance(run: Run) -> str:

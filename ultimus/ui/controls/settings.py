@@ -97,16 +97,16 @@ def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
     to itself, and show one number while another is used."""
     field = Recipe.model_fields[name]
     about = f"{field.description[0].upper()}{field.description[1:]}."
-    kept = choices.widget(Train, name, lambda shown: _or_preset(shown, usual))
+    widget = choices.widget(Train, name, lambda shown: _or_preset(shown, usual))
     if isinstance(value, str):
         options = list(field.annotation.__args__)
-        column.selectbox(label, options, options.index(value), help=about, **kept)
+        column.selectbox(label, options, options.index(value), help=about, **widget)
     elif _is_whole(field.annotation):
-        column.number_input(label, value=value, step=1, placeholder="none", help=about, **kept)
+        column.number_input(label, value=value, step=1, placeholder="none", help=about, **widget)
     else:
         column.number_input(
             label, value=None if value is None else float(value), step=STEPS.get(name, 1.0),
-            format="%g", placeholder="none", help=about, **kept,
+            format="%g", placeholder="none", help=about, **widget,
         )  # fmt: skip
 
 

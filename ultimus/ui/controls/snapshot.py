@@ -131,7 +131,7 @@ def _nearest(steps: tuple[int, ...]) -> int:
     wanted = choices.current(Shown).step
     if wanted == FOLLOW:
         return steps[-1]
-    step = min(steps, key=lambda each: abs(each - wanted))
+    step = min(steps, key=lambda step: abs(step - wanted))
     if step != wanted:
         st.caption(f"The weights of step {wanted:,} were not kept: these are the nearest.")
     return step

@@ -93,9 +93,9 @@ def _admit(files: list[tuple[str, bytes]]) -> list[str]:
         except UserError as error:
             refusals.append(error)
             continue
-        if upload.key not in {each.key for each in uploads}:
+        if upload.key not in {upload.key for upload in uploads}:
             uploads.append(upload)
-    return [str(each) for each in refusals]
+    return [str(refusal) for refusal in refusals]
 
 
 # What is used of a picture ------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def fit(key: str) -> Fit:
 
 def forget(key: str = "") -> None:
     """Remove one picture, or all."""
-    st.session_state.uploads = [each for each in kept() if key and each.key != key]
+    st.session_state.uploads = [upload for upload in kept() if key and upload.key != key]
     st.session_state.refused = []
 
 

@@ -82,39 +82,39 @@ def show(view: View) -> None:
 
 def _on_the_test_set(view: View) -> None:
     """The accuracy of each ablation, on request, kept once computed."""
-    kept = _kept(view)
-    if not kept and (view.pool.own or len(view.pool) < ENOUGH):
+    measured = _kept(view)
+    if not measured and (view.pool.own or len(view.pool) < ENOUGH):
         st.caption(
             "Accuracies are measured on a test set alone: bring the run's data to this machine, "
             "and remove your own pictures."
         )
         return
     label = f"Measure all on the {len(view.pool):,} {view.pool.name}"
-    if not kept and st.button(label, icon=":material/speed:", key="measure"):
-        kept = _measure(view)
-    if kept:
-        _show_measured(kept, view.moment.step)
+    if not measured and st.button(label, icon=":material/speed:", key="measure"):
+        measured = _measure(view)
+    if measured:
+        _show_measured(measured, view.moment.step)
 
 
-def _show_measured(kept: dict, step: int) -> None:
+def _show_measured(measured: dict, step: int) -> None:
     left, right = st.columns(2, gap="medium")
-    titles = [ABLATIONS[name].title for name in kept["ablations"]]
-    height = ablation_height(len(kept["passes"]))
+    titles = [ABLATIONS[name].title for name in measured["ablations"]]
+    height = ablation_height(len(measured["passes"]))
     with left:
         fig = ablation_bars(
-            titles, list(kept["ablations"].values()), kept["ablations"]["learned"],
-            title=f"Test accuracy, groups of {kept['group']}",
+            titles, list(measured["ablations"].values()), measured["ablations"]["learned"],
+            title=f"Test accuracy, groups of {measured['group']}",
         )  # fmt: skip
         figure.show(fig, "ablations", alt(fig), height=height)
     with right:
-        passes = [f"{n} passes" if n != 1 else "1 pass" for n in range(len(kept["passes"]))]
+        passes = [f"{n} passes" if n != 1 else "1 pass" for n in range(len(measured["passes"]))]
         fig = ablation_bars(
-            passes, kept["passes"], kept["passes"][PASSES], title="… after so many passes",
+            passes, measured["passes"], measured["passes"][PASSES], title="… after so many passes",
         )  # fmt: skip
         figure.show(fig, "passes-accuracy", alt(fig), height=height)
     st.caption(
-        f"Measured on the {kept['images']:,} {kept['name']}, in fixed shuffled groups of "
-        f"{kept['group']}, with the weights of step {step:,}."
+        f"Measured on the {measured['images']:,} {measured['name']}, in fixed shuffled groups of "
+        f"{measured['group']}, with the weights of step {step:,}."
     )
 
 

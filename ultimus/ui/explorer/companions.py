@@ -40,20 +40,20 @@ def show(view: View) -> None:
     size = len(view.members)
     try:
         image, features = _features(view)
-        made = redraw(view.moment.model, image, features, now.draws, size, now.redraw)
+        drawn = redraw(view.moment.model, image, features, now.draws, size, now.redraw)
     except UserError as error:
         st.error(str(error))
         return
-    top = classes[int(made.mean.argmax())]
+    top = classes[int(drawn.mean.argmax())]
     st.markdown(
         f"**{view.call(i)}** in {now.draws} groups of {size}: on average *{top}* with "
-        f"{float(made.mean.max()):.1%}; in **{made.flip_rate:.0%}** of the groups another class "
-        f"comes first. Alone: *{classes[int(made.alone.argmax())]}* with "
-        f"{float(made.alone.max()):.1%}."
+        f"{float(drawn.mean.max()):.1%}; in **{drawn.flip_rate:.0%}** of the groups another class "
+        f"comes first. Alone: *{classes[int(drawn.alone.argmax())]}* with "
+        f"{float(drawn.alone.max()):.1%}."
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = spread_figure(made.probabilities.numpy(), made.alone.numpy(), classes, colors)
+        fig = spread_figure(drawn.probabilities.numpy(), drawn.alone.numpy(), classes, colors)
         figure.show(fig, "company", alt(fig), height=360)
     with right:
         _influence(view, i)

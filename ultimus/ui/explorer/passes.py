@@ -50,8 +50,8 @@ def show(view: View) -> None:
     known = view.labels >= 0
     if known.any():
         right_now = (tops[:, known] == view.labels[known]).sum(dim=1)
-        told = ", ".join(f"{int(count)} after {n}" for n, count in enumerate(right_now))
-        st.caption(f"Right among the {int(known.sum())} pictures of this group: {told} passes.")
+        counts = ", ".join(f"{int(count)} after {n}" for n, count in enumerate(right_now))
+        st.caption(f"Right among the {int(known.sum())} pictures of this group: {counts} passes.")
     with st.expander("What is this?"):
         st.markdown(ABOUT)
 

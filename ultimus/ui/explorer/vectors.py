@@ -33,7 +33,7 @@ def parts(
         marks: rows to outline, and in which colour.
     """
     matrices = {"query": view.now.q, "key": view.now.k, "value": view.now.v}
-    top = max(float(each.abs().max()) for each in matrices.values())
+    top = max(float(matrix.abs().max()) for matrix in matrices.values())
     figures = {
         role: ap.vectors_map(
             matrix.numpy(), role, view.faces, selected_rows=marks, zmax=top, uirevision=role

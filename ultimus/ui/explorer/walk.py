@@ -31,13 +31,13 @@ def show(view: View) -> None:
         f"Pass {view.number}: what **{view.call(i)}** (i) takes from **{view.call(j)}** (j). "
         "Every number is the network's own; click another cell in the matrix to follow that one."
     )
-    own = walk(view.moment.model, view.trace, view.number, i, j)
+    steps = walk(view.moment.model, view.trace, view.number, i, j)
     chosen = _choice()
     for number, step in enumerate(STEPS, 1):
         if chosen in (number, 0):
             st.markdown(f"**{number}. {step.name}**")
             st.latex(step.formula)
-            step.draw(view, own)
+            step.draw(view, steps)
 
 
 def _choice() -> int:
@@ -60,91 +60,92 @@ def _go(step: int) -> None:
     choices.change(Attention, walk=step)
 
 
-def _query_and_key(view: View, own: Walk) -> None:
+def _query_and_key(view: View, steps: Walk) -> None:
     i, j = view.cell
     left, right = st.columns(2, gap="medium")
     with left:
-        _bars(own.query, "query", f"Query of {view.call(i)}", "walk-query")
+        _bars(steps.query, "query", f"Query of {view.call(i)}", "walk-query")
     with right:
-        _bars(own.key, "key", f"Key of {view.call(j)}", "walk-key")
+        _bars(steps.key, "key", f"Key of {view.call(j)}", "walk-key")
 
 
-def _products(view: View, own: Walk) -> None:
-    fig = vp.products_bars(own.query.numpy(), own.key.numpy(), own.products.numpy())
+def _products(view: View, steps: Walk) -> None:
+    fig = vp.products_bars(steps.query.numpy(), steps.key.numpy(), steps.products.numpy())
     figure.show(fig, "walk-products", alt(fig), height=380)
     _table(
         {
-            "query": own.query.numpy(),
-            "key": own.key.numpy(),
-            "product": own.products.numpy(),
+            "query": steps.query.numpy(),
+            "key": steps.key.numpy(),
+            "product": steps.products.numpy(),
         }
     )
 
 
-def _score(view: View, own: Walk) -> None:
+def _score(view: View, steps: Walk) -> None:
     st.markdown(
-        f"{float(own.total):.8g} ÷ {8**0.5:.8g} = **{float(own.score):.8g}**. "
+        f"{float(steps.total):.8g} ÷ {8**0.5:.8g} = **{float(steps.score):.8g}**. "
         "Without the division the scores would grow with the length of the vectors."
     )
-    fig = vp.row_bars(own.scores.numpy(), view.faces, "scores", selected=view.cell[1])
+    fig = vp.row_bars(steps.scores.numpy(), view.faces, "scores", selected=view.cell[1])
     figure.show(fig, "walk-scores", alt(fig), height=vp.BAR_HEIGHT)
 
 
-def _softmax(view: View, own: Walk) -> None:
+def _softmax(view: View, steps: Walk) -> None:
     j = view.cell[1]
-    largest = float(own.scores.max())
+    largest = float(steps.scores.max())
     st.markdown(
-        f"The largest score of the row is {largest:.8g}. For j: e^({float(own.score):.8g} − "
-        f"{largest:.8g}) = {float(own.exponentials[j]):.8g}; the sum over the row is "
-        f"{float(own.normalizer):.8g}; their ratio is the weight **{float(own.weights[j]):.8g}**."
+        f"The largest score of the row is {largest:.8g}. For j: e^({float(steps.score):.8g} − "
+        f"{largest:.8g}) = {float(steps.exponentials[j]):.8g}; the sum over the row is "
+        f"{float(steps.normalizer):.8g}; their ratio is the weight "
+        f"**{float(steps.weights[j]):.8g}**."
     )
-    fig = vp.row_bars(own.weights.numpy(), view.faces, "weights", selected=j)
+    fig = vp.row_bars(steps.weights.numpy(), view.faces, "weights", selected=j)
     figure.show(fig, "walk-weights", alt(fig), height=vp.BAR_HEIGHT)
     _table(
         {
-            "score": own.scores.numpy(),
-            "e^(score − largest)": own.exponentials.numpy(),
-            "weight": own.weights.numpy(),
+            "score": steps.scores.numpy(),
+            "e^(score − largest)": steps.exponentials.numpy(),
+            "weight": steps.weights.numpy(),
         },
         view.faces.labels,
     )
 
 
-def _mixed(view: View, own: Walk) -> None:
-    fig = vp.sum_bars(own.weights.numpy(), own.values.numpy(), view.faces)
+def _mixed(view: View, steps: Walk) -> None:
+    fig = vp.sum_bars(steps.weights.numpy(), steps.values.numpy(), view.faces)
     figure.show(fig, "walk-sum", alt(fig), height=vp.BAR_HEIGHT)
     j = view.cell[1]
     _table(
         {
-            f"value of {view.call(j)}": own.values[j].numpy(),
-            "its share: weight × value": own.contributions[j].numpy(),
-            "sum over all: mixed": own.mixed.numpy(),
+            f"value of {view.call(j)}": steps.values[j].numpy(),
+            "its share: weight × value": steps.contributions[j].numpy(),
+            "sum over all: mixed": steps.mixed.numpy(),
         }
     )
 
 
-def _projection(view: View, own: Walk) -> None:
-    _bars(own.residual, "residual", "What the pass adds: 48 numbers", "walk-residual")
+def _projection(view: View, steps: Walk) -> None:
+    _bars(steps.residual, "residual", "What the pass adds: 48 numbers", "walk-residual")
     st.caption(
         "The part that the bias gives is the same for every picture; it is "
-        f"{float(own.bias.norm() / own.residual.norm()):.0%} as long as the whole."
+        f"{float(steps.bias.norm() / steps.residual.norm()):.0%} as long as the whole."
     )
 
 
-def _addition(view: View, own: Walk) -> None:
+def _addition(view: View, steps: Walk) -> None:
     i = view.cell[0]
-    top = float(max(own.before[i].abs().max(), own.after.abs().max()))
-    _bars(own.before[i], "features", f"Features of {view.call(i)} before", "walk-before", top)
-    _bars(own.after, "state", "… and after the pass", "walk-after", top)
+    top = float(max(steps.before[i].abs().max(), steps.after.abs().max()))
+    _bars(steps.before[i], "features", f"Features of {view.call(i)} before", "walk-before", top)
+    _bars(steps.after, "state", "… and after the pass", "walk-after", top)
 
 
-def _check(view: View, own: Walk) -> None:
+def _check(view: View, steps: Walk) -> None:
     st.markdown(
         "Each step was computed here from the numbers shown, in double precision, and compared "
         "with what the network has: the largest difference is "
-        f"**{max(own.check.values()):.1e}**, the rounding of single precision."
+        f"**{max(steps.check.values()):.1e}**, the rounding of single precision."
     )
-    _table({"largest difference": np.array(list(own.check.values()))}, list(own.check))
+    _table({"largest difference": np.array(list(steps.check.values()))}, list(steps.check))
 
 
 def _bars(values, role: ap.Role, title: str, key: str, top: float | None = None) -> None:

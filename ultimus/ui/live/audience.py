@@ -29,9 +29,9 @@ class Audience:
             seconds: what they are as long as few watch.
             now: the time in seconds, from any beginning.
         """
-        for each, until in list(self._until.items()):
+        for visitor, until in list(self._until.items()):
             if until < now:
-                self._until.pop(each, None)
+                self._until.pop(visitor, None)
         every = max(seconds, len(self._until.keys() | {who}) / UPDATES)
         self._until[who] = now + 3 * every  # who is silent for so long has gone
         return every

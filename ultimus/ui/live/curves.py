@@ -211,7 +211,7 @@ def _about(info: RunInfo, seed_run: bool) -> str:
     """What was run, on what, and what the grey line is, as HTML."""
     recipe = info.recipe
     clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
-    name, preset = (html.escape(each) for each in (info.data_name, recipe.preset))
+    name, preset = (html.escape(text) for text in (info.data_name, recipe.preset))
     facts = [
         f"<b>{name}</b>",
         f"recipe <i>{preset}</i>, seed {recipe.seed}",

@@ -76,7 +76,7 @@ def _way_in(row, run: Run, chosen: Snapshot, number: int, members: Group) -> Non
 def _answers(view: View) -> str:
     """What the network takes each picture for, as HTML."""
     answers = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
-    sure, tops = (each.tolist() for each in answers.max(dim=-1))
+    sure, tops = (answer.tolist() for answer in answers.max(dim=-1))
     labels = view.labels.tolist()
     right = sum(top == label for top, label in zip(tops, labels, strict=True))
     classes = view.pool.classes

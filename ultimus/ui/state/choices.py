@@ -11,8 +11,9 @@ message. So with every value that the program sets a widget becomes another one 
 sent for the former one is nobody's.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, field, fields, replace
+from dataclasses import MISSING, Field, fields, replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -33,7 +34,9 @@ def choice(default: Any, kind: Kind, name: str = "", in_link: bool = True) -> An
         name: in links; that of the field if none is given.
         in_link: whether the link always follows; else a page names it where it knows more.
     """
-    return field(default=default, metadata={"kind": kind, "name": name, "in_link": in_link})
+    return dataclasses.field(
+        default=default, metadata={"kind": kind, "name": name, "in_link": in_link}
+    )
 
 
 def arrive(page: str, *states: type) -> None:
@@ -42,23 +45,23 @@ def arrive(page: str, *states: type) -> None:
         return
     st.session_state.page_on_show = page
     for state in states:
-        said = {each.name: values for each in fields(state) if (values := _said(each))}
+        said = {field.name: values for field in fields(state) if (values := _said(field))}
         is_new = _place(state) not in st.session_state
         if said or is_new:
             _remarks(state).clear()
             st.session_state[_place(state)] = state(**_read(state, said))
         if said and not is_new:
-            for each in fields(state):
-                _renew(state, each.name)
+            for field in fields(state):
+                _renew(state, field.name)
 
 
 def of(state: type[State]) -> State:
     """The state as it is; sees to it that the link says the same."""
     now = current(state)
-    for each in fields(state):
-        if each.metadata["in_link"]:
-            value = getattr(now, each.name)
-            say(_name(each), "" if value == each.default else each.metadata["kind"].text(value))
+    for field in fields(state):
+        if field.metadata["in_link"]:
+            value = getattr(now, field.name)
+            say(_name(field), "" if value == field.default else field.metadata["kind"].text(value))
     return now
 
 
@@ -81,10 +84,10 @@ def say(name: str, value: str) -> None:
 def query(*states: Any) -> dict[str, str | list[str]]:
     """The parameters of a link that opens a page with these states."""
     said = {
-        _name(each): each.metadata["kind"].text(value)
+        _name(field): field.metadata["kind"].text(value)
         for state in states
-        for each in fields(state)
-        if (value := getattr(state, each.name)) != each.default
+        for field in fields(state)
+        if (value := getattr(state, field.name)) != field.default
     }
     return {name: value.split("\n") if "\n" in value else value for name, value in said.items()}
 
@@ -146,13 +149,13 @@ def _take(state: type, name: str, then: Callable[[], None] | None = None) -> Non
     now = current(state)
     if value == getattr(now, name):
         return
-    each = _field(state, name)
+    field = _field(state, name)
     _remarks(state).pop(name, None)
     try:
-        value = each.metadata["kind"].fit(value)
+        value = field.metadata["kind"].fit(value)
     except Unfit as unfit:
         value = getattr(now, name) if unfit.instead is None else unfit.instead
-        _remark(state, each, str(shown), str(unfit), value)
+        _remark(state, field, str(shown), str(unfit), value)
         _renew(state, name)  # what is shown is what is used
     st.session_state[_place(state)] = replace(now, **{name: value})
     if then:
@@ -169,11 +172,11 @@ def put_right(*states: type) -> None:
             st.warning(text.plain(sentence), icon=":material/edit:")
 
 
-def _remark(state: type, each: Field, given: str, rule: str, value: Any) -> None:
-    used = each.metadata["kind"].text(value) if isinstance(value, str | int | float) else ""
+def _remark(state: type, field: Field, given: str, rule: str, value: Any) -> None:
+    used = field.metadata["kind"].text(value) if isinstance(value, str | int | float) else ""
     ending = f"{quoted(used)} is used" if used else "it is left out"
-    _remarks(state)[each.name] = (
-        f"{_name(each).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
+    _remarks(state)[field.name] = (
+        f"{_name(field).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
     )
 
 
@@ -184,35 +187,35 @@ def _remarks(state: type) -> dict[str, str]:
 # The link -----------------------------------------------------------------------------------------
 
 
-def _said(each: Field) -> list[str]:
-    return st.query_params.get_all(_name(each))
+def _said(field: Field) -> list[str]:
+    return st.query_params.get_all(_name(field))
 
 
 def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
     """Values of the choices that a link names."""
     values = {}
     for name, given in said.items():
-        each = _field(state, name)
-        kind = each.metadata["kind"]
-        written = "\n".join(given) if isinstance(each.default, tuple) else given[-1]
+        field = _field(state, name)
+        kind = field.metadata["kind"]
+        written = "\n".join(given) if isinstance(field.default, tuple) else given[-1]
         try:
             values[name] = kind.parse(written[:MOST])
             if written is given[-1] and len(given) > 1:
-                _remark(state, each, ", ".join(given), "in the link once", values[name])
+                _remark(state, field, ", ".join(given), "in the link once", values[name])
         except Unfit as unfit:
-            values[name] = each.default if unfit.instead is None else unfit.instead
-            _remark(state, each, written, str(unfit), values[name])
+            values[name] = field.default if unfit.instead is None else unfit.instead
+            _remark(state, field, written, str(unfit), values[name])
     return values
 
 
 def _field(state: type, name: str) -> Field:
-    each = state.__dataclass_fields__[name]
-    assert each.default is not MISSING, name
-    return each
+    field = state.__dataclass_fields__[name]
+    assert field.default is not MISSING, name
+    return field
 
 
-def _name(each: Field) -> str:
-    return each.metadata["name"] or each.name
+def _name(field: Field) -> str:
+    return field.metadata["name"] or field.name
 
 
 def _renew(state: type, name: str) -> None:

@@ -60,7 +60,7 @@ def kind_of(name: str) -> Kind:
     if get_origin(field.annotation) is Literal:
         return one_of({option: option for option in get_args(field.annotation)})
     types = get_args(field.annotation) or (field.annotation,)
-    inner = [part for each in types for part in get_args(each)[1:]]  # of an optional one
+    inner = [part for option in types for part in get_args(option)[1:]]  # of an optional one
     rules = [*field.metadata, *(rule for part in inner for rule in part.metadata)]
     bounds = {}
     for rule in rules:
@@ -168,7 +168,8 @@ class Attention:
     draws: int = choice(32, whole(8, 128))
     redraw: int = choice(0, whole(0, 10**6))
     ablation: str = choice(
-        next(iter(ABLATIONS)), one_of({name: each.title for name, each in ABLATIONS.items()})
+        next(iter(ABLATIONS)),
+        one_of({name: ablation.title for name, ablation in ABLATIONS.items()}),
     )
 
 
@@ -198,7 +199,7 @@ class TestSet:
     pair: tuple[int | None, int | None] = choice(
         (None, None),
         kinds.pair(
-            _class, lambda each: "" if each is None else str(each), "two classes, such as 3-5"
+            _class, lambda pair: "" if pair is None else str(pair), "two classes, such as 3-5"
         ),
     )
     sheet: int = choice(1, whole(1, 10**6))
