@@ -93,7 +93,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """Read what `to_json` wrote.
+        """Read a recipe from JSON.
 
         Raises:
             UserError: the text is not a valid recipe.
@@ -123,9 +123,6 @@ class Recipe(BaseModel):
             UserError: the name of the source is too long.
         """
         return self.parse({**self.model_dump(), "data": source})
-
-    def to_json(self) -> str:
-        return self.model_dump_json(indent=2)
 
     @property
     def batch(self) -> int:

@@ -19,10 +19,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from . import text
-from .kinds import MOST, Kind, Unfit, quoted, several
+from .kinds import MOST, Kind, Unfit, quoted
 
 State = TypeVar("State")
-LISTS = several()
 
 
 def choice(default: Any, kind: Kind, name: str = "", in_link: bool = True) -> Any:
