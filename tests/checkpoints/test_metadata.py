@@ -44,7 +44,7 @@ def test_a_folder_of_this_machine_is_not_told():
 
 @pytest.mark.parametrize("data", ["/", "..", "a/b", "~", "C:\\x", "unheard of"])
 def test_a_folder_that_a_file_names_is_never_looked_at(data):
-    told = Recipe(data=data).to_json()
+    told = Recipe(data=data).model_dump_json()
     assert Origin.read({"recipe": told}).recipe.data == UNKNOWN_DATA
 
 
@@ -75,7 +75,7 @@ def test_texts_are_one_plain_line():
         "data": "a\nb",
         "classes": "<b>cat\n`dog`",
         "version": "$x$",
-        "recipe": Recipe(preset="<img>").to_json(),
+        "recipe": Recipe(preset="<img>").model_dump_json(),
     }
     read = Origin.read(told)
     for text in (read.run, read.data, read.version, read.recipe.preset, *read.classes):

@@ -36,7 +36,7 @@ def script():
 
 
 def visit(**link: str | list[str]) -> AppTest:
-    page = AppTest.from_function(script)
+    page = AppTest.from_function(script, default_timeout=60)
     page.query_params.update(link)
     page.run()
     assert not page.exception

@@ -19,7 +19,7 @@ def script():
 
 
 def test_what_is_clicked_is_what_is_chosen_among_equal_names():
-    page = AppTest.from_function(script).run()
+    page = AppTest.from_function(script, default_timeout=60).run()
     labels = page.get("menu_button")[0].proto.options
     assert list(labels) == ["one · aa11", "one · bb22", "two"]
     page.get("menu_button")[0].click("run-bb22").run()
