@@ -1,5 +1,6 @@
 """What holds for every page."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from support import pages
+from support.data_sets import encoded, noise, write_class_folders
 
-from ultimus.data.dataset import is_ready, open_dataset
+from ultimus.data import sources
+from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs.run import Run, Status
 from ultimus.ui.controls import data, starting
@@ -114,19 +117,35 @@ def test_an_unexpected_error_is_a_sentence_and_is_logged(
     assert "/srv/secret/path" in caplog.text
 
 
-def test_a_folder_is_walked_once_for_all_who_look_together(monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of pictures that is ready to use."""
+    pictures = write_class_folders(tmp_path / "pictures", {"cat": 20, "dog": 20})
+    open_dataset(str(pictures))
+    return pictures
+
+
+def test_a_folder_is_walked_once_for_all_who_look_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     walks: list[str] = []
+    walk = sources._state
+    monkeypatch.setattr(sources, "_state", lambda path: walks.append(path) or walk(path))
+    monkeypatch.setattr(sources, "FRESH", math.inf)
+    opened = data.ready(str(folder))
+    walks.clear()
+    assert all(data.ready(str(folder)) is opened for _ in range(30))
+    sources.glance(str(folder))  # as what says what was understood of it
+    assert not walks
 
-    def walked(source: str) -> bool:
-        walks.append(source)
-        return is_ready(source)
 
-    open_dataset("shapes")
-    monkeypatch.setattr(data, "is_ready", walked)
-    data._looked_at.clear()
-    found = [data.ready("shapes") for _ in range(30)]
-    assert len(walks) < len(found)
-    assert all(each is found[0] for each in found)
+def test_a_folder_that_changes_is_another_data_set(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sources, "FRESH", 0)
+    before = data.ready(str(folder))
+    (folder / "cat" / "one more.png").write_bytes(encoded(noise(1)[0]))
+    assert data.ready(str(folder)) is None
+    open_dataset(str(folder))
+    assert len(data.ready(str(folder)).train) > len(before.train) > 0
 
 
 def test_its_owner_names_and_deletes_a_run(runs: Path):

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ...data.dataset import Dataset, Split, is_ready, open_dataset
-from ...data.sources import UPLOAD, signature
+from ...data.sources import UPLOAD, glance, parted
 from ...errors import UserError
 from ...places import home, is_public
 from ...runs.preparation import Preparation
@@ -21,7 +21,6 @@ from ..state.pages import SOURCES, Train
 from . import data_upload
 
 SAMPLES = 7  # pictures of each class
-LOOK_AGAIN = 2  # seconds after which a change of a folder is noticed
 PREPARED = 2  # uploads that are decoded at the same time
 
 
@@ -174,19 +173,15 @@ def _progress(source: str) -> None:
         st.rerun()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _open_cached(source: str, version: str) -> Dataset:
-    return open_dataset(source)
-
-
 def ready(source: str) -> Dataset | None:
     """A data set, opened once for all sessions; None while it is not ready.
 
     Raises:
         UserError: it cannot be used.
     """
+    place, _ = parted(source)
     try:
-        return _looked_at(source, home())
+        return _opened(source, glance(place), home())
     except _NotReadyError:
         return None
 
@@ -195,12 +190,13 @@ class _NotReadyError(Exception):
     """Streamlit keeps what a function returns, and not what it raises."""
 
 
-@st.cache_resource(show_spinner=False, max_entries=16, ttl=LOOK_AGAIN)
-def _looked_at(source: str, home: Path) -> Dataset:
-    """A folder is walked for all who look within the same seconds, not at each click of each."""
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _opened(source: str, version: str, home: Path) -> Dataset:
+    """Anew where what lies there has changed: its folder is walked for a glance, and by nobody
+    else as long as it is as it was."""
     if not is_ready(source):
         raise _NotReadyError
-    return _open_cached(source, signature(source))
+    return open_dataset(source)
 
 
 def _gallery(dataset: Dataset) -> None:
