@@ -52,18 +52,19 @@ def test_another_system_has_a_processor_too(monkeypatch):
     assert machine.own_memory() is None
 
 
-def test_a_thread_gives_way_and_this_one_does_not(monkeypatch):
+@pytest.mark.parametrize("niceness", [0, 3, machine.NICENESS])
+def test_a_thread_gives_way_and_this_one_does_not(monkeypatch, niceness):
     monkeypatch.setattr(Path, "write_text", lambda *given: None)  # not this terminal's session
     here, there = os.getpriority(os.PRIO_PROCESS, 0), []
 
     def give_way() -> None:
-        machine.give_way()
+        machine.give_way(niceness)
         there.append(os.getpriority(os.PRIO_PROCESS, 0))
 
     thread = threading.Thread(target=give_way)
     thread.start()
     thread.join()
-    assert there == [machine.NICENESS] and os.getpriority(os.PRIO_PROCESS, 0) == here
+    assert there == [max(niceness, here)] and os.getpriority(os.PRIO_PROCESS, 0) == here
 
 
 def test_on_windows_the_process_gives_way(monkeypatch):

@@ -36,7 +36,8 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab_module, "cores", lambda: 1)
         patch.setenv("OMP_NUM_THREADS", "1")
-        started = Lab(tmp_path_factory.mktemp("runs"), patience=1.5)
+        # its worker does not give way to other tests, which may take all that there is
+        started = Lab(tmp_path_factory.mktemp("runs"), patience=1.5, niceness=0)
         yield started
         started.close()
 
@@ -271,13 +272,13 @@ def test_an_idle_worker_that_was_killed_is_replaced(lab, data):
 def test_the_queue_survives_the_app(tmp_path, data, monkeypatch):
     monkeypatch.setattr(lab_module, "cores", lambda: 1)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    former = Lab(tmp_path)
+    former = Lab(tmp_path, niceness=0)
     first = former.start(_endless(data), owner="a")
     until(lambda: former.status(first).step > 0)
     others = [former.start(_recipe(data, epochs=1), owner=owner) for owner in "aab"]
     order = [former.place(run) for run in others]
     former.close()
-    again = Lab(tmp_path)
+    again = Lab(tmp_path, niceness=0)
     assert order == [1, 2, 0] and [again.place(run) for run in others] == order
     until(lambda: all(again.status(run).state == "done" for run in others))
     assert again.status(first).state == "interrupted"

@@ -85,7 +85,7 @@ class Cluster:
             "Worker",
             scheduler_file=str(self._file),  # waited for, while the preloads are imported
             nthreads=1,  # one run at a time
-            preload=[LEASH, "ultimus.runs.worker"],  # imports torch before the first Start
+            preload=[LEASH, "ultimus.runs.scheduler"],  # imports torch before the first Start
             memory_limit=0,  # memory-mapped data counts as used; do not stop for it
             local_directory=self._folder.name,
         )
@@ -100,7 +100,8 @@ class Cluster:
         }
         spec = json.dumps({"cls": f"distributed.{kind}", "opts": options})
         return subprocess.Popen(
-            [sys.executable, "-m", "dask", "spec", "--spec", spec],
+            # -P: no file where the app was started takes a library's place
+            [sys.executable, "-P", "-m", "distributed.cli.dask_spec", "--spec", spec],
             stdin=subprocess.PIPE,  # the leash
             env=_environment(),
             start_new_session=True,  # neither ended by Ctrl-C before the app, nor in its autogroup

@@ -24,18 +24,20 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def give_way() -> None:
+def give_way(niceness: int = NICENESS) -> None:
     """Let this thread, and those that it starts, take the processor time that others leave.
 
     Linux shares the time among sessions first (its "autogroups"): a process gives way to others
     only as the leader of a session of its own.
     """
+    if not niceness:
+        return
     if not hasattr(os, "setpriority"):  # Windows
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         return
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, niceness)
     with suppress(OSError):  # no Linux, or no autogroups
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _processor() -> str:

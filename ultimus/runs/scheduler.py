@@ -30,7 +30,7 @@ from ..recipe import Recipe
 from . import housekeeping
 from .connection import Connection
 from .ledger import Ledger
-from .machine import cores, give_way
+from .machine import NICENESS, cores, give_way
 from .queue import Queue
 from .quota import Quota, caps
 from .run import LIVE, RESUMABLE, Request, Run, Status
@@ -57,10 +57,18 @@ class Lab:
         runs: the folder that holds all runs; the workers see it under the same path.
         address: of a Dask scheduler, e.g. tcp://host:8786; none starts one on this machine.
         patience: seconds a run stands paused before its worker takes another.
+        niceness: how far workers of this machine give way to others, 0...19.
     """
 
-    def __init__(self, runs: Path, address: str = "", patience: float = PATIENCE):
+    def __init__(
+        self,
+        runs: Path,
+        address: str = "",
+        patience: float = PATIENCE,
+        niceness: int = NICENESS,
+    ):
         self.runs = runs.resolve()
+        self._niceness = niceness
         self._patience = patience
         self._lock = threading.RLock()  # a run is given to one worker
         self._threads = None if address else cores() // _workers()
@@ -289,7 +297,7 @@ class Lab:
         key = f"{TASK}{run.id}/{secrets.token_hex(4)}"  # Dask would take an equal key as done
         # a lambda travels by its code: else the scheduler would import this package, and torch
         task = lambda *given: import_module(__name__).train(*given)  # noqa: E731
-        given = (str(run.folder), self._threads, self._patience)
+        given = (str(run.folder), self._threads, self._patience, self._niceness)
         try:
             future = self._connection.submit(task, *given, key=key, worker=worker)
         except Exception:  # of many kinds, when the scheduler goes away meanwhile
@@ -299,8 +307,14 @@ class Lab:
         future.add_done_callback(lambda future: self._news.set())
 
 
-def train(folder: str, threads: int | None, patience: float) -> None:
+def train(folder: str, threads: int | None, patience: float, niceness: int) -> None:
     """What a worker does with a run.
+
+    Args:
+        folder: of the run.
+        threads: to compute with, on the app's machine; None on another, which is left to itself.
+        patience: as for `Lab`.
+        niceness: as for `Lab`.
 
     Raises:
         UserError: this machine cannot train it.
@@ -309,7 +323,7 @@ def train(folder: str, threads: int | None, patience: float) -> None:
     if run.status().state != "queued" or run.is_held():
         return  # Dask tries again after a worker's death; whether to go on is the person's choice
     if threads:
-        give_way()  # the app and its browser share this machine
+        give_way(niceness)  # the app and its browser share this machine
         torch.set_num_threads(threads)
     else:
         _check_data(run.info().recipe.data)
