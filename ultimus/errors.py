@@ -12,3 +12,8 @@ def reason(error: BaseException) -> str:
     """What a library says went wrong, short enough to stand in brackets in a sentence."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).strip().splitlines()[0][:200].rstrip(".")
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 picture", "1,200 pictures", "3 classes"."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

@@ -253,7 +253,7 @@ def test_pictures_without_a_label_are_left_out_and_counted(tmp_path, label):
     write_parquet(tmp_path / "train.parquet", images, [*labels[:17], label, *labels[18:]])
     arrays = read(tmp_path)
     assert len(arrays.train_labels) + len(arrays.test_labels) == TRAIN - 1
-    assert "Left out: 1 pictures without a label." in arrays.notes
+    assert "Left out: 1 picture without a label." in arrays.notes
 
 
 def test_minus_one_may_be_one_of_two_classes(tmp_path):
@@ -426,7 +426,7 @@ def test_pictures_of_every_kind_together(tmp_path):
     ("counts", "words"),
     [
         ({}, "has no class folders"),
-        ({"a": 5}, "has 1 class: give data with 2 to 10"),
+        ({"a": 5}, "has 1 class folder, a, with 5 pictures: put those of each class"),
         ({f"{number:02}": 1 for number in range(11)}, "has 11 classes: choose 2 to 10 of them"),
         ({"a": 5, "b": 0}, "The class folder 'b'"),
         ({"a": 5, "b": 1}, "The class 'b'"),

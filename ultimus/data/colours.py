@@ -184,9 +184,11 @@ def _of_gamma(meaning: Meaning) -> bytes:
     Raises:
         ValueError: they are not those of a picture.
     """
+    if not meaning.gamma:
+        return b""
     where = meaning.chromaticities or SRGB
     like_srgb = np.abs(np.subtract(where, SRGB)).max() < 0.005
-    if not meaning.gamma or (like_srgb and abs(meaning.gamma - SRGB_GAMMA) < 0.005):
+    if like_srgb and abs(meaning.gamma - SRGB_GAMMA) < 0.005:
         return b""
     if not 0.1 <= meaning.gamma <= 10:
         raise ValueError(f"a gamma of {meaning.gamma}")

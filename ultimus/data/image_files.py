@@ -43,6 +43,7 @@ OTHERS = (
     (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (rb"8BPS", "a Photoshop file"),
     (rb"%PDF", "a PDF"),
+    (rb"version https://git-lfs", "a pointer of Git LFS"),
     (rb"\s*<(\?xml|svg)", "a drawing (SVG)"),
     (rb"\s*<(!doctype html|html)", "a web page"),
     (rb"....ftyp|\x1aE\xdf\xa3", "a film"),
@@ -124,7 +125,10 @@ def _account(content: bytes) -> str:
     """Why a file is not read, and what to do."""
     for start, what in OTHERS:
         if re.match(start, content[:64], re.DOTALL):
-            return f"is {what}, which is not read here: save it as JPEG or PNG"
+            remedy = (
+                "fetch the file with git lfs pull" if "LFS" in what else "save it as JPEG or PNG"
+            )
+            return f"is {what}, which is not read here: {remedy}"
     return f"is not a picture in one of the formats {', '.join(FORMATS)}: convert or remove it"
 
 

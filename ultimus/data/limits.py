@@ -148,12 +148,10 @@ def one_line(text: str, most: int) -> str:
         text: anything, also undecodable bytes as Python stands them in for.
         most: characters; of a longer text the middle is left out, as a name's end tells its kind.
     """
-    visible = (
-        character
-        for character in " ".join(text.split())
-        if unicodedata.category(character)[0] != "C"
-    )
-    text = "".join(visible).strip()
+    text = " ".join(text.split())
+    if not text.isprintable():  # else there is nothing to look for, which is the usual case
+        visible = (character for character in text if unicodedata.category(character)[0] != "C")
+        text = "".join(visible).strip()
     if len(text) <= most:
         return text
     end = most // 3

@@ -19,7 +19,7 @@ from ...places import home
 from .. import containers, image_files, shapes
 from ..dataset import Progress
 from ..limits import shown
-from . import archives, assemble, binary, folders, kinds, published, shards, tables
+from . import archives, assemble, binary, folders, kinds, lists, published, shards, tables
 from .assemble import Arrays, Plan
 from .binary import CIFAR10_CLASSES
 from .choices import UPLOAD, Choices, located, parted, path_of, upload_path
@@ -77,12 +77,19 @@ def look(source: str, download_to: Path | None = None) -> Content:
         or (tables.arrow(tree, choices) if tree.having(".arrow") else None)
         or binary.content(tree)
         or shards.content(tree, choices)
-        or folders.class_folders(tree, choices)
-        or tables.text(tree, choices)
+        or _pictures(tree, choices)
     )
     if content is None:
         raise _unknown(tree)
     return replace(content, name=_upload_name(path)) if place.startswith(UPLOAD) else content
+
+
+def _pictures(tree: Tree, choices: Choices) -> Content | None:
+    """Files of pictures, whose classes are their folders or stand in a list."""
+    listed = lists.content(tree, choices)
+    if listed and lists.is_finer(listed):
+        return listed
+    return folders.class_folders(tree, choices) or listed
 
 
 def plan(source: str, download_to: Path | None = None) -> Plan:

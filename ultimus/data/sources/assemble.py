@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ...errors import UserError
+from ...errors import UserError, counted
 from .. import image_files, limits
 from ..dataset import Progress
 from ..limits import (
@@ -150,7 +150,7 @@ def _best_test(roles: dict[str, list[Part]], train: list[Part]) -> tuple[list[Pa
 
 
 def _listed(splits: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} pictures of {name or 'no split'}" for name, count in
+    return ", ".join(f"{counted(count, 'picture')} of {name or 'no split'}" for name, count in
                      splits.items()) or "no pictures"  # fmt: skip
 
 
@@ -193,8 +193,8 @@ def _check_class_count(name: str, classes: list[str], source: str) -> None:
         )
     if count < MIN_CLASSES:
         raise UserError(
-            f"{name} has {count} {'class' if count == 1 else 'classes'}: give data with "
-            f"{MIN_CLASSES} to {MAX_CLASSES}."
+            f"{name} has {counted(count, 'class', 'classes')}: give data with {MIN_CLASSES} to "
+            f"{MAX_CLASSES}."
         )
 
 
@@ -233,7 +233,7 @@ def _said(plan: Plan, train: list[Part], test: list[Part]) -> Iterator[str]:
         for label, number in zip(part.labels, numbers, strict=True)
     )
     if without:
-        yield f"Left out: {without:,} pictures without a label."
+        yield f"Left out: {counted(without, 'picture')} without a label."
 
 
 # Decoding -----------------------------------------------------------------------------------------
@@ -318,8 +318,8 @@ class _Decoder:
         if len(self._broken) == 1:
             raise self._broken[0][1]
         raise UserError(
-            f"{more}{len(self._broken)} of {self._total:,} pictures cannot be used, and at most "
-            f"{MAX_BROKEN_SHARE:.0%} may be so: {_joined(self._broken)}."
+            f"{more}{len(self._broken)} of {counted(self._total, 'picture')} cannot be used, and "
+            f"at most {MAX_BROKEN_SHARE:.0%} may be so: {_joined(self._broken)}."
         )
 
     def notes(self) -> list[str]:
@@ -327,8 +327,8 @@ class _Decoder:
         if not self._broken:
             return []
         text = (
-            f"Left out: {len(self._broken)} of {self._total:,} pictures that cannot be used: "
-            f"{_joined(self._broken)}."
+            f"Left out: {len(self._broken)} of {counted(self._total, 'picture')} that cannot be "
+            f"used: {_joined(self._broken)}."
         )
         return [one_line(text, MAX_NOTE)]
 

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from ...errors import UserError, reason
+from ...errors import UserError, counted, reason
 from ..limits import MAX_MEMBER_BYTES
 from . import archives, splits
 from .content import Content, Label, Part
@@ -233,8 +233,7 @@ def _not_numbers(file: File, error: BaseException) -> UserError:
 def _pair(split: str, arrays: dict[str, np.ndarray], where: str) -> Part:
     """The one array that has the shape of pictures, and the one that has that of labels."""
     images = [array for array in arrays.values() if array.ndim >= 3]
-    labels = [array for array in arrays.values() if array.ndim == 1
-              or (array.ndim == 2 and array.shape[1] == 1)]  # fmt: skip
+    labels = [array for array in map(_one_column, arrays.values()) if array.ndim == 1]
     if len(images) != 1 or len(labels) != 1:
         named = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise UserError(
@@ -244,8 +243,20 @@ def _pair(split: str, arrays: dict[str, np.ndarray], where: str) -> Part:
     return _part(split, _bytes(images[0], where), _label_values(labels[0], where), where)
 
 
+def _one_column(labels: np.ndarray) -> np.ndarray:
+    """Labels in one column, or one-hot (N, C), as (N,); any other array as it is."""
+    if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "iubfUS":
+        return labels
+    if labels.shape[1] == 1:
+        return labels[:, 0]
+    is_hot = labels.dtype.kind in "iubf" and ((labels == 0) | (labels == 1)).all()
+    return labels.argmax(axis=1) if is_hot and (labels.sum(axis=1) == 1).all() else labels
+
+
 def _label_values(labels: np.ndarray, where: str) -> list[Label]:
-    if labels.dtype.kind in "iub":
+    if labels.dtype.kind in "iub" or (
+        labels.dtype.kind == "f" and (labels == labels.round()).all()
+    ):
         return labels.reshape(-1).astype(int).tolist()
     if labels.dtype.kind in "US":
         return [value.decode(errors="replace") if isinstance(value, bytes) else value
@@ -266,32 +277,47 @@ def _bytes(images: np.ndarray, where: str) -> np.ndarray:
         )
     if images.dtype == np.uint8:
         return images
-    if images.dtype.kind == "f" and images.size and images.min() >= 0 and images.max() <= 1:
-        return (images * 255).round().astype(np.uint8)
+    if images.dtype.kind in "iuf" and images.size and images.min() >= 0 and images.max() <= 255:
+        is_share = images.dtype.kind == "f" and images.max() <= 1
+        return (images * (255 if is_share else 1)).round().astype(np.uint8)
     raise UserError(
         f"The pictures of {where} are {images.dtype}: save them as bytes from 0 to 255 (uint8)."
     )
 
 
 def _is_labels(file: File) -> bool:
-    return file.suffix == ".npy" and "label" in file.name.lower()
+    name = file.name.lower()
+    return file.suffix == ".npy" and ("label" in name or name.startswith("y_"))
 
 
 def _npy(tree: Tree, names: dict[str, File]) -> Content:
-    """CIFAR-10-C (one file of pictures for each corruption) and CIFAR-10.1: only to measure on."""
-    labels = [file for file in tree.having(".npy") if _is_labels(file)]
-    images = [file for file in tree.having(".npy") if not _is_labels(file)]
+    """A pair of files for each split; or CIFAR-10-C and CIFAR-10.1, only to measure on."""
+    files = tree.having(".npy")
+    by_split: dict[str, list[File]] = defaultdict(list)
+    for file in files:
+        by_split[splits.role_of(file.parts)].append(file)
+    if "train" in by_split:
+        parts = [_npy_part(split, group, tree) for split, group in by_split.items()]
+        return Content(tree.name, tuple(parts))
+    part = _npy_part("test", files, tree)
+    images = next(file for file in files if not _is_labels(file))
+    ten = max((label for label in part.labels if isinstance(label, int)), default=0) < 10
+    is_cifar = ten and "cifar" in "/".join((tree.place, *images.parts)).lower()
+    classes = CIFAR10_CLASSES if is_cifar else None
+    return Content(images.name.removesuffix(".npy"), (part,), classes, only_test=True)
+
+
+def _npy_part(split: str, files: list[File], tree: Tree) -> Part:
+    """One file of pictures and one of labels."""
+    labels = [file for file in files if _is_labels(file)]
+    images = [file for file in files if not _is_labels(file)]
     if len(labels) != 1 or len(images) != 1:
         example = next((file.name for file in images), "NAME.npy")
         raise UserError(
-            f"{tree.name} holds {len(images)} files of pictures and {len(labels)} of labels: give "
-            f"the one to use, as FOLDER/{example}."
+            f"{tree.name} holds {counted(len(images), 'file')} of pictures and {len(labels)} of "
+            f"labels: give the one to use, as FOLDER/{example}."
         )
-    part = _pair("test", {file.name: _npy_array(file) for file in images + labels}, images[0].name)
-    ten = max((label for label in part.labels if isinstance(label, int)), default=0) < 10
-    name = images[0].name.removesuffix(".npy")
-    is_cifar = ten and "cifar" in "/".join((tree.place, *images[0].parts)).lower()
-    return Content(name, (part,), CIFAR10_CLASSES if is_cifar else None, only_test=True)
+    return _pair(split, {file.name: _npy_array(file) for file in files}, images[0].name)
 
 
 def _npy_array(file: File) -> np.ndarray:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from ...errors import UserError
+from ..limits import one_line
 from .choices import Choices
 
 IMAGES = (
@@ -21,9 +22,13 @@ LABELS = (
     "label_name", "category_name", "cls", "species", "breed", "coarse_label", "coarse_labels",
 )  # fmt: skip
 NO_LABELS = {
+    "set", "subset", "partition", "usage",
     "id", "idx", "index", "fold", "split", "width", "height", "size", "row", "path", "file", "url",
     "file_name", "filename", "image_id", "__index_level_0__", "level_0",
 }  # fmt: skip
+
+
+SPLITS = ("split", "set", "subset", "partition", "usage")  # columns that tell a row's split
 
 
 class Columns(NamedTuple):
@@ -120,8 +125,10 @@ def _chosen(name: str, usable: Sequence[str], where: str) -> str:
 
 
 def _lacking(schema: pa.Schema, where: str) -> UserError:
+    named = ", ".join(f"{field.name} ({field.type})" if types.is_nested(field.type) else field.name
+                      for field in schema)  # fmt: skip
     return UserError(
-        f"{where} has the columns {', '.join(schema.names)[:200]}: it needs one of pictures (their "
+        f"{where} has the columns {one_line(named, 200)}: it needs one of pictures (their "
         "bytes, as `datasets` stores them, or paths) and one of labels (whole numbers or words)."
     )
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 
-from ...errors import UserError
+from ...errors import UserError, counted
 from ..limits import one_line
 from . import kinds, splits
 from .choices import Choices
@@ -33,7 +33,9 @@ def class_folders(tree: Tree, choices: Choices) -> Content | None:
     level = _level(pictures, depth)
     if _are_splits(level, depth, choices):
         return _with_splits(tree, level, depth, notes)
-    if not level or (_are_flat_splits(level) and not choices.classes):
+    if len(level) == 1 and not _are_flat_splits(level):
+        _check_empty(tree, depth, level)
+    if len(level) < 2 or (_are_flat_splits(level) and not choices.classes):
         return None
     return _without_splits(tree, pictures, level, depth, notes)
 
@@ -43,18 +45,30 @@ def no_folders(tree: Tree) -> UserError:
     pictures = [file for file in tree.files if kinds.is_picture(file)]
     if not pictures:
         others = Counter(file.suffix or "without an ending" for file in tree.files)
+        if tables := tree.having(".csv", ".tsv", ".jsonl"):
+            return UserError(
+                f"{tree.name} has no pictures: put those that {tables[0].shown} names beside it, "
+                "or, if it holds the pixels themselves, save them with numpy.savez as train_images "
+                "and train_labels."
+            )
         named = ", ".join(f"{count} {what}" for what, count in others.most_common(5))
         return UserError(
             f"{tree.name} has no class folders and no pictures{f', only {named}' if named else ''}"
             ": put the pictures of each class into a folder of its own, or give parquet files."
         )
-    depth = _inner(pictures)
-    where = " and ".join(list(_level(pictures, depth))[:4]) or tree.name
-    tables = tree.having(".csv", ".tsv", ".jsonl", ".json")
-    hint = f", or add a column file_name with their paths to {tables[0].shown}" if tables else ""
+    level = _level(pictures, _inner(pictures))
+    if len(level) == 1 and not _are_flat_splits(level):
+        name = one_line(next(iter(level)), 60)
+        what = f"has 1 class folder, {name}, with {counted(len(pictures), 'picture')}"
+        where = tree.name
+    else:
+        where = " and ".join(list(level)[:4]) or tree.name
+        verb = "have" if len(level) > 1 else "has"
+        what = f"{verb} no class folders, only {counted(len(pictures), 'picture')}"
+    tables = tree.having(".csv", ".tsv", ".jsonl")
+    hint = f", or name the columns of {tables[0].shown} file_name and label" if tables else ""
     return UserError(
-        f"{one_line(where, 120)} has no class folders, only {len(pictures):,} pictures: put those "
-        f"of each class into a folder of its own{hint}."
+        f"{one_line(where, 120)} {what}: put those of each class into a folder of its own{hint}."
     )
 
 
@@ -133,8 +147,22 @@ def _with_splits(tree: Tree, level: Level, depth: int, notes: list[str]) -> Cont
     without_role = [name for name in level if not splits.role(name)]
     if without_role and len(without_role) < len(level):
         notes.append(f"Not used: {', '.join(without_role)}, unless chosen as a split.")
+    _without_labels(found)
     classes = _checked(tree, found)
     return Content(tree.name, _parts(found, classes), classes, tuple(notes))
+
+
+def _without_labels(found: dict[str, list[tuple[File, str | None]]]) -> None:
+    """Take the one folder of a test split (`test/images`) that is no class for what it is."""
+    names = {split: {name for _, name in files} for split, files in found.items()}
+    known = set().union(*(names[split] for split in names if splits.role(split) == "train"))
+    for split in names:
+        if (
+            splits.role(split) in splits.TESTS
+            and len(names[split]) == 1
+            and not (names[split] & known)
+        ):
+            found[split] = [(file, None) for file, _ in found[split]]
 
 
 def _without_splits(
@@ -151,7 +179,7 @@ def _without_splits(
     if inside:
         notes.append(f"Splits lie inside the class folders: {', '.join(filter(None, found))}.")
     if flat := len(pictures) - sum(map(len, level.values())):
-        notes.append(f"Left out: {flat} pictures that lie beside the class folders.")
+        notes.append(f"Left out: {counted(flat, 'picture')} beside the class folders.")
     classes = tuple(sorted(level))
     return Content(tree.name, _parts(found, classes), classes, tuple(notes))
 

@@ -37,6 +37,11 @@ FOREIGN = {
     (".mdb",): ("an LMDB", "save the pictures into class folders"),
     (".rec", ".beton"): ("a record file of another library", "save the pictures in class folders"),
     (".rar", ".7z"): ("an archive that is not read", "unpack it, or pack it as zip"),
+    (".npy",): (
+        "numpy arrays without one of labels",
+        "save pictures and labels with numpy.savez as train_images, train_labels, test_images and "
+        "test_labels",
+    ),
     (".xlsx", ".xls", ".ods"): ("a spreadsheet", "save it as CSV"),
     (".mp4", ".avi", ".mov", ".mkv", ".webm"): ("films", "save pictures of them"),
 }  # fmt: skip
@@ -64,7 +69,8 @@ def _begins_as_picture(file: File) -> bool:
 def foreign(tree: Tree) -> UserError | None:
     """What a source is that is not read, and how it becomes one that is."""
     for suffixes, (what, advice) in FOREIGN.items():
-        if tree.having(*suffixes):
+        if any(end in f"{file.name.lower()}-" for file in tree.files for end in
+               (f"{suffix}-" for suffix in suffixes)):  # fmt: skip
             return UserError(f"{tree.name} holds {what}: {advice}.")
     if any("cifar-10" in part or "cifar-100" in part for file in tree.files for part in file.parts):
         return UserError(

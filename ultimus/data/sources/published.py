@@ -59,8 +59,8 @@ def _splits(root: Path, kind: str, name: str, download: bool) -> tuple[Any, ...]
     except (RuntimeError, OSError, HTTPException) as error:
         if not download:
             raise UserError(
-                f"The {name} files in {root} are incomplete or changed: fetch them again, or "
-                "use 'cifar10', which downloads them."
+                f"The {name} files in {root} are incomplete or changed: fetch them again"
+                f"{', or use cifar10, which downloads them' if kind == 'CIFAR10' else ''}."
             ) from error
         raise UserError(
             f"{name} could not be downloaded ({reason(error)}): check the network and the free "

@@ -1,14 +1,14 @@
-"""Tables with a row for each picture: parquet, Arrow, CSV and JSON lines, as people keep them."""
+"""Tables with a row for each picture: parquet and Arrow, as people keep them."""
 
+import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain, compress
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from ...errors import UserError, reason
@@ -17,11 +17,13 @@ from ..limits import MAX_MEMBER_BYTES
 from . import splits
 from .binary import CIFAR10_CLASSES
 from .choices import Choices
-from .columns import Columns, has_labels, pick
+from .columns import SPLITS, Columns, pick
 from .content import Content, Label, Part, Picture
 from .tree import File, Tree
 
 ROWS = 250  # read at once
+BASE64 = ("data:image/", "iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD")  # PNG, JPEG, WebP, GIF
+LFS = b"version https://git-lfs"
 FAULTS = (pa.ArrowException, OSError, LookupError, ValueError)
 
 
@@ -71,7 +73,7 @@ class Table:
         count = 0
         try:
             for batch in self.batches(columns):
-                values = batch.column(0).to_pylist()
+                values = _values(batch.column(0))
                 count += len(values)
                 yield values
         except FAULTS as error:
@@ -79,7 +81,24 @@ class Table:
                 f"{self.name} breaks off after {count} rows ({reason(error)}): download it again."
             ) from error
 
+    def find(self, tree: Tree, path: str) -> File | None:
+        """The file that a cell names."""
+        return tree.find(path, self.file.parts[:-1])
+
+    def splits_of(self, tree: Tree, image: str) -> list[str]:
+        """The split of each row, where a column tells it; none where the file's name does."""
+        column = next((name for name in self.schema.names if name.lower() in SPLITS), None)
+        if self.split or column is None:
+            return []
+        found = [splits.role(value) if isinstance(value, str) else "" for value in
+                 self.column(column)]  # fmt: skip
+        return found if all(found) else []
+
     def _damaged(self, error: BaseException) -> UserError:
+        if self.file.read(len(LFS)).startswith(LFS):
+            return UserError(
+                f"{self.name} is only a pointer of Git LFS: fetch the file with git lfs pull."
+            )
         kind = self.file.suffix.removeprefix(".")
         return UserError(
             f"{self.name} is not a whole {kind} file ({reason(error)}): download it again."
@@ -118,21 +137,13 @@ class ArrowTable(Table):
                 yield batch.select(columns).slice(begin, ROWS)
 
 
-class TextTable(Table):
-    """A CSV file or JSON lines, whose pictures are named by their paths."""
-
-    def _open(self) -> None:
-        content = io.BytesIO(self.file.read(MAX_MEMBER_BYTES))
-        if self.file.suffix in (".jsonl", ".ndjson", ".json"):
-            table = pyarrow.json.read_json(content)
-        else:
-            tabs = self.file.suffix == ".tsv"
-            options = pyarrow.csv.ParseOptions(delimiter="\t" if tabs else ",")
-            table = pyarrow.csv.read_csv(content, parse_options=options)
-        self._table, self.schema = table, table.schema
-
-    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        return iter(self._table.select(columns).to_batches(ROWS))
+def _values(column: pa.Array) -> list[Any]:
+    """Python's values; of pictures that all lie in the table their bytes alone, for speed."""
+    if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        content = column.field("bytes")
+        if not column.null_count and not content.null_count:
+            return content.to_pylist()
+    return column.to_pylist()
 
 
 def _seekable(file: File) -> io.BufferedIOBase:
@@ -179,29 +190,6 @@ def _json(file: File) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-def text(tree: Tree, choices: Choices) -> Content | None:
-    """CSV or JSON lines with a column of paths and one of labels; None if there are none."""
-    tables = []
-    for file in tree.having(".csv", ".tsv", ".jsonl", ".ndjson"):
-        try:
-            table = TextTable(file)
-        except UserError:
-            continue
-        if (has_labels(table.schema) or choices.label) and _leads_somewhere(tree, table, choices):
-            tables.append(table)
-    return _of_tables(tree, tables, choices) if tables else None
-
-
-def _leads_somewhere(tree: Tree, table: Table, choices: Choices) -> bool:
-    """Whether the first rows name pictures of the source."""
-    try:
-        columns = pick(table.schema, choices, table.name)
-    except UserError:
-        return bool(choices.image)
-    first = next(table.rows([columns.image]), [])
-    return any(isinstance(_picture(tree, table, value), File) for value in first)
-
-
 def _content(
     tree: Tree,
     files: list[File],
@@ -219,7 +207,7 @@ def _content(
     splits.check_shards([file.parts for file, _ in used])
     splits.check_one_set([file.parts for file, _ in used])
     notes = [_left_out(unnamed)] if unnamed else []
-    return _of_tables(tree, [kind(file, role) for file, role in used], choices, notes)
+    return of_tables(tree, [kind(file, role) for file, role in used], choices, notes)
 
 
 def _left_out(files: list[File]) -> str:
@@ -228,7 +216,7 @@ def _left_out(files: list[File]) -> str:
     return f"Left out, since the names do not say which split they are: {named}{more}."
 
 
-def _of_tables(
+def of_tables(
     tree: Tree, tables: list[Table], choices: Choices, notes: Sequence[str] = ()
 ) -> Content:
     picked, unlabelled = [], []
@@ -242,7 +230,7 @@ def _of_tables(
     picked.sort(key=lambda pair: pair[0].split != "train")
     columns = picked[0][1]
     classes = _common_classes(picked)
-    parts = [_part(tree, table, columns, classes) for table, columns in picked]
+    parts = [part for table, _ in picked for part in _parts(tree, table, columns, classes)]
     notes = [
         *notes,
         f"Pictures are from the column “{columns.image}”, labels from “{columns.label}”.",
@@ -259,7 +247,7 @@ def _name(
     if classes != CIFAR10_CLASSES or count != 60_000:
         return tree.name
     table, columns = picked[0]
-    first = _picture(tree, table, next(table.rows([columns.image]))[0])
+    first = picture(tree, table, next(table.rows([columns.image]))[0])
     is_jpeg = isinstance(first, bytes) and first.startswith(b"\xff\xd8")
     return "CIFAR-10 (JPEG copy)" if is_jpeg else "CIFAR-10"
 
@@ -275,16 +263,24 @@ def _common_classes(picked: list[tuple[Table, Columns]]) -> tuple[str, ...]:
     return columns.classes
 
 
-def _part(tree: Tree, table: Table, columns: Columns, classes: tuple[str, ...]) -> Part:
+def _parts(tree: Tree, table: Table, columns: Columns, classes: tuple[str, ...]) -> Iterator[Part]:
+    """The rows of a table, by their splits."""
     labels = [_label(value, classes) for value in table.column(columns.label)]
     if labels:
         _check_pictures(tree, table, columns)
-    return Part(
-        table.split,
-        labels,
-        partial(_pictures, tree, table, columns),
-        lambda row: f"row {row} of {table.name}",
-    )
+    found = table.splits_of(tree, columns.image) or [table.split] * len(labels)
+    for split in dict.fromkeys(found) or [table.split]:
+        rows = [row for row, name in enumerate(found) if name == split]
+        yield Part(
+            split,
+            [labels[row] for row in rows],
+            partial(_pictures, tree, table, columns, [name == split for name in found]),
+            partial(_row_name, rows, table.name),
+        )
+
+
+def _row_name(rows: list[int], where: str, place: int) -> str:
+    return f"row {rows[place]} of {where}"
 
 
 def _label(value: Any, classes: tuple[str, ...]) -> Label:
@@ -302,28 +298,38 @@ def _label(value: Any, classes: tuple[str, ...]) -> Label:
     return value
 
 
-def _pictures(tree: Tree, table: Table, columns: Columns) -> Iterator[Picture]:
-    for values in table.rows([columns.image]):
-        for value in values:
-            found = _picture(tree, table, value)
-            yield None if isinstance(found, str) else found
+def _pictures(tree: Tree, table: Table, columns: Columns, used: list[bool]) -> Iterator[Picture]:
+    """The pictures of the rows that are used."""
+    for value in compress(chain.from_iterable(table.rows([columns.image])), used):
+        found = picture(tree, table, value)
+        yield None if isinstance(found, str) else found
 
 
-def _picture(tree: Tree, table: Table, value: Any) -> bytes | File | str | None:
+def picture(tree: Tree, table: Table, value: Any) -> bytes | File | str | None:
     """The picture in a cell; the path where it lies nowhere in the source."""
     if isinstance(value, dict):
         content, value = value.get("bytes"), value.get("path")
         if content is not None:
             return content
     if isinstance(value, str) and value:
-        return tree.find(value, table.file.parts[:-1]) or value
+        return table.find(tree, value) or _unpacked(value) or value
     return value if isinstance(value, bytes) else None
+
+
+def _unpacked(text: str) -> bytes | None:
+    """The picture that a text holds as base64."""
+    if not text.startswith(BASE64):
+        return None
+    try:
+        return base64.b64decode(text.partition("base64,")[2] or text)
+    except ValueError:
+        return None
 
 
 def _check_pictures(tree: Tree, table: Table, columns: Columns) -> None:
     """Refuse a table of paths that lead nowhere, which otherwise would be many broken rows."""
     first = next(table.rows([columns.image]), [])
-    found = [_picture(tree, table, value) for value in first]
+    found = [picture(tree, table, value) for value in first]
     if found and all(isinstance(name, str) for name in found):
         raise UserError(
             f"{table.name} holds the paths of pictures only, such as {found[0][:100]!r}, and they "
