@@ -1,0 +1,88 @@
+"""What belongs to the browser: who it is, and what it types."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ultimus.runs.run import Run
+
+SLOW = 90_000  # milliseconds
+
+
+def press(page, name: str):
+    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
+
+
+def ready(page, address: str) -> None:
+    page.goto(address)
+    expect(press(page, "Start")).to_be_enabled(timeout=SLOW)
+
+
+def new_run(runs: Path, before: set[str]) -> Run:
+    (run,) = [run for run in Run.all(runs) if run.id not in before]
+    return run
+
+
+def test_a_double_click_on_start_makes_one_run(server: str, runs: Path, person: Callable[[], Page]):
+    page, before = person(), {run.id for run in Run.all(runs)}
+    ready(page, f"{server}/?max_steps=3&preset=seed")
+    press(page, "Start").dblclick()
+    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=SLOW)
+    new_run(runs, before)
+
+
+def test_start_uses_the_numbers_that_are_shown(server: str, runs: Path, person: Callable[[], Page]):
+    """Typed just before the click, beyond the bounds, and with a comma."""
+    page, before = person(), {run.id for run in Run.all(runs)}
+    ready(page, f"{server}/?max_steps=3&preset=seed")
+    rate, epochs, seed = (
+        page.get_by_role("spinbutton", name=name, exact=True)
+        for name in ("Peak learning rate", "Epochs", "Seed")
+    )
+    rate.fill("")
+    rate.press_sequentially("0,0005")
+    epochs.fill("5000")
+    epochs.press("Enter")
+    expect(page.get_by_text("should be a whole number from 1 to 1,000")).to_be_visible()
+    seed.fill("7")
+    press(page, "Start").click()
+    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=SLOW)
+    recipe = new_run(runs, before).info().recipe
+    assert (recipe.lr, recipe.epochs, recipe.seed) == (0.0005, 1000, 7)
+    assert [float(field.input_value()) for field in (rate, epochs, seed)] == [0.0005, 1000, 7]
+
+
+@pytest.fixture
+def another_site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a page of another site, and its file."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{site.server_port}/", tmp_path / "index.html"
+    site.shutdown()
+
+
+def test_in_another_sites_frame_a_reload_keeps_control(
+    server: str, person: Callable[[], Page], another_site: tuple[str, Path]
+):
+    address, file = another_site
+    frame = '<iframe id="app" width="1300" height="900" src="{}"></iframe>'
+    file.write_text(frame.format(f"{server}/?epochs=200"))
+    page = person()
+    page.goto(address)
+    app = page.frame_locator("#app")
+    expect(press(app, "Start")).to_be_enabled(timeout=SLOW)
+    press(app, "Start").click()
+    expect(app.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+    file.write_text(frame.format(next(part.url for part in page.frames if server in part.url)))
+    page.goto(address)
+    expect(press(app, "Stop")).to_be_enabled(timeout=SLOW)
+    secret = next(jar["value"] for jar in page.context.cookies() if "ultimus" in jar["name"])
+    assert secret not in "".join(part.url for part in page.frames)
+    press(app, "Stop").click()
+    expect(app.get_by_text("Stopped")).to_be_visible(timeout=SLOW)
