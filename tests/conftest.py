@@ -14,10 +14,17 @@ from ultimus import UserError
 Refused = Callable[..., AbstractContextManager[None]]
 
 
+REAL_DATA = os.environ.get("ULTIMUS_DATA")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ultimus_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home for the session: never the user's, and the shapes are drawn only once."""
+    """A home for the session: never the user's, and the shapes are drawn only once.
+
+    No page finds real data there, unless a test brings it.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ULTIMUS_DATA", raising=False)
         home = tmp_path_factory.mktemp("home")
         patch.setenv("ULTIMUS_HOME", str(home))
         yield home
@@ -43,10 +50,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def real_data() -> str:
     """The folder of CIFAR-10 as parquet files that ULTIMUS_DATA names."""
-    folder = os.environ.get("ULTIMUS_DATA")
-    if not folder:
+    if not REAL_DATA:
         pytest.skip("needs CIFAR-10 as parquet files: set ULTIMUS_DATA to their folder")
-    return folder
+    return REAL_DATA
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs import recorder
 from ultimus.runs.run import Run
+from ultimus.training.trainer import FIRST_STEPS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -115,7 +116,7 @@ def passing(monkeypatch) -> _Time:
 def test_a_live_run_does_not_see_the_others_time_pass(tmp_path, passing):
     clock = measure.Clock()
     steps = measure._live(open_dataset("shapes"), tmp_path, clock)
-    for _ in range(recorder.FIRST_STEPS + 1):
+    for _ in range(FIRST_STEPS + 1):
         next(steps)
     (run,) = Run.all(tmp_path)
     seen = len(lines(run))

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers, told, words
+from support.pages import open_page
 
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs.run import Run, Status
 
 ROOT = Path(__file__).parents[2]
-APP = ROOT / "ultimus" / "ui" / "server" / "script.py"
 SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 ENDED = "step 39,000 of 39,000"
 BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
@@ -28,9 +28,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def visit(**link: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=60)
-    page.query_params.update(link)
-    return checked(page.run())
+    return checked(open_page("train", **link))
 
 
 def checked(page: AppTest) -> AppTest:
@@ -153,5 +151,5 @@ def test_a_folder_that_is_none_gets_a_sentence(runs: Path, source: str):
 def test_strangers_cannot_name_folders(runs: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ULTIMUS_PUBLIC", "1")
     page = visit(data="Folder", folder="/etc")
-    assert page.sidebar.selectbox(key="data").options == ["Shapes", "CIFAR-10"]
+    assert page.sidebar.selectbox(key="data").options == ["Shapes", "CIFAR-10", "Upload"]
     assert not page.sidebar.text_input

@@ -28,6 +28,7 @@ from ..data.dataset import Dataset, Split
 from ..data.sources import located
 from ..errors import UserError
 from ..model import Transformer
+from ..places import PACKAGE
 from ..recipe import PRESETS, Recipe
 from ..runs import machine
 from ..runs.recorder import Recorder
@@ -41,6 +42,13 @@ TURN = 0.15  # seconds, about
 DRAWS = 1000  # of rounds, to see how far the cost of telemetry is left to chance
 MIN_STEPS = 3  # of a turn, whose first finds the caches as another way left them
 WARM_UP = 25  # steps of each way that do not count; a run reports each of its first 20
+WORK = """
+import sys
+from pathlib import Path
+from ultimus.runs.run import Run
+from ultimus.runs.worker import work
+work(Run(Path(sys.argv[1])), patience=0)
+"""  # what a worker of the lab does, in a process of its own
 MEMORY_STEPS = 30  # of the worker whose memory is measured; it then tests, which takes more
 LOOK_EVERY = 0.005  # seconds between looks at that memory
 
@@ -260,10 +268,9 @@ def worker_memory(source: str, runs: Path) -> float | None:
     """
     recipe = Recipe.of(preset="steady", data=located(source), max_steps=MEMORY_STEPS)
     run = Run.create(runs, recipe)
-    task = "import sys; from ultimus.runs.scheduler import train; train(sys.argv[1], None, 0)"
-    command = [sys.executable, "-c", task, str(run.folder)]
+    command = [sys.executable, "-c", WORK, str(run.folder)]
     peak = 0
-    with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as process:
+    with subprocess.Popen(command, cwd=PACKAGE.parent) as process:
         while process.poll() is None:
             peak = max(peak, machine.own_memory(process.pid) or 0)
             time.sleep(LOOK_EVERY)
