@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Locator, Page, expect
-from support.hands import press_cell, start_training
+from support.hands import press_cell, rest, start_training
+from support.waiting import until
 
 import ultimus
 from ultimus.analysis.walk import walk
@@ -56,15 +57,17 @@ def drawn(page: Page, title: str, part: str = "_fullData[0].z") -> list:
         const plain = (key, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
         return plot._fullData ? JSON.parse(JSON.stringify(plot.{part}, plain)) : null;
     }}"""
-    for _ in range(150):
-        if (found := figure(page, title).first.evaluate(look)) is not None:
-            return found
-        page.wait_for_timeout(200)
-    raise AssertionError(f"{title} was not drawn")
+    plot = figure(page, title).first
+    until(lambda: plot.evaluate(look) is not None)
+    return plot.evaluate(look)
 
 
 def shown_map(page: Page) -> np.ndarray:
     return np.array(drawn(page, MAP))
+
+
+def wait_for_another_map(page: Page, former: np.ndarray) -> None:
+    until(lambda: not np.array_equal(shown_map(page), former))
 
 
 def visit(page: Page, server: str, link: str = "") -> Page:
@@ -79,6 +82,13 @@ def link_of(page: Page) -> dict[str, str]:
 
 def click_cell(page: Page, i: int, j: int, count: int) -> None:
     press_cell(figure(page, MAP).first, i, j, count)
+
+
+def choose_pass(page: Page, number: int) -> None:
+    """Choose a pass, and wait until the page is drawn with it."""
+    page.locator(".st-key-pass").get_by_text(str(number), exact=True).click()
+    expect(page).to_have_url(re.compile(f"pass={number}"))
+    rest(page)
 
 
 def step_shown(page: Page) -> int:
@@ -107,11 +117,11 @@ def test_a_clicked_cell_is_walked_with_the_cores_numbers(server: str, person: Ca
     page.get_by_role("button", name="Next").last.click()
     products = figure(page, "^Query times key")
     products.scroll_into_view_if_needed()
-    own = walk(model_at(EARLY), traced(EARLY, members), 3, 2, 4)
-    told = [drawn(page, "^Query times key", f"_fullData[{n}].y") for n in range(3)]
-    assert told[0] == pytest.approx(own.query.tolist(), **CLOSE)
-    assert told[1] == pytest.approx(own.key.tolist(), **CLOSE)
-    assert told[2] == pytest.approx([*own.products.tolist(), float(own.total)], **CLOSE)
+    steps = walk(model_at(EARLY), traced(EARLY, members), 3, 2, 4)
+    bars = [drawn(page, "^Query times key", f"_fullData[{n}].y") for n in range(3)]
+    assert bars[0] == pytest.approx(steps.query.tolist(), **CLOSE)
+    assert bars[1] == pytest.approx(steps.key.tolist(), **CLOSE)
+    assert bars[2] == pytest.approx([*steps.products.tolist(), float(steps.total)], **CLOSE)
     weights = traced(EARLY, members).passes[2].weights
     assert shown_map(page) == pytest.approx(weights.numpy(), **CLOSE)
 
@@ -121,21 +131,19 @@ def test_the_scrubber_and_the_link(server: str, person: Callable[[], Page]):
     before = shown_map(page)
     page.keyboard.press("ArrowLeft")
     wait_for_step(page, STEPS[-2])
-    page.wait_for_timeout(500)
-    assert not np.array_equal(shown_map(page), before)
+    wait_for_another_map(page, before)
+    rest(page)
     marker = drawn(page, "^Loss", "_fullLayout.shapes")
     page.get_by_role("slider", name="Training step").focus()
     page.keyboard.press("ArrowLeft")  # the slider's own, not the shortcut too
     wait_for_step(page, STEPS[-3])
-    page.wait_for_timeout(700)
+    until(lambda: drawn(page, "^Loss", "_fullLayout.shapes") != marker)
+    choose_pass(page, 3)  # what the key asked for besides would have come before it
     assert step_shown(page) == STEPS[-3]
-    assert drawn(page, "^Loss", "_fullLayout.shapes") != marker
-    page.locator(".st-key-pass").get_by_text("3", exact=True).click()
-    expect(page).to_have_url(re.compile("pass=3"))
     click_cell(page, 5, 2, count=7)
     expect(page).to_have_url(re.compile("cell=5-2"))
     page.get_by_role("tab", name="Ablations").click()
-    expect(page).to_have_url(re.compile("view=Ablations"))
+    expect(page).to_have_url(re.compile("view=ablations"))
     expect(figure(page, "as learned").first).to_be_visible()
     link, now = link_of(page), shown_map(page)
     page.reload()
@@ -150,7 +158,8 @@ def test_keys_typed_into_a_field_do_not_move_the_scrubber(server: str, person: C
     field.click()
     field.press_sequentially("p 1")
     field.press("ArrowLeft")
-    page.wait_for_timeout(700)
+    field.fill("")
+    choose_pass(page, 3)  # what the keys asked for would have come before it
     assert step_shown(page) == STEPS[-1]
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
@@ -161,9 +170,10 @@ def test_playing_goes_on_and_stops(server: str, person: Callable[[], Page]):
     wait_for_step(page, STEPS[2])
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Play")).to_be_visible()
-    page.wait_for_timeout(500)
+    rest(page)
     stopped = step_shown(page)
-    page.wait_for_timeout(1500)
+    for number in (2, 3, 4):  # while it played, each drawing of the page brought another step
+        choose_pass(page, number)
     assert step_shown(page) == stopped < STEPS[8]
 
 
@@ -172,8 +182,7 @@ def test_an_image_is_swapped(server: str, person: Callable[[], Page]):
     before = shown_map(page)
     page.get_by_role("button", name="Swap it").click()
     expect(page).to_have_url(re.compile(r"images=3%2C\+0%2C\+(?!6)\d+%2C\+11%2C\+19"))
-    page.wait_for_timeout(500)
-    assert not np.array_equal(shown_map(page), before)
+    wait_for_another_map(page, before)
 
 
 def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[], Page]):
@@ -184,13 +193,12 @@ def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[],
     first = shown_map(page)
     page.locator(".st-key-probe_pass").get_by_text("3", exact=True).click()
     expect(button).to_have_attribute("href", re.compile("pass=3"))
-    while np.array_equal(shown_map(page), first):  # a busy machine takes a while
-        page.wait_for_timeout(200)
+    wait_for_another_map(page, first)
     before = shown_map(page)
     button.click()
     expect(page).to_have_url(re.compile("attention.*pass=3"))
     expect(page.get_by_text("Images in the group", exact=True)).to_be_visible()
-    page.wait_for_timeout(1000)
+    rest(page)
     link = link_of(page)
     assert (link["pass"], link["step"]) == ("3", str(LAST))
     assert "run" not in link  # the shipped run needs no name
@@ -207,13 +215,13 @@ def test_how_fast_it_answers_while_a_run_trains(
     expect(trainer.get_by_role("link", name="Look closer")).to_be_visible()
     page = visit(person(), server, f"run={run}&size={size}")
     page.get_by_role("button", name="Follow").click()  # no longer: only what is asked for is drawn
-    page.wait_for_timeout(1500)
+    rest(page)
     assert shown_map(page).shape == (size, size)
     page.evaluate(STOPWATCH)
     taken = {name: [timed(page, act, n, size) for n in range(times)] for name, act, times in ACTS}
     trainer.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
     expect(trainer.get_by_text("Stopped")).to_be_visible()
-    every = [each for times in taken.values() for each in times]
+    every = [milliseconds for times in taken.values() for milliseconds in times]
     with capsys.disabled():
         print(f"\ngroup of {size}, ms from the press to the drawn figure, while a run trains:")
         for name, times in {**taken, "all": every}.items():
@@ -257,5 +265,5 @@ def timed(page: Page, act: Callable[[Page, int, int], None], n: int, size: int) 
         """window.drawn.find(([name, at]) => at > window.pressed && /^Attention w/.test(name))[1]
            - window.pressed"""
     )
-    page.wait_for_timeout(400)  # until the rest of the page has followed
+    rest(page)  # once the rest of the page has followed
     return taken

@@ -5,17 +5,28 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 PATIENCE = 90_000  # milliseconds, where a machine does much else
+UNDER_THE_POINTER = """([plot, i, j]) => {
+    const found = plot._hoverdata?.[0]?.pointNumber;
+    return found?.[0] === i && found?.[1] === j;
+}"""
 
 
 def press_cell(figure: Locator, i: int, j: int, count: int) -> None:
     """Press the centre of a cell of a figure with `count` rows and columns, as a hand does: plotly
     has to see the pointer come first."""
     area = figure.locator(".nsewdrag").first.bounding_box()
+    page, plot = figure.page, figure.locator(".ultimus-plot").element_handle()
     x = area["x"] + area["width"] * (j + 0.5) / count
     y = area["y"] + area["height"] * (i + 0.5) / count
-    figure.page.mouse.move(x, y)
-    figure.page.wait_for_timeout(150)
-    figure.page.mouse.click(x, y)
+    page.mouse.move(x, y)
+    page.wait_for_function(UNDER_THE_POINTER, arg=[plot, i, j])
+    page.mouse.click(x, y)
+
+
+def rest(page: Page) -> None:
+    """Wait until the script has drawn the page to its end."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def start_training(person: Callable[[], Page], server: str, epochs: int = 30) -> Page:
