@@ -1,6 +1,8 @@
 """Ultimus: see attention happen. Start with `streamlit run app.py`, or `ultimus app`."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 # Before torch is loaded. The server, its workers and the browser may share a few cores, and waiting
 # threads that spin would keep the others from them: a run whose second core something else takes is
@@ -19,9 +21,18 @@ from ultimus.ui.state import browser
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
+
+@asynccontextmanager
+async def lifespan(served: st.App) -> AsyncIterator[None]:
+    """Have what first visitors ask for ready before they come, and forget who leaves."""
+    see.warm()
+    async with leaving.forgotten(served) as state:
+        yield state
+
+
 app = st.App(
     PACKAGE / "ui" / "server" / "script.py",
-    lifespan=leaving.forgotten,
+    lifespan=lifespan,
     routes=[
         Route(f"/{BASE}/{path}".replace("//", "/"), answer)
         for path, answer in (

@@ -45,6 +45,47 @@ def test_its_doors_open(server: str, person: Callable[[], Page], door: str, page
     expect(page).to_have_url(re.compile(f"/{page_name}"))
 
 
+def test_sentence_pictures_and_doors_are_seen_at_once_on_a_laptop(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(server)
+    expect(page.locator(".ring image")).to_have_count(16)
+    for part in ("h1", ".ring", ".card", ".three"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
+    heights = page.locator(".three span").evaluate_all("all => all.map((e) => e.offsetHeight)")
+    assert len(heights) == 3 and max(heights) < 30, "each door says its line on one line"
+
+
+def test_it_opens_with_the_picture_that_its_companions_help_most(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(server)
+    model = checkpoint.load(SHIPPED / "best-cifar10" / "weights" / "39000.safetensors")
+    labels = examples().labels[:16].long()
+    with torch.inference_mode():
+        logits = model.trace(preprocess(examples().images[:16])).logits
+    chances = logits.softmax(-1)[:, torch.arange(16), labels]  # (P + 1, B)
+    gains = torch.where(logits[-1].argmax(-1) == labels, chances[-1] - chances[0], 0)
+    expect(page.locator(".card strong")).to_have_text(re.compile(f"#{int(gains.argmax())}$"))
+    expect(page.locator(".card")).to_contain_text("named rightly")
+
+
+def test_it_fills_the_screen_for_a_projector(server: str, person: Callable[[], Page]):
+    page = person()
+    page.goto(server)
+    page.get_by_role("button", name="Full screen").click()
+    leave = page.get_by_role("button", name="Leave full screen")
+    expect(leave).to_be_visible()
+    assert page.locator(".explorer").evaluate("each => each.matches(':fullscreen')")
+    leave.click()
+    expect(page.get_by_role("button", name="Full screen", exact=True)).to_be_visible()
+
+
 def test_it_follows_the_theme(server: str, person: Callable[[], Page]):
     page = person()
     page.emulate_media(color_scheme="dark")

@@ -71,7 +71,8 @@ def traced(run: Run, step: int, images: torch.Tensor) -> Trace:
 
 
 def numbers(part: Locator) -> list[float]:
-    """The numbers in a part of the page, with all their digits."""
+    """The numbers in a part of the page, with all their digits, once it shows what is chosen."""
+    expect(part.page.locator("[aria-busy]")).to_have_count(0)
     return part.locator("data").evaluate_all("all => all.map((each) => Number(each.value))")
 
 
@@ -103,6 +104,7 @@ def test_its_matrix_and_its_walk_are_torchs(visit, run: Run):
     for step in range(2, 8):
         page.get_by_role("button", name="Next step").click()
         expect(page.locator(".chapter h3")).to_contain_text(f"{step}.")
+    expect(page.locator("[aria-busy]")).to_have_count(0)
     answers = page.locator(".moves tr").all_inner_texts()
     before, after = (trace.logits[passes, 2].softmax(-1) for passes in (2, 3))
     told = {line.split()[0]: re.findall(r"(\d+) %", line) for line in answers}
@@ -144,6 +146,41 @@ def test_by_mouse(visit, run: Run):
     weights = traced(run, STEPS[-1], examples().images[:16]).passes[0].weights[6]
     shown = numbers(page.locator(".looked"))
     assert shown == pytest.approx(weights.topk(5).values.tolist(), abs=1e-5)
+
+
+def test_colours_can_be_fitted_to_what_is_shown(visit, run: Run):
+    page = visit("step=0&fit=0")
+    lightness = """all => { const canvas = all[0];
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((_, n) => n % 4 === 0).reduce((sum, red) => sum + red, 0); }"""
+    expect(page.locator(".legend .scale").first).to_contain_text("0.25")
+    before = page.locator(".grid canvas").evaluate_all(lightness)
+    page.get_by_role("button", name="Fit the colours").click()
+    expect(page).to_have_url(re.compile("fit=1"))
+    largest = float(traced(run, 0, examples().images[:16]).passes[0].weights.max())
+    expect(page.locator(".legend .scale .ticks span").last).to_have_text(f"{largest:.2f}")
+    assert page.locator(".grid canvas").evaluate_all(lightness) < before
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("fit=0"))
+
+
+def test_full_screen_has_larger_type(visit):
+    page = visit()
+    size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    before = page.evaluate(size)
+    page.get_by_role("button", name="Full screen").click()
+    expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()
+    assert page.evaluate(size) > 1.3 * before
+
+
+def test_what_is_out_of_sight_follows_when_there_is_time(visit, run: Run):
+    page = visit("cell=4-9")
+    page.locator(".ring [data-place='6']").hover()
+    expect(page.locator(".card strong")).to_have_text(re.compile("#6$"))
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    queries = traced(run, STEPS[-1], examples().images[:16]).passes[0].q[6]
+    shown = numbers(page.locator(".story .strip").first)
+    assert shown == pytest.approx(queries.tolist(), rel=1e-4, abs=1e-4)
 
 
 def test_leaving_one_out_is_torchs(visit, run: Run):

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { layers } from "../../ultimus/explorer/scene.js";
+import { layers, unpack } from "../../ultimus/explorer/scene.js";
 import { View } from "../../ultimus/explorer/view.js";
 
 const COUNT = 23;
@@ -40,7 +40,7 @@ function view(link) {
 
 test("a link carries what is shown, and brings it back", () => {
   const one = view();
-  one.set({ index: 1, pass: 3, show: "scores", walk: 5, members: [4, 9, 2, 17, 22] });
+  one.set({ index: 1, pass: 3, show: "scores", isFitted: true, walk: 5, members: [4, 9, 2, 17, 22] });
   one.set({ cell: [3, 1] });
   const other = view(one.link());
   assert.deepEqual(other.link(), one.link());
@@ -64,9 +64,25 @@ test("a link's step is the nearest that is kept", () => {
   } // prettier-ignore
 });
 
-test("the first cell is the strongest between two pictures of one class", () => {
+test("the first cell is of the picture that the passes bring nearest to its class", () => {
   const now = view();
+  const gains = now.members.map((_, place) => {
+    const answers = now.answers(place);
+    const label = now.label(place);
+    const isRight = answers.at(-1)[label] === Math.max(...answers.at(-1));
+    return isRight ? answers.at(-1)[label] - answers[0][label] : 0;
+  });
   const [i, j] = now.cell;
+  assert.ok(gains[i] > 0);
+  assert.equal(gains[i], Math.max(...gains));
+  const weights = now.now.weights.slice(i * now.size, (i + 1) * now.size);
+  assert.ok(weights.every((weight, other) => other === i || weight <= weights[j]));
+});
+
+test("where passes help nobody, it is the strongest between two pictures of one class", () => {
+  const now = view();
+  now.gain = () => 0;
+  const [i, j] = now.telling();
   const weight = (a, b) => now.now.weights[a * now.size + b];
   assert.notEqual(i, j);
   assert.equal(now.label(i), now.label(j));
@@ -126,4 +142,29 @@ test("whoever listens is told what has changed, once, and nothing where nothing 
   assert.deepEqual(told, [["pass"], ["members", "cell"]]);
   const labels = now.members.map((_, place) => now.label(place));
   assert.deepEqual(labels, [...labels].sort());
+});
+
+test("each snapshot's numbers are unpacked from their own place", () => {
+  for (const [count, perStep, perPool] of [[1, 3, 48], [3, 5, 96], [4, 7, 144]]) {
+    const packed = (each) => {
+      const all = numbers(count * each, each);
+      return [all, Buffer.from(all.buffer).toString("base64")];
+    };
+    const [small, weights] = packed(perStep);
+    const [rows, features] = packed(perPool);
+    const scene = unpack({
+      pictures: { pixels: "", labels: [] },
+      snapshots: {
+        ...{ steps: [...numbers(count, 1)], epochs: [], weights, features },
+        parts: [["cap.weight", perStep - 1], ["cap.bias", 1]],
+      },
+      weights: { numbers: weights, parts: [["all.weight", small.length]] },
+    }); // prettier-ignore
+    assert.deepEqual(scene.whole.all.weight, small);
+    [...scene.snapshots].forEach((snapshot, n) => {
+      const { weight, bias } = snapshot.network.cap;
+      assert.deepEqual([...weight, ...bias], [...small.subarray(n * perStep, (n + 1) * perStep)]);
+      assert.deepEqual(snapshot.features, rows.subarray(n * perPool, (n + 1) * perPool));
+    });
+  }
 });

@@ -46,3 +46,11 @@ def test_a_run_that_is_not_there_is_one_sentence(run, run_id):
     answer = fetch(f"run={run_id}")
     assert answer.status_code == 404 and answer.media_type == "text/plain"
     assert answer.body.decode().count(".") >= 1 and b"Traceback" not in answer.body
+
+
+def test_the_first_visitor_finds_it_made(run, monkeypatch):
+    monkeypatch.setattr(see.session, "shipped_run", lambda: run)
+    see.warm().join()
+    made = see._version.cache_info().misses
+    assert fetch("").status_code == 200
+    assert see._version.cache_info().misses == made

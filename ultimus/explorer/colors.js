@@ -5,26 +5,32 @@
  */
 
 const PAGES = { light: [255, 255, 255], dark: [14, 17, 23] };
+const SHADES = 512; // of a scale, more than eyes tell apart
 
 export class Colors {
   constructor(told, theme) {
     const page = PAGES[theme];
-    const upwards = (colors) => (theme === "dark" ? [...colors].reverse() : colors).map(rgb);
+    const scale = (colors) =>
+      shades([page, ...(theme === "dark" ? [...colors].reverse() : colors).map(rgb)]);
     this.classes = told.classes;
-    this.weights = [page, ...upwards(told.weights)];
-    this.negative = [page, ...upwards(told.negative)];
-    this.positive = [page, ...upwards(told.positive)];
+    this.weights = scale(told.weights);
+    this.negative = scale(told.negative);
+    this.positive = scale(told.positive);
   }
 
-  /** A weight from 0 to 1, on one scale for all steps, passes and runs; a root brings out small ones. */
-  weight(value) {
-    return css(between(this.weights, Math.sqrt(value)));
+  /**
+   * A weight from 0 to 1, on one scale for all steps, passes and runs; a root brings out small ones.
+   *
+   * @param top the weight that has the last colour.
+   */
+  weight(value, top = 1) {
+    return shade(this.weights, Math.sqrt(value / top));
   }
 
   /** A number from -top to top. */
   signed(value, top) {
     const scale = value < 0 ? this.negative : this.positive;
-    return css(between(scale, top ? Math.min(1, Math.abs(value) / top) : 0));
+    return shade(scale, top ? Math.abs(value) / top : 0);
   }
 
   /** Black or white, whichever is read better on a colour. */
@@ -36,18 +42,28 @@ export class Colors {
 
 /** The largest absolute value of all numbers. */
 export function extent(...arrays) {
-  return arrays.reduce(
-    (most, numbers) => numbers.reduce((so, value) => Math.max(so, Math.abs(value)), most),
-    0,
-  );
+  let most = 0;
+  for (const numbers of arrays) {
+    for (let n = 0; n < numbers.length; n++) most = Math.max(most, Math.abs(numbers[n]));
+  }
+  return most;
 }
 
 function rgb(hex) {
   return [1, 3, 5].map((begin) => parseInt(hex.slice(begin, begin + 2), 16));
 }
 
+function shade(scale, share) {
+  return scale[Math.round(Math.min(Math.max(share, 0), 1) * SHADES)];
+}
+
+/** A scale of colours worked out once, since a page asks for thousands. */
+function shades(scale) {
+  return Array.from({ length: SHADES + 1 }, (_, n) => css(between(scale, n / SHADES)));
+}
+
 function between(scale, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (scale.length - 1);
+  const place = share * (scale.length - 1);
   const low = Math.min(Math.floor(place), scale.length - 2);
   return scale[low].map((value, n) => value + (scale[low + 1][n] - value) * (place - low));
 }

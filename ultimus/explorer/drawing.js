@@ -4,6 +4,7 @@ import { best } from "./company.js";
 import { extent } from "./colors.js";
 import { h, percent } from "./dom.js";
 import { FEATURES, HEAD, SIDE, maps, row } from "./network.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const computed = new WeakMap(); // the maps of pictures that were looked at
@@ -13,9 +14,7 @@ const painted = new WeakMap(); // and how they look: painting takes longer than 
 export function drawing(view, colors, go) {
   const flow = h("div", { class: "flow" });
   const draw = () => flow.replaceChildren(...joined(parts(view, colors(), go)));
-  view.listen(draw);
-  draw();
-  return flow;
+  return follow(view, flow, draw, ["index", "members", "pass", "cell"], { rests: true });
 }
 
 function joined(parts) {

@@ -8,9 +8,9 @@ import { unpack } from "./scene.js";
 import { View } from "./view.js";
 
 const DOORS = {
-  Attention: ["See it", "Every step and every number of who looks at whom."],
-  Train: ["Train it", "Watch a network learn, live, on this machine."],
-  Predict: ["Your picture", "What does it say about a photo of yours, and why?"],
+  Attention: ["See it", "Every number of who looks at whom."],
+  Train: ["Train it", "Watch a network learn, live."],
+  Predict: ["Your picture", "What does it say about your photo?"],
 };
 const PLACES = { yours: "Predict", vectors: "Attention", look: "Attention", training: "Train" };
 
@@ -26,7 +26,7 @@ export function build(root, packed, open, theme) {
   const dress = (name) => {
     root.dataset.theme = name;
     shown.colors = new Colors(packed.colors, name);
-    view.listeners.forEach((listener) => listener([]));
+    view.tell(["colors"]);
   };
   dress(theme);
   const colors = () => shown.colors;

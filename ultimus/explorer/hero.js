@@ -2,6 +2,7 @@
 
 import { choice, h } from "./dom.js";
 import { lines } from "./lines.js";
+import { follow } from "./parts.js";
 
 const PASSES = { 1: "1", 2: "2", 3: "3", 4: "4" };
 
@@ -11,13 +12,13 @@ export function hero(view, colors) {
   return h("section", { class: "hero" },
     h("h1", {}, `${size} pictures look at each other before each says what it is.`),
     h("p", { class: "lead" }, "A network of 21,058 parameters turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the weight; its frame is as thick as what it keeps for itself. Under each picture stands what it says."),
-    h("div", { class: "bar" }, passes(view), groups(view)),
+    h("div", { class: "bar" }, passes(view), groups(view), projector()),
     lines(view, colors)); // prettier-ignore
 }
 
 /** The choice of a pass. */
 export function passes(view) {
-  return live(view, () => choice("Pass", PASSES, view.pass, (pass) => view.set({ pass: Number(pass) })));
+  return live(view, ["pass"], () => choice("Pass", PASSES, view.pass, (pass) => view.set({ pass: Number(pass) })));
 }
 
 function groups(view) {
@@ -26,17 +27,28 @@ function groups(view) {
   return h("div", { class: "groups" }, button("Other pictures", () => view.redraw((seed += 1))), button("Sort by class", () => view.sortByClass()));
 }
 
-/** An element that is made anew with each change; a pressed button keeps the focus. */
-export function live(view, make) {
+/** A button for a room full of people: the whole screen, in large type. */
+function projector() {
+  const button = h("button", { type: "button", class: "projector", hidden: !document.fullscreenEnabled }, "Full screen");
+  button.addEventListener("click", () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else (button.closest(".explorer") ?? document.documentElement).requestFullscreen();
+  });
+  document.addEventListener("fullscreenchange", () => {
+    button.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+  });
+  return button;
+}
+
+/** An element that is made anew when what it needs changes; a pressed button keeps the focus. */
+export function live(view, needs, make) {
   const box = h("div", { class: "live" });
   const draw = () => {
     const held = box.contains(document.activeElement) && document.activeElement.dataset.value;
     box.replaceChildren(make());
     if (held) box.querySelector(`[data-value="${held}"]`)?.focus();
   };
-  view.listen(draw);
-  draw();
-  return box;
+  return follow(view, box, draw, needs, { first: true });
 }
 
 /** A part of a page under a heading. */

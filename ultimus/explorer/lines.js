@@ -3,6 +3,7 @@
 import { best } from "./company.js";
 import { h, isStill, percent, rounded, svg } from "./dom.js";
 import { row } from "./network.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const WIDE = { width: 720, height: 500, across: 312, down: 196, face: 56 }; // radii of the ring
@@ -14,10 +15,9 @@ export function lines(view, colors) {
   const narrow = matchMedia("(max-width: 600px)");
   const drawing = svg("svg", { class: "ring", tabindex: 0 });
   const card = h("div", { class: "card", "aria-live": "polite" });
+  const ring = new Ring(drawing);
   const draw = () => {
-    const room = narrow.matches ? NARROW : WIDE;
-    drawing.setAttribute("viewBox", `0 0 ${room.width} ${room.height}`);
-    drawing.replaceChildren(...ring(view, colors(), room));
+    ring.draw(view, colors(), narrow.matches ? NARROW : WIDE);
     card.replaceChildren(...about(view, colors()));
   };
   const light = (place) => view.set({ cell: view.favourite(place) });
@@ -34,11 +34,9 @@ export function lines(view, colors) {
     light((view.cell[0] + step + view.size) % view.size);
   });
   narrow.addEventListener("change", draw);
-  view.listen(draw);
-  draw();
   const made = h("div", { class: "lines" }, h("div", { class: "stage" }, drawing), card);
   letGo(made, () => light((view.cell[0] + 1) % view.size));
-  return made;
+  return follow(view, made, draw, ["index", "members", "pass", "cell"], { first: true });
 }
 
 /** Light one picture after another until somebody touches the page. */
@@ -63,17 +61,42 @@ function place(n, size, { width, height, across, down }) {
   return [width / 2 + across * Math.cos(angle), height / 2 - 8 + down * Math.sin(angle)];
 }
 
-function ring(view, colors, room) {
-  const places = view.members.map((_, n) => place(n, view.size, room));
-  const [lit] = view.cell;
-  const order = [...places.keys()].sort((a, b) => (a === lit) - (b === lit));
-  const all = order.flatMap((i) => places.map((_, j) => line(view, places, room, i, j)));
-  const label = `${view.name(lit)} looks at ${view.name(view.favourite(lit)[1])} most`;
-  return [
-    svg("title", {}, `A group of ${view.size} pictures. ${label}. Arrow keys light another one.`),
-    svg("g", { class: "looks" }, ...all.filter(Boolean)),
-    ...places.map((at, n) => face(view, colors, room, at, n)),
-  ];
+/** The drawing, whose lines and faces stay and only move. */
+class Ring {
+  constructor(drawing) {
+    this.drawing = drawing;
+    this.title = svg("title");
+    this.looks = svg("g", { class: "looks" });
+    this.faces = svg("g");
+    drawing.append(this.title, this.looks, this.faces);
+  }
+
+  draw(view, colors, room) {
+    const places = view.members.map((_, n) => place(n, view.size, room));
+    const [lit] = view.cell;
+    const [, most] = view.favourite(lit);
+    this.drawing.setAttribute("viewBox", `0 0 ${room.width} ${room.height}`);
+    this.title.textContent = `A group of ${view.size} pictures. ${view.name(lit)} looks at ${view.name(most)} most. Arrow keys light another one.`;
+    const order = [...places.keys()].sort((a, b) => (a === lit) - (b === lit));
+    const all = order.flatMap((i) => places.map((_, j) => line(view, places, room, i, j)));
+    all.filter(Boolean).forEach((line, n) => set(child(this.looks, n, () => svg("path")), line));
+    while (this.looks.childElementCount > all.filter(Boolean).length) this.looks.lastChild.remove();
+    places.forEach((at, n) => dress(child(this.faces, n, newFace), view, colors, room, at, n));
+    while (this.faces.childElementCount > places.length) this.faces.lastChild.remove();
+  }
+}
+
+/** The child of an element at a place, made if it is the next. */
+function child(parent, n, make) {
+  return parent.children[n] ?? parent.appendChild(make());
+}
+
+/** Give an element attributes, those alone that differ from what it has. */
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null) element.removeAttribute(name);
+    else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  }
 }
 
 /** From i to j, bent towards the middle; nothing where the weight is too small to be seen. */
@@ -85,27 +108,32 @@ function line(view, places, { width, height, down }, i, j) {
   const near = Math.max(0, 1 - Math.hypot(x - u, y - v) / (2 * down)); // neighbours need no detour
   const bend = (at, middle) => middle + (at - middle) * (0.25 + 0.5 * near);
   const [c, d] = [bend((x + u) / 2, width / 2), bend((y + v) / 2, height / 2)];
-  return svg("path", {
+  return {
     d: `M${x} ${y}Q${c} ${d} ${u} ${v}`,
     class: isLit ? "lit" : null,
     "stroke-width": (isLit ? 1 : 0.5) + (isLit ? 26 : 14) * weight,
     "stroke-opacity": isLit ? 0.35 + 0.65 * Math.sqrt(weight) : 0.05 + 0.3 * weight,
-  });
+  };
 }
 
-function face(view, colors, room, [x, y], n) {
+function newFace() {
+  return svg("g", {}, svg("rect", { rx: 7, class: "frame" }),
+    svg("image", { preserveAspectRatio: "none" }), svg("text", { "text-anchor": "middle" })); // prettier-ignore
+}
+
+function dress(face, view, colors, room, [x, y], n) {
   const [lit] = view.cell;
   const weight = view.now.weights[lit * view.size + n];
   const shown = n === lit ? room.face + 16 : room.face * (0.84 + 0.3 * Math.min(1, weight * 2));
-  const answer = view.answers(n).at(-1);
-  const color = colors.classes[best(answer)];
+  const said = best(view.answers(n).at(-1));
   const corner = { x: x - shown / 2, y: y - shown / 2, width: shown, height: shown };
-  return svg("g", { "data-place": n, class: n === lit ? "face lit" : "face" },
-    svg("rect", { ...corner, rx: 7, class: "frame", stroke: n === lit ? null : color,
-      "stroke-width": n === lit ? 8 + 14 * weight : 5 }),
-    svg("image", { ...corner, href: address(view.pixels(n)), preserveAspectRatio: "none" }),
-    svg("text", { x, y: y + shown / 2 + 13, "text-anchor": "middle" }, view.scene.classes[best(answer)]),
-  ); // prettier-ignore
+  const [frame, image, text] = face.children;
+  set(face, { "data-place": n, class: n === lit ? "face lit" : "face" });
+  set(frame, { ...corner, stroke: n === lit ? null : colors.classes[said],
+    "stroke-width": n === lit ? 8 + 14 * weight : 5 }); // prettier-ignore
+  set(image, { ...corner, href: address(view.pixels(n)) });
+  set(text, { x, y: y + shown / 2 + 13 });
+  if (text.textContent !== view.scene.classes[said]) text.textContent = view.scene.classes[said];
 }
 
 // The card ----------------------------------------------------------------------------------------

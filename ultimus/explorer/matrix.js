@@ -2,6 +2,7 @@
 
 import { extent } from "./colors.js";
 import { h, rounded } from "./dom.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -22,14 +23,22 @@ export function matrix(view, colors) {
     return cell.every((at) => at >= 0 && at < view.size) ? cell : null;
   };
   const tell = (cell) => readout.replaceChildren(...told(view, cell));
-  const draw = () => {
-    paint(canvas, view, colors());
-    rows.replaceChildren(...faces(view, colors(), 0));
-    columns.replaceChildren(...faces(view, colors(), 1));
-    received.replaceChildren(...totals(view));
+  const draw = (changed) => {
+    const has = (...names) => names.some((name) => changed.has(name));
+    if (has("members", "colors")) {
+      rows.replaceChildren(...faces(view, colors()));
+      columns.replaceChildren(...faces(view, colors()));
+    }
+    if (has("index", "members", "pass", "show", "isFitted", "colors")) {
+      paint(canvas, view, colors());
+      const isHeld = legend.contains(document.activeElement);
+      legend.replaceChildren(...scale(view, colors()));
+      if (isHeld) legend.querySelector("button")?.focus();
+    }
+    if (has("index", "members", "pass")) received.replaceChildren(...totals(view));
+    [rows, columns].forEach((axis, n) => choose(axis, view.cell[n]));
     place(mark, view);
     tell(view.cell);
-    legend.replaceChildren(...scale(view, colors()));
     grid.setAttribute("aria-label", `Attention of pass ${view.pass}; arrow keys choose a cell`);
   };
   grid.addEventListener("pointerdown", (event) => under(event) && view.set({ cell: under(event) }));
@@ -38,42 +47,46 @@ export function matrix(view, colors) {
   grid.addEventListener("keydown", (event) => move(event, view));
   rows.addEventListener("click", ({ target }) => pick(target, (i) => view.set({ cell: [i, view.cell[1]] })));
   columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
-  view.listen(draw);
-  draw();
   const corner = h("div", { class: "corner" }, h("span", {}, "looks ↓"), h("span", {}, "at →"));
   const shares = h("div", { class: "corner" }, h("span", { title: "The mean of each column: the share of all attention that a picture gets" }, "gets"));
-  return h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
+  const made = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
+  return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);
 }
 
 /** The numbers that are shown, and the largest absolute value that colours reach to. */
 function shown(view) {
   const numbers = view.now[view.show];
   const all = view.trace.passes.map((pass) => pass[view.show]);
-  return { numbers, top: view.show === "weights" ? 1 : extent(...all) };
+  if (view.show !== "weights") return { numbers, top: extent(...all) };
+  return { numbers, top: view.isFitted ? extent(numbers) : 1 };
 }
 
 function paint(canvas, view, colors) {
   const { numbers, top } = shown(view);
   const cell = Math.max(8, Math.floor(1024 / view.size));
   const gap = cell > 20 ? 2 : 0;
-  canvas.width = canvas.height = cell * view.size;
+  if (canvas.width !== cell * view.size) canvas.width = canvas.height = cell * view.size;
   const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
   numbers.forEach((value, n) => {
     const [i, j] = [Math.floor(n / view.size), n % view.size];
-    context.fillStyle = view.show === "weights" ? colors.weight(value) : colors.signed(value, top);
+    context.fillStyle = view.show === "weights" ? colors.weight(value, top) : colors.signed(value, top);
     context.fillRect(j * cell, i * cell, cell - gap, cell - gap);
   });
 }
 
-function faces(view, colors, axis) {
+function faces(view, colors) {
   return view.members.map((_, n) => {
     const label = view.label(n);
     const color = label === null ? "currentColor" : colors.classes[label];
-    const isChosen = view.cell[axis] === n;
     return h("button", { type: "button", tabindex: -1, "data-place": n, title: view.name(n),
-      class: isChosen ? "chosen" : null, style: `--class:${color}` },
+      style: `--class:${color}` },
       h("img", { src: address(view.pixels(n)), alt: view.name(n) })); // prettier-ignore
   });
+}
+
+function choose(axis, place) {
+  [...axis.children].forEach((face, n) => face.classList.toggle("chosen", n === place));
 }
 
 /** Who is looked at most: the means of the columns. */
@@ -108,7 +121,7 @@ function told(view, [i, j]) {
   ]; // prettier-ignore
 }
 
-/** What the colours mean: one scale from 0 to 1 for weights, else one centred on 0. */
+/** What the colours mean: a scale from 0 to 1 or to the largest weight, else one centred on 0. */
 function scale(view, colors) {
   const { top } = shown(view);
   const isWeight = view.show === "weights";
@@ -117,15 +130,30 @@ function scale(view, colors) {
     ? (at) => colors.weight(at ** 2)
     : (at) => colors.signed((2 * at - 1) * top, top);
   const ticks = isWeight
-    ? [[0, "0"], [Math.sqrt(1 / view.size), `1/${view.size}`], [0.5, "0.25"], [Math.sqrt(0.5), "0.5"], [1, "1"]]
-    : [[0, rounded(-top, 2)], [0.5, "0"], [1, rounded(top, 2)]]; // prettier-ignore
+    ? weightTicks(view.size, top)
+    : [[0, rounded(-top, 2)], [0.5, "0"], [1, rounded(top, 2)]];
   return [
-    h("div", { class: "ramp", style: `background:linear-gradient(to right,${stops.map(color)})` }),
-    h("div", { class: "ticks" }, ...ticks.map(([at, text]) => h("span", { style: `left:${100 * at}%` }, text))),
-    h("p", {}, isWeight
-      ? `The same colours for every step, pass and run, on a scale of roots. 1/${view.size} is an even share.`
-      : "The largest of the four passes at this step sets the ends of the scale."),
+    h("div", { class: "scale" },
+      h("div", {},
+        h("div", { class: "ramp", style: `background:linear-gradient(to right,${stops.map(color)})` }),
+        h("div", { class: "ticks" }, ...ticks.map(([at, text]) => h("span", { style: `left:${100 * at}%` }, text)))),
+      isWeight && h("button", { type: "button", "data-value": "fit", "aria-pressed": view.isFitted, click: () => view.set({ isFitted: !view.isFitted }) }, "Fit the colours")),
+    h("p", {}, isWeight ? aboutWeights(view) : "The largest of the four passes at this step sets the ends of the scale."),
   ]; // prettier-ignore
+}
+
+function aboutWeights({ size, isFitted }) {
+  const scale = isFitted
+    ? "The largest weight shown has the last colour: other passes and steps have other colours"
+    : "The same colours for every step, pass and run";
+  return `${scale}, on a scale of roots. 1/${size} is an even share.`;
+}
+
+/** Places on a scale of roots up to a weight, and what stands there. */
+function weightTicks(size, top) {
+  const between = [[1 / size, `1/${size}`], [0.25, "0.25"], [0.5, "0.5"]].filter(([value]) => value < 0.8 * top); // prettier-ignore
+  const ticks = [[0, "0"], ...between, [top, top === 1 ? "1" : rounded(top, 2)]];
+  return ticks.map(([value, text]) => [Math.sqrt(value / top), text]);
 }
 
 /** All numbers with all their digits, to be copied; made only while they are open. */

@@ -4,6 +4,7 @@ import { best, influence, redraw } from "./company.js";
 import { choice, h, percent, rounded } from "./dom.js";
 import { CHANGES, row, softmax, trace } from "./network.js";
 import { answers as bars } from "./lines.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const DRAWS = 32;
@@ -25,13 +26,8 @@ export function others(view, colors) {
     company.replaceChildren(...inCompany(view, colors(), state, draw));
     change.replaceChildren(...otherwise(view, colors(), state, draw));
   };
-  let waiting = 0; // drawn when the reader rests, since it takes longer than a frame
-  view.listen(() => {
-    clearTimeout(waiting);
-    waiting = setTimeout(draw, 120);
-  });
-  draw();
-  return h("div", { class: "others" }, left, company, change);
+  const made = h("div", { class: "others" }, left, company, change);
+  return follow(view, made, draw, ["index", "members", "cell"], { rests: true });
 }
 
 function withoutEach(view) {

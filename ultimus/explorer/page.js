@@ -15,12 +15,13 @@ import { vectors } from "./vectors.js";
 import { SHOWS, View } from "./view.js";
 
 const SCRUBBED = new Set(["index"]);
+const UNLINKED = new Set(["colors"]);
 
 /** Build the page of a packed scene in an element; returns the view. */
 export function build(root, packed) {
   const scene = unpack(packed);
   const view = new View(scene, linked());
-  const theme = new Theme(scene.colors, () => view.listeners.forEach((listener) => listener([])));
+  const theme = new Theme(scene.colors, () => view.tell(["colors"]));
   const colors = () => theme.colors;
   root.replaceChildren(
     top(theme),
@@ -49,7 +50,7 @@ function scrollTo(id) {
 }
 
 function look(view, colors) {
-  const shows = live(view, () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
+  const shows = live(view, ["show"], () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
   return h("div", {},
     h("div", { class: "bar" }, passes(view), shows),
     h("div", { class: "beside" },
@@ -59,7 +60,7 @@ function look(view, colors) {
 
 /** Where a picture's attention goes, beside what chance would give. */
 function shares(view) {
-  return live(view, () => {
+  return live(view, ["index", "members", "pass", "cell"], () => {
     const [i] = view.cell;
     const made = view.shares(i);
     const all = view.members.map((_, place) => view.shares(place));
@@ -113,7 +114,7 @@ function linked() {
 function keepLink(view) {
   let isReading = false;
   view.listen((changed) => {
-    if (isReading || !changed.length) return;
+    if (isReading || changed.every((name) => UNLINKED.has(name))) return;
     const address = `#${new URLSearchParams(view.link())}`;
     const isPassing = changed.every((name) => SCRUBBED.has(name));
     history[isPassing ? "replaceState" : "pushState"](null, "", address);

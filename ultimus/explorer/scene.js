@@ -6,11 +6,24 @@
 
 /** Bytes of a base64 text. */
 export function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text);
+  const made = new Uint8Array(letters.length);
+  for (let n = 0; n < made.length; n++) made[n] = letters.charCodeAt(n);
+  return made;
 }
 
-function floats(text) {
-  return new Float32Array(bytes(text).buffer);
+/** Floats from one place of a base64 text to another, by default all. */
+function floats(text, begin = 0, end = count(text)) {
+  const from = Math.floor((4 * begin) / 3); // each four letters are three bytes
+  const letters = text.slice(4 * from, 4 * Math.ceil((4 * end) / 3));
+  const offset = 4 * begin - 3 * from;
+  return new Float32Array(bytes(letters).slice(offset, offset + 4 * (end - begin)).buffer);
+}
+
+/** How many floats a base64 text holds. */
+function count(text) {
+  const padding = text.length - text.replace(/=+$/, "").length;
+  return ((3 * text.length) / 4 - padding) / 4;
 }
 
 /** Weights one after another to a { weight, bias } for each layer; parts are [name, size]. */
@@ -36,21 +49,38 @@ export function unpack(packed) {
   const { pictures, snapshots, weights } = packed;
   const pixels = bytes(pictures.pixels);
   const each = pixels.length / pictures.labels.length;
-  const small = floats(snapshots.weights);
-  const features = floats(snapshots.features);
-  const [perStep, perPool] = [small, features].map((all) => all.length / snapshots.steps.length);
   return {
     ...packed,
     pictures: {
       ...pictures,
       pixels: pictures.labels.map((_, n) => pixels.subarray(n * each, (n + 1) * each)),
     },
-    snapshots: snapshots.steps.map((step, n) => ({
-      step,
-      epoch: snapshots.epochs[n],
-      network: layers(small.subarray(n * perStep, (n + 1) * perStep), snapshots.parts),
-      features: features.subarray(n * perPool, (n + 1) * perPool),
-    })),
+    snapshots: snapshots.steps.map((_, n) => new Snapshot(snapshots, n)),
     whole: layers(floats(weights.numbers), weights.parts),
   };
+}
+
+/** A step, whose numbers are unpacked when they are asked for. */
+class Snapshot {
+  constructor(packed, n) {
+    this.step = packed.steps[n];
+    this.epoch = packed.epochs[n];
+    this.packed = packed;
+    this.n = n;
+  }
+
+  get network() {
+    this.layers ??= layers(this.take(this.packed.weights), this.packed.parts);
+    return this.layers;
+  }
+
+  get features() {
+    this.rows ??= this.take(this.packed.features);
+    return this.rows;
+  }
+
+  take(text) {
+    const each = count(text) / this.packed.steps.length;
+    return floats(text, this.n * each, (this.n + 1) * each);
+  }
 }

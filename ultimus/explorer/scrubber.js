@@ -1,6 +1,7 @@
 /** Time: a slider over the kept snapshots above a thin strip of the loss, and a button that plays. */
 
 import { h, rounded, svg } from "./dom.js";
+import { follow } from "./parts.js";
 
 const [WIDTH, HEIGHT] = [1000, 64];
 const FRAME = 90; // milliseconds: eleven snapshots a second
@@ -44,9 +45,8 @@ export function scrubber(view) {
       else view.set({ index: view.index + 1 });
     }, FRAME);
   });
-  view.listen(draw);
-  draw();
-  return h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, said), strip.drawing, note);
+  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, said), strip.drawing, note);
+  return follow(view, made, draw, ["index", "members"]);
 }
 
 /** The loss, with time as the slider has it: as much room for each snapshot. */

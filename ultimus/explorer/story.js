@@ -9,6 +9,7 @@ import { best } from "./company.js";
 import { Colors, extent } from "./colors.js";
 import { h, isStill, number, percent, rounded } from "./dom.js";
 import { FEATURES, HEAD, row } from "./network.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 import { walk } from "./walk.js";
 
@@ -30,18 +31,17 @@ export function story(view, colors) {
   const tabs = h("div", { class: "chapters", role: "group", "aria-label": "Steps of the walk" });
   const body = h("div", { class: "chapter" });
   const player = new Player(view);
-  const draw = (changed = ["walk"]) => {
+  const draw = (changed) => {
     const numbers = walk(view.snapshot.network, view.trace, view.pass, ...view.cell);
     const [title, tell] = CHAPTERS[view.walk - 1];
     head.replaceChildren(...pair(view));
     tabs.replaceChildren(...steps(view, player));
     body.replaceChildren(h("h3", {}, `${view.walk}. ${title}`), ...tell(view, numbers, colors()));
-    if (changed.includes("walk") && !isStill()) enter(body);
+    if (changed.has("walk") && !isStill()) enter(body);
   };
-  view.listen(draw);
   player.listen(() => tabs.replaceChildren(...steps(view, player)));
-  draw();
-  return h("div", { class: "story" }, head, tabs, body);
+  const made = h("div", { class: "story" }, head, tabs, body);
+  return follow(view, made, draw, ["index", "members", "pass", "cell", "walk"]);
 }
 
 /** Turns the chapters' pages by itself. */

@@ -3,6 +3,7 @@
 import { extent } from "./colors.js";
 import { h, rounded } from "./dom.js";
 import { FEATURES, HEAD } from "./network.js";
+import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const ROLES = [["q", "Queries", "what each asks"], ["k", "Keys", "what each answers to"], ["v", "Values", "what each hands on"]]; // prettier-ignore
@@ -20,9 +21,7 @@ export function vectors(view, colors) {
       legend(colors(), top),
     );
   };
-  view.listen(draw);
-  draw();
-  return made;
+  return follow(view, made, draw, ["index", "members", "pass", "cell"]);
 }
 
 function table(view, colors, numbers, columns, top, role, name, about) {

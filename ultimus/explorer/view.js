@@ -5,13 +5,13 @@
  * something has changed.
  */
 
-import { draw, gather, generator } from "./company.js";
+import { best, draw, gather, generator } from "./company.js";
 import { PASSES, features as featuresOf, row, softmax, trace } from "./network.js";
 
 export const SIZE = 16; // pictures in a group, as in training
 const LARGEST = 64; // in a group that is shown
 export const SHOWS = { products: "q · k", scores: "÷ √8", weights: "softmax" };
-const LINKED = ["step", "pass", "cell", "show", "images", "walk"];
+const LINKED = ["step", "pass", "cell", "show", "fit", "images", "walk"];
 
 export class View {
   /**
@@ -35,12 +35,22 @@ export class View {
     const changed = Object.keys(changes).filter((name) => changes[name] !== this[name]);
     if (!changed.length) return;
     Object.assign(this, changes);
-    if (changed.some((name) => ["index", "members"].includes(name))) this.traced = null;
+    if (changed.some((name) => ["index", "members"].includes(name))) this.forget();
     if (changed.includes("members") && !changes.cell) {
-      this.cell = this.strongest();
+      this.cell = this.telling();
       changed.push("cell");
     }
+    this.tell(changed);
+  }
+
+  /** Let those who listen know what has changed. */
+  tell(changed) {
     this.listeners.forEach((listener) => listener(changed));
+  }
+
+  forget() {
+    this.traced = null;
+    this.answered = [];
   }
 
   /** Take the state from a link; what it does not say, or says wrongly, is as at first. */
@@ -53,11 +63,12 @@ export class View {
       members: members.length > 1 ? members.slice(0, LARGEST) : this.firstGroup(),
       pass: clamp(Number(link.pass ?? 1), 1, PASSES, 1),
       show: link.show in SHOWS ? link.show : "weights",
+      isFitted: link.fit === "1",
       walk: clamp(Number(link.walk ?? 1), 1, 7, 1),
     });
     const cell = String(link.cell ?? "").split("-").map(Number); // prettier-ignore
     const isCell = cell.length === 2 && cell.every((place) => place >= 0 && place < this.size);
-    this.set({ cell: isCell ? cell : this.strongest() });
+    this.set({ cell: isCell ? cell : this.telling() });
   }
 
   /** The state as a link holds it; pictures of the reader cannot be linked. */
@@ -67,6 +78,7 @@ export class View {
       pass: this.pass,
       cell: this.cell.join("-"),
       show: this.show,
+      fit: Number(this.isFitted),
       images: this.members.filter((member) => member < this.count).join(","),
       walk: this.walk,
     };
@@ -119,7 +131,8 @@ export class View {
   /** The class probabilities of a place after 0, 1, ... P passes. */
   answers(place) {
     const classes = this.scene.classes.length;
-    return this.trace.logits.map((logits) => softmax(row(logits, place, classes)));
+    this.answered[place] ??= this.trace.logits.map((logits) => softmax(row(logits, place, classes)));
+    return this.answered[place];
   }
 
   /** The class of a place, an index; null for the reader's own picture. */
@@ -161,11 +174,29 @@ export class View {
     return made;
   }
 
-  /** The cell that tells most: the largest weight between two pictures of one class, if any. */
+  /**
+   * The cell that tells most: the picture that its companions bring nearest to its class, and whom
+   * it looks at most; where nobody gets a right answer that way, the strongest pair.
+   */
+  telling() {
+    const gains = this.members.map((_, place) => this.gain(place));
+    const most = best(gains);
+    return gains[most] > 0 ? this.favourite(most) : this.strongest();
+  }
+
+  /** By how much the passes raise the probability of a picture's class; 0 if another one wins. */
+  gain(place) {
+    const label = this.label(place);
+    const answers = this.answers(place);
+    if (label === null || best(answers.at(-1)) !== label) return 0;
+    return answers.at(-1)[label] - answers[0][label];
+  }
+
+  /** The largest weight between two pictures of one class, if any. */
   strongest() {
-    const places = this.members.map((_, place) => place);
-    const pairs = places.flatMap((i) => places.filter((j) => j !== i).map((j) => [i, j]));
-    const alike = pairs.filter(([i, j]) => this.label(i) === this.label(j));
+    const isAlike = ([i, j]) => this.label(i) === this.label(j);
+    const pairs = this.members.map((_, i) => this.favourite(i, (j) => isAlike([i, j])));
+    const alike = pairs.filter(isAlike);
     const weight = ([i, j]) => this.now.weights[i * this.size + j];
     const all = alike.length ? alike : pairs;
     return all.reduce((most, pair) => (weight(pair) > weight(most) ? pair : most));
@@ -210,11 +241,13 @@ export class View {
     this.own = [];
   }
 
-  /** A place, and whom else it looks at most. */
-  favourite(place) {
-    const weights = Array.from(row(this.now.weights, place, this.size));
-    weights[place] = -1;
-    return [place, weights.indexOf(Math.max(...weights))];
+  /** A place, and whom else it looks at most, of those who are preferred if there are any. */
+  favourite(place, isPreferred = () => true) {
+    const weights = Array.from(row(this.now.weights, place, this.size), (weight, j) => {
+      if (j === place) return -2;
+      return isPreferred(j) ? weight : -1;
+    });
+    return [place, best(weights)];
   }
 }
 

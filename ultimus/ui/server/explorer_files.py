@@ -58,6 +58,16 @@ def first_scene(request: Request) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
+def prepare() -> None:
+    """Make what the first page asks for.
+
+    Raises:
+        UserError: see `scene`.
+    """
+    _compressed()
+    _first_scene()
+
+
 @cache
 def _first_scene() -> bytes:
     run = session.shipped_run()

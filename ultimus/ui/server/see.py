@@ -5,9 +5,10 @@ Nothing of Streamlit runs for it. A version is made once and kept compressed.
 
 import gzip
 import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from ...explorer.scene import pictures
 from ...places import SHIPPED, runs_folder
 from ...runs.run import Run
 from ..state import session
+from . import explorer_files
 
 PATH = "see"
 COMPRESSION = 6
@@ -32,12 +34,23 @@ class Version(NamedTuple):
     tag: str
 
 
+def warm() -> Thread:
+    """Make what a first visitor asks for, beside what the app does."""
+    thread = Thread(target=_warm, name="warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def _warm() -> None:
+    with suppress(UserError):  # whoever asks for it is told
+        explorer_files.prepare()
+        _newest(session.shipped_run())
+
+
 def answer(request: Request) -> Response:
     """The page of the run that the query names, or of the one that comes with Ultimus."""
     try:
-        run = _run(request.query_params.get("run", ""))
-        with _making:
-            version = _version(run.folder, run.snapshots, run.status().step, pictures(run)[2])
+        version = _newest(_run(request.query_params.get("run", "")))
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     headers = {"etag": version.tag, "cache-control": "no-cache", "vary": "accept-encoding"}
@@ -49,6 +62,11 @@ def answer(request: Request) -> Response:
 
 def _run(run_id: str) -> Run:
     return Run.find(run_id, runs_folder(), SHIPPED) if run_id else session.shipped_run()
+
+
+def _newest(run: Run) -> Version:
+    with _making:
+        return _version(run.folder, run.snapshots, run.status().step, pictures(run)[2])
 
 
 @lru_cache(maxsize=8)
