@@ -201,7 +201,7 @@ def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[],
     rest(page)
     link = link_of(page)
     assert (link["pass"], link["step"]) == ("3", str(LAST))
-    assert "run" not in link  # the shipped run needs no name
+    assert link["run"] == "best-cifar10"
     assert np.array_equal(shown_map(page), before)
 
 

@@ -1,16 +1,22 @@
-"""What belongs to the browser: who it is, and what it types."""
+"""What belongs to the browser: who it is, what it types, and a server that comes again."""
 
 import functools
 import http.server
+import os
+import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.hands import start_training
+from support.servers import free_port, served
 
 from ultimus.runs.run import Run
 
+ROOT = Path(__file__).parents[2]
 SLOW = 90_000  # milliseconds
 
 
@@ -57,6 +63,23 @@ def test_start_uses_the_numbers_that_are_shown(server: str, runs: Path, person: 
     assert [float(field.input_value()) for field in (rate, epochs, seed)] == [0.0005, 1000, 7]
 
 
+def test_a_run_is_still_followed_when_the_menu_of_pages_leads_to_attention(
+    server: str, person: Callable[[], Page]
+):
+    """The menu leaves out what the link says."""
+    page = start_training(person, server, epochs=300)
+    menu = page.get_by_test_id("stHeader")
+    newest = page.get_by_text("These are the newest weights")
+    menu.get_by_role("link", name="Attention").click()
+    expect(newest).to_be_visible(timeout=SLOW)
+    moment = newest.inner_text()
+    expect(newest).not_to_have_text(moment)
+    menu.get_by_role("link", name="Train", exact=True).click()
+    expect(press(page, "Stop")).to_be_enabled(timeout=SLOW)
+    menu.get_by_role("link", name="Attention").click()
+    expect(newest).to_be_visible(timeout=SLOW)
+
+
 @pytest.fixture
 def another_site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of a page of another site, and its file."""
@@ -86,3 +109,19 @@ def test_in_another_sites_frame_a_reload_keeps_control(
     assert secret not in "".join(part.url for part in page.frames)
     press(app, "Stop").click()
     expect(app.get_by_text("Stopped")).to_be_visible(timeout=SLOW)
+
+
+def test_an_open_page_is_drawn_anew_once_another_server_runs(
+    tmp_path: Path, home: Path, person: Callable[[], Page]
+):
+    environment = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
+    environment |= {"ULTIMUS_RUNS": str(tmp_path), "ULTIMUS_HOME": str(home)}
+    start = functools.partial(
+        served, [sys.executable, "-m", "streamlit", "run", "app.py"], ROOT, environment, free_port()
+    )
+    with start() as address:
+        page = start_training(person, address, epochs=300)
+    with start():
+        expect(page.get_by_text("Interrupted")).to_be_visible(timeout=SLOW)
+        expect(press(page, "Resume")).to_be_enabled()
+        expect(page).to_have_url(re.compile("run="))
