@@ -81,6 +81,8 @@ def matrix(page: Page) -> np.ndarray:
     details = page.locator(".figures")
     if not details.evaluate("each => each.open"):
         details.locator("summary").click()
+    expect(details.locator("td").first).to_be_visible()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
     cells = details.locator("td").all_inner_texts()
     size = round(len(cells) ** 0.5)
     return np.array(cells, dtype=float).reshape(size, size)
@@ -255,6 +257,7 @@ def test_matrix_pair_and_walk_are_seen_at_once_on_a_laptop(visit):
 @pytest.mark.parametrize("height", [600, 800, 1200])
 def test_pictures_stand_beside_their_rows_and_above_their_columns(visit, height: int):
     page = visit(size={"width": 1280, "height": height})
+    expect(page.locator("[aria-busy]")).to_have_count(0)  # nothing above moves it any more
     grid = page.locator(".grid canvas").bounding_box()
     cell = grid["width"] / 16
     for place in (0, 7, 15):

@@ -145,8 +145,9 @@ def _buttons(row, steps: tuple[int, ...], step: int) -> None:
     )  # fmt: skip
     playing = st.session_state.get("playing", False)
     row.button(
-        "Pause" if playing else "Play", shortcut="P", on_click=_toggle, args=(steps, step),
+        "Pause" if playing else "Play", shortcut="P",
         icon=":material/pause:" if playing else ":material/play_arrow:",
+        on_click=_play, args=(not playing, steps, step),
     )  # fmt: skip
     row.button(
         "Next", icon=":material/chevron_right:", shortcut="Right",
@@ -164,8 +165,9 @@ def _leave(key: str) -> None:
     choices.change(Shown, step=st.session_state[key])
 
 
-def _toggle(steps: tuple[int, ...], step: int) -> None:
-    playing = st.session_state.playing = not st.session_state.get("playing", False)
+def _play(playing: bool, steps: tuple[int, ...], step: int) -> None:
+    """Play or stand still, as the button said: a click that arrives twice changes nothing more."""
+    st.session_state.playing = playing
     st.session_state.played = False  # the first frame is the present one
     at_end = playing and step == steps[-1]
     choices.change(Shown, step=steps[0] if at_end else step)
