@@ -23,10 +23,12 @@ def test_the_pinned_set_is_what_the_package_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {wanted.name: wanted for wanted in map(Requirement, project["dependencies"])}
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    assert asked.keys() == pinned.keys()
-    for name, wanted in asked.items():
-        assert pinned[name] in wanted.specifier, name
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert sorted(asked) == sorted(pin.name for pin in pins)
+    for pin in pins:
+        (exactly,) = pin.specifier
+        assert exactly.operator == "==" and exactly.version in asked[pin.name].specifier, pin.name
+        assert pin.extras == asked[pin.name].extras, pin.name
 
 
 @pytest.fixture(scope="module")
