@@ -253,8 +253,9 @@ def test_runs_go_on_after_the_scheduler_was_killed(lab, data):
     first = lab.start(_endless(data))
     until(lambda: lab.status(first).step > 0)
     waiting = lab.start(_recipe(data, epochs=1))
-    _own(lab)._scheduler.kill()
-    _own(lab)._scheduler.wait()
+    scheduler = _own(lab)._scheduler  # another one follows at once
+    scheduler.kill()
+    scheduler.wait()
     assert lab.status(waiting).state == "queued" and lab.place(waiting) == 0
     after = lab.start(_recipe(data, epochs=1))
     until(lambda: lab.status(first).state == "interrupted")
