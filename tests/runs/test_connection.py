@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.pictures import write_pictures
 from support.waiting import until
 
 from ultimus.errors import UserError
@@ -87,13 +86,6 @@ def _is_there(lab: Lab) -> bool:
         return bool(lab._connection.client())
     except UserError:
         return False
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "pictures"
-    write_pictures(folder)
-    return folder
 
 
 def _recipe(data: Path, **choices) -> Recipe:

@@ -34,13 +34,6 @@ COLUMNS = {
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "pictures"
-    write_pictures(folder)
-    return folder
-
-
 def _recipe(data: Path, **choices) -> Recipe:
     return Recipe.of(**{"data": str(data), "group": 7, "groups": 2, "snapshots": 5, **choices})
 

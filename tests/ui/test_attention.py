@@ -36,7 +36,6 @@ ALWAYS = {"marked-loss", "marked-rate", "attention", "query", "key", "value", "f
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     return tmp_path
 
 

@@ -17,7 +17,6 @@ from ultimus.data.dataset import open_dataset
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("ULTIMUS_PUBLIC", "1")
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
 
 
 def a_zip(classes: int, splits: tuple[str, ...] = ("train", "test")) -> bytes:

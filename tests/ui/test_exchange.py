@@ -31,7 +31,6 @@ def script():
 @pytest.fixture(autouse=True)
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path / "runs"))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     return tmp_path / "runs"
 
 

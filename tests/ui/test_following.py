@@ -30,7 +30,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """One that trains: this process holds it, as its worker would."""
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     run = Run.create(tmp_path, Recipe(group=B, groups=2), dataset={"name": "elsewhere"})
     with run.hold():
         run.set_status(Status("running", step=11, total=13))

@@ -23,7 +23,6 @@ WEIGHTS = Path(__file__).parents[2] / "assets" / "runs" / "best-cifar10" / "weig
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     open_dataset("shapes")  # a page would prepare it in the background
     return tmp_path
 

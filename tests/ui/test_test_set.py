@@ -31,7 +31,6 @@ FIGURES = {"confusion", "classes", "calibration"}
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     return tmp_path
 
 

@@ -22,7 +22,6 @@ BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    monkeypatch.delenv("ULTIMUS_DATA", raising=False)
     open_dataset("shapes")  # a page would prepare it in the background
     return tmp_path
 
