@@ -62,6 +62,13 @@ def _run(command: list, folder: Path, environment: dict[str, str] | None = None)
 
 
 @pytest.mark.slow
+def test_measured_figures_come_with_it(installed):
+    (inside,) = installed.parents[1].glob("lib/*/site-packages/ultimus/assets/measured")
+    beside = ROOT / "assets" / "measured"
+    assert {file.name for file in inside.iterdir()} == {file.name for file in beside.iterdir()}
+
+
+@pytest.mark.slow
 def test_the_command_names_a_picture_with_the_shipped_run(installed, environment, tmp_path):
     (shipped,) = installed.parents[1].glob("lib/*/site-packages/ultimus/assets/runs/best-cifar10")
     said = _run([installed, "predict", shipped, PICTURE], tmp_path, environment)

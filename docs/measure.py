@@ -1,0 +1,80 @@
+"""Measure again what pages and documents quote: python docs/measure.py NAME DATA
+
+It writes assets/measured/NAME.json, which ultimus/analysis/measured.py reads. DATA is cifar10 or a
+folder with CIFAR-10. The figures of trainings are kept beside it; these take minutes, not hours.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ultimus import UserError, open_dataset
+from ultimus.analysis.ablation import MOST_PASSES, accuracies, accuracy
+from ultimus.analysis.measured import Measured
+from ultimus.checkpoints import checkpoint
+from ultimus.data.dataset import Dataset
+from ultimus.evaluation import features_of
+from ultimus.files import write_atomically
+from ultimus.model import Transformer
+from ultimus.places import ASSETS, SHIPPED
+
+BEST = SHIPPED / "best-cifar10" / "weights" / "39000.safetensors"
+MACHINE = "any: the weights are fixed, and rounding alone differs between machines"
+OF_10_000 = "10,000 test images"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=MEASURES)
+    parser.add_argument("data", help="cifar10, or a folder")
+    options = parser.parse_args()
+    try:
+        dataset = open_dataset(options.data)
+        found = {
+            "data": f"{OF_10_000} of {dataset.name}",
+            "machine": MACHINE,
+            "command": f"python docs/measure.py {options.name} FOLDER",
+            "seeds": [0],
+            **MEASURES[options.name](checkpoint.load(BEST), dataset),
+        }
+    except UserError as error:
+        sys.exit(f"measure: {error}")
+    Measured.model_validate(found)
+    path = ASSETS / "measured" / f"{options.name}.json"
+    write_atomically(path, _text(found).encode())
+    print(path)
+
+
+def _text(found: dict) -> str:
+    """As JSON, each list of numbers on one line."""
+    text = json.dumps(found, indent=1, ensure_ascii=False)
+    return re.sub(r"\[[^\[\]{}\"]*\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text) + "\n"
+
+
+def ablations(model: Transformer, dataset: Dataset) -> dict:
+    """The shipped run with other attention, and after other numbers of passes."""
+    features = features_of(model, dataset.test.images)
+    labels = dataset.test.labels
+    passes = accuracy(model, features, labels, passes=MOST_PASSES).tolist()
+    found = accuracies(model, features, labels)
+    found |= {f"passes {number}": value for number, value in enumerate(passes)}
+    return {
+        "about": "Test accuracy of the shipped run in groups of 16: with attention as learned, "
+        "with other attention in its place, and after 0 to 8 passes",
+        "unit": "share",
+        "values": {name: [value] for name, value in found.items()},
+    }
+
+
+MEASURES = {"ablation-best-cifar10": ablations}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
