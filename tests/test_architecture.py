@@ -18,7 +18,7 @@ FLOORS = (
     {"data", "model"},
     {"evaluation", "checkpoints", "plots"},
     {"training", "analysis"},
-    {"runs"},
+    {"links", "runs"},
     {"bench", "explorer"},
     {"ui", "cli"},
     {"app", "__main__"},

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import pages
 
-from ultimus.ui.state import choices
-from ultimus.ui.state.pages import AS_PRESET, FOLLOW, Attention, Shown, TestSet, Train, kind_of
+from ultimus.links.pages import AS_PRESET, FOLLOW, Attention, Shown, TestSet, Train, kind_of
+from ultimus.links.state import query
 
 ALL = (Shown, Train, Attention, TestSet)
 STATES = {"train": (Shown, Train), "attention": (Shown, Attention), "predict": (Shown,),
@@ -22,13 +22,14 @@ HOSTILE = (
 def script():
     import streamlit as st
 
+    from ultimus.links.pages import Attention, Shown, TestSet, Train
+    from ultimus.links.state import query
     from ultimus.ui.state import choices
-    from ultimus.ui.state.pages import Attention, Shown, TestSet, Train
 
     states = (Shown, Train, Attention, TestSet)
     choices.arrive(st.session_state.get("page", "first"), *states)
     st.session_state.now = [choices.of(state) for state in states]
-    st.session_state.link = choices.query(*st.session_state.now)
+    st.session_state.link = query(*st.session_state.now)
     st.number_input("Seed", value=choices.of(Attention).draw, step=1,
                     **choices.widget(Attention, "draw"))  # fmt: skip
     st.button("set", on_click=choices.change, args=(Attention,), kwargs={"draw": 7})
@@ -143,7 +144,7 @@ def test_links_of_today_and_before_are_understood(link: dict, state: object):
     ids=lambda state: type(state).__name__,
 )
 def test_a_state_comes_back_from_its_link(state: object):
-    assert state in visit(**choices.query(state)).session_state.now
+    assert state in visit(**query(state)).session_state.now
 
 
 FREE = ("run", "images", "folder")  # what these may be is known to those who use them

@@ -14,10 +14,10 @@ from PIL import Image
 from ...data.dataset import Dataset, Split, is_ready, open_dataset
 from ...data.sources import UPLOAD, glance, parted
 from ...errors import UserError
+from ...links.pages import SOURCES, Train
 from ...places import home, is_public
 from ...runs.preparation import Preparation
 from ..state import choices, guard, text
-from ..state.pages import SOURCES, Train
 from . import data_upload
 
 SAMPLES = 7  # pictures of each class

@@ -8,8 +8,8 @@ from ...data import sources, uploads
 from ...data.limits import MAX_CLASSES, MAX_DATA_BYTES
 from ...data.sources import UPLOAD, Choices
 from ...errors import UserError
+from ...links.pages import Train
 from ..state import choices, text
-from ..state.pages import Train
 
 HELP = (
     "A zip with a folder of pictures for each class, with or without train and test folders; or a "

@@ -10,11 +10,11 @@ from ...checkpoints.state_dicts import SeveralWeights
 from ...data import limits
 from ...errors import UserError
 from ...explorer import page
+from ...links.pages import FOLLOW, Shown
 from ...places import is_public, runs_folder
 from ...runs.exchange import adopt, export
 from ...runs.run import Run
 from ..state import browser, choices, guard, session, text
-from ..state.pages import FOLLOW, Shown
 
 
 class Several(NamedTuple):

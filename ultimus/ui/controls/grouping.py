@@ -4,8 +4,8 @@ import streamlit as st
 
 from ...data import groups
 from ...errors import UserError
+from ...links.pages import LAST_SEED, Attention
 from ..state import choices, text
-from ..state.pages import LAST_SEED, Attention
 from ..state.pool import Pool
 from . import uploads
 

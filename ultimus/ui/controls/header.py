@@ -5,12 +5,12 @@ from pathlib import Path
 import streamlit as st
 
 from ...errors import UserError
+from ...links.pages import Shown
 from ...places import SHIPPED
 from ...runs import housekeeping
 from ...runs.exchange import provenance
 from ...runs.run import Run
 from ..state import choices, session, text
-from ..state.pages import Shown
 from . import exchange, menu
 
 

@@ -3,10 +3,10 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ...links.pages import FOLLOW, Shown
 from ...runs import housekeeping
 from ...runs.run import LIVE, Run
 from ..state import choices, guard, session
-from ..state.pages import FOLLOW, Shown
 
 
 def show(place: DeltaGenerator, run: Run) -> None:

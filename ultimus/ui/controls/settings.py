@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
+from ...links.pages import AS_PRESET, AUGMENTATIONS, RECIPE_CHOICES, Train
 from ...recipe import PRESETS, Recipe
 from ..state import choices
-from ..state.pages import AS_PRESET, AUGMENTATIONS, RECIPE_CHOICES, Train
 
 PRESET_NOTES = {
     "demo": "Short: within its first epoch it passes what the notebook reached in 24.",

@@ -8,12 +8,12 @@ import streamlit as st
 
 from ...checkpoints import checkpoint
 from ...errors import UserError
+from ...links.pages import FOLLOW, Shown
 from ...model import Transformer
 from ...plots import curves as plots
 from ...runs.run import LIVE, Run
 from ..figures import figure
 from ..state import choices
-from ..state.pages import FOLLOW, Shown
 from ..state.pool import Pool
 
 FRAME = 0.8  # seconds a snapshot stays while playing

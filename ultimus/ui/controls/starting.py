@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from ...links.pages import FOLLOW, Shown, Train
 from ...recipe import Recipe
 from ...runs.run import Run
 from ..state import browser, choices, session
-from ..state.pages import FOLLOW, Shown, Train
 from . import data, settings
 
 DOUBLE_CLICK = 2  # seconds after a start in which a second click on Start means the same one

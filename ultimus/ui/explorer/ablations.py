@@ -17,6 +17,7 @@ from ...analysis.measured import measured
 from ...data.groups import shuffle
 from ...evaluation import features_of
 from ...files import write_atomically
+from ...links.pages import Attention
 from ...model import PASSES
 from ...places import ASSETS, home
 from ...plots import vectors as vp
@@ -25,7 +26,6 @@ from ...plots.axes import alt
 from ...plots.style import class_colors
 from ..figures import figure
 from ..state import choices
-from ..state.pages import Attention
 from .view import View
 
 GROUP = 16  # images, as in training

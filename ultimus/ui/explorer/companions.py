@@ -6,6 +6,7 @@ from torch import Tensor
 from ...analysis.companions import influence, redraw
 from ...errors import UserError
 from ...evaluation import features_of
+from ...links.pages import Attention
 from ...plots import vectors as vp
 from ...plots.answers import spread_figure
 from ...plots.axes import alt
@@ -13,7 +14,6 @@ from ...plots.style import class_colors
 from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
 from ..state import choices
-from ..state.pages import Attention
 from ..state.pool import Pool
 from .view import View
 

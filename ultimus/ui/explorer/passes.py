@@ -4,13 +4,13 @@ import streamlit as st
 
 from ...analysis.ablation import MOST_PASSES
 from ...evaluation import logits_after
+from ...links.pages import Attention
 from ...model import PASSES
 from ...plots.answers import class_bars, passes_bars
 from ...plots.axes import alt
 from ...plots.style import class_colors
 from ..figures import figure
 from ..state import choices
-from ..state.pages import Attention
 from .view import View
 
 ABOUT = """

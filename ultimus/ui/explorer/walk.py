@@ -7,12 +7,12 @@ import numpy as np
 import streamlit as st
 
 from ...analysis.walk import Walk, walk
+from ...links.pages import Attention
 from ...plots import attention as ap
 from ...plots import vectors as vp
 from ...plots.axes import alt
 from ..figures import figure
 from ..state import choices
-from ..state.pages import Attention
 from .view import View
 
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from ...links.pages import Train
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
 from ..controls import own_run, starting
 from ..figures import board
 from ..state import choices, guard, session, text
-from ..state.pages import Train
 from . import curves, feed
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window

@@ -7,6 +7,8 @@ import streamlit as st
 from ...data.groups import Group
 from ...errors import UserError
 from ...evaluation import fixed_groups
+from ...links.pages import Attention, Shown
+from ...links.state import query
 from ...model import PASSES
 from ...plots import attention as ap
 from ...plots.axes import alt
@@ -17,8 +19,7 @@ from ..controls.snapshot import Snapshot
 from ..explorer import vectors
 from ..explorer.view import View, faces, trace
 from ..figures import board, figure
-from ..state import choices, guard, pool
-from ..state.pages import Attention, Shown
+from ..state import guard, pool
 from ..state.pool import Pool
 from . import audience
 
@@ -67,7 +68,7 @@ def _way_in(row, run: Run, chosen: Snapshot, number: int, members: Group) -> Non
     images = ", ".join(map(str, members))
     row.page_link(
         st.session_state.pages["Attention"], label="Look closer", icon=":material/search:",
-        query_params=choices.query(
+        query_params=query(
             Shown(run.id, chosen.step), Attention(number=number, images=images)
         ),
     )  # fmt: skip

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ...data.groups import Group, chance_mass, same_class_mass
 from ...errors import UserError
+from ...links.pages import MATRICES, TABS, Attention, Shown
 from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
 from ...plots.axes import alt
@@ -18,7 +19,6 @@ from ..explorer import ablations, companions, passes, vectors, walk
 from ..explorer.view import View, faces, trace
 from ..figures import figure
 from ..state import choices, guard, pool, session
-from ..state.pages import MATRICES, TABS, Attention, Shown
 from ..state.pool import Pool
 
 SHOWN_IN = {

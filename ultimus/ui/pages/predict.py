@@ -20,6 +20,7 @@ from ...analysis.prediction import (
 )
 from ...data.image_files import frame
 from ...errors import UserError
+from ...links import pages
 from ...plots import vectors as vp
 from ...plots.answers import class_bars, spread_figure
 from ...plots.axes import alt
@@ -30,7 +31,7 @@ from ...runs.run import Run
 from ..controls import header, out_of_distribution, snapshot, uploads
 from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
-from ..state import choices, guard, pages, pool, session, text
+from ..state import choices, guard, pool, session, text
 from ..state.pool import Pool
 
 ENLARGED = 224  # pixels that the 32 of a picture are shown at

@@ -12,6 +12,8 @@ from ...analysis.test_report import Verdict, calibration, companions, measure, s
 from ...data.sources import CIFAR10_CLASSES
 from ...errors import UserError
 from ...evaluation import features_of
+from ...links.pages import ORDERS, SEATS, Attention, Shown, TestSet
+from ...links.state import query
 from ...plots import test_report as tp
 from ...plots.axes import alt
 from ...plots.style import class_colors
@@ -20,7 +22,6 @@ from ..controls import header, menu, snapshot
 from ..controls.snapshot import Snapshot
 from ..figures import figure
 from ..state import choices, guard, pool, session
-from ..state.pages import ORDERS, SEATS, Attention, Shown, TestSet
 from ..state.pool import Pool
 
 GROUP = 16  # images, as in training
@@ -370,7 +371,7 @@ def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Snapshot, pict
     group = companions(len(pictures), GROUP, image)
     row.page_link(
         st.session_state.pages["Attention"], label=label, icon="", width="stretch",
-        query_params=choices.query(
+        query_params=query(
             Shown(run.id, chosen.step), Attention(images=", ".join(map(str, group)))
         ),
     )  # fmt: skip

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from ...errors import UserError
+from ...links.pages import Shown, Train
 from ...places import SHIPPED
 from ...runs.run import Run
 from ..controls import data, header, settings
 from ..live import panel, probe
 from ..state import browser, choices, guard, session, text
-from ..state.pages import Shown, Train
 
 
 @guard.guarded

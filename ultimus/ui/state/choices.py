@@ -11,31 +11,17 @@ message. So with every value that the program sets a widget becomes another one 
 sent for the former one is nobody's.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import Field, fields, replace
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from ...links.kinds import MOST, Unfit, quoted
+from ...links.state import field_of, name_of
 from . import text
-from .kinds import MOST, Kind, Unfit, quoted
 
 State = TypeVar("State")
-
-
-def choice(default: Any, kind: Kind, name: str = "", in_link: bool = True) -> Any:
-    """A field of a state.
-
-    Args:
-        default: what is chosen at first.
-        kind: what may be chosen.
-        name: in links; that of the field if none is given.
-        in_link: whether the link always follows; else a page names it where it knows more.
-    """
-    return dataclasses.field(
-        default=default, metadata={"kind": kind, "name": name, "in_link": in_link}
-    )
 
 
 def arrive(page: str, *states: type) -> None:
@@ -60,7 +46,9 @@ def of(state: type[State]) -> State:
     for field in fields(state):
         if field.metadata["in_link"]:
             value = getattr(now, field.name)
-            say(_name(field), "" if value == field.default else field.metadata["kind"].text(value))
+            say(
+                name_of(field), "" if value == field.default else field.metadata["kind"].text(value)
+            )
     return now
 
 
@@ -78,17 +66,6 @@ def say(name: str, value: str) -> None:
         st.query_params[name] = wanted if len(wanted) > 1 else value
     else:
         del st.query_params[name]
-
-
-def query(*states: Any) -> dict[str, str | list[str]]:
-    """The parameters of a link that opens a page with these states."""
-    said = {
-        _name(field): field.metadata["kind"].text(value)
-        for state in states
-        for field in fields(state)
-        if (value := getattr(state, field.name)) != field.default
-    }
-    return {name: value.split("\n") if "\n" in value else value for name, value in said.items()}
 
 
 def change(state: type, **values: Any) -> None:
@@ -128,7 +105,7 @@ def widget(
 def key(state: type, name: str) -> str:
     """The key of that widget."""
     count = st.session_state.get(_count(state, name), 0)
-    first = _name(_field(state, name))
+    first = name_of(field_of(state, name))
     return f"{first} {count}" if count else first
 
 
@@ -148,7 +125,7 @@ def _take(state: type, name: str, then: Callable[[], None] | None = None) -> Non
     now = current(state)
     if value == getattr(now, name):
         return
-    field = _field(state, name)
+    field = field_of(state, name)
     _remarks(state).pop(name, None)
     try:
         value = field.metadata["kind"].fit(value)
@@ -175,7 +152,7 @@ def _remark(state: type, field: Field, given: str, rule: str, value: Any) -> Non
     used = field.metadata["kind"].text(value) if isinstance(value, str | int | float) else ""
     ending = f"{quoted(used)} is used" if used else "it is left out"
     _remarks(state)[field.name] = (
-        f"{_name(field).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
+        f"{name_of(field).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
     )
 
 
@@ -187,14 +164,14 @@ def _remarks(state: type) -> dict[str, str]:
 
 
 def _said(field: Field) -> list[str]:
-    return st.query_params.get_all(_name(field))
+    return st.query_params.get_all(name_of(field))
 
 
 def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
     """Values of the choices that a link names."""
     values = {}
     for name, given in said.items():
-        field = _field(state, name)
+        field = field_of(state, name)
         kind = field.metadata["kind"]
         written = "\n".join(given) if isinstance(field.default, tuple) else given[-1]
         try:
@@ -205,16 +182,6 @@ def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
             values[name] = field.default if unfit.instead is None else unfit.instead
             _remark(state, field, written, str(unfit), values[name])
     return values
-
-
-def _field(state: type, name: str) -> Field:
-    field = state.__dataclass_fields__[name]
-    assert field.default is not MISSING, name
-    return field
-
-
-def _name(field: Field) -> str:
-    return field.metadata["name"] or field.name
 
 
 def _renew(state: type, name: str) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from ...errors import UserError
+from ...links.pages import Shown
 from ...places import ASSETS, SHIPPED, runs_folder
 from ...runs.exchange import adopt_file
 from ...runs.run import Run, Status
 from ...runs.scheduler import Lab
 from . import browser, choices
-from .pages import Shown
 
 WEIGHTS = ASSETS / "weights"  # where a deployment may put checkpoints of its own
 logger = logging.getLogger(__name__)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, make_dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
-from ...analysis.ablation import ABLATIONS, MOST_PASSES
-from ...data import groups
-from ...model import PASSES
-from ...recipe import PRESETS, Recipe
+from ..analysis.ablation import ABLATIONS, MOST_PASSES
+from ..data import groups
+from ..model import PASSES
+from ..recipe import PRESETS, Recipe
 from . import kinds
-from .choices import choice
 from .kinds import FREE, Kind, Unfit, number, one_of, optional, some_of, whole
+from .state import choice
 
 FOLLOW: Final = "follow"
 LAST_STEP = 10**12
