@@ -26,6 +26,8 @@ from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
 from ultimus.recipe import PRESETS, Recipe
+from ultimus.runs import metrics
+from ultimus.runs import sweep as sweeps
 from ultimus.runs.run import Run, Status
 from ultimus.runs.worker import work
 
@@ -536,3 +538,49 @@ def test_all_runs_are_not_removed_by_mistake(kept, tmp_path, capsys):
     assert main(["runs", "--runs", str(tmp_path), "--remove"]) == 2
     assert "All runs would be removed" in capsys.readouterr().err
     assert all(run.folder.exists() for run in kept.values())
+
+
+# Sweeps ---------------------------------------------------------------------------------------
+
+
+def test_a_sweep_that_is_done_is_told_and_not_trained_again(data, tmp_path, capsys):
+    arguments = ["--data", data, *SMALL, "--lr", "0.1,0.2", "--clip", "none"]
+    recipe = Recipe.of(data=data, group=7, groups=2, clip=None)
+    sweep = sweeps.plan(recipe, {"lr": [0.1, 0.2]}, seeds=2)
+    for number, point in enumerate(sweep.points):
+        run = Run.create(
+            tmp_path, point.recipe, lambda run: run.set_status(Status("done")), sweep=sweep.id
+        )
+        line = {"step": 1, "test_accuracy": 0.5 + number / 100, "test_group": 7}
+        metrics.report(run.folder, line)
+    command = ["sweep", "--runs", str(tmp_path), *arguments, "--seeds", "2"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "lr 0.1  test accuracy 50.50% ± 0.71%  (2 of 2 seeds)",
+        "lr 0.2  test accuracy 52.50% ± 0.71%  (2 of 2 seeds)",
+    ]
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sweep"] == sweep.id and told["rows"][1]["values"] == {"lr": 0.2}
+    assert len(Run.all(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--lr", "0.1,fast"], "fast"),
+        (["--lr", "0.1,"], "lr"),
+        (["--lr", "0.1", "--seeds", "0"], "0 runs"),
+        (["--seed", "0,1"], "seed"),
+        (["--preset", "demo,best"], "demo,best"),
+        (["--lr", "1,2", "--clip", "1,2", "--warmup", "0,1"], "at most 2"),
+        (["--group", "7,600", "--groups", "1"], "600 images"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_before_there_are_runs(
+    data, tmp_path, capsys, flags, words
+):
+    assert main(["sweep", "--runs", str(tmp_path), "--data", data, *flags]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

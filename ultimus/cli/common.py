@@ -1,5 +1,6 @@
 """What several commands do: find a run and its weights, open data, say what is by the way."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from ..data.dataset import Dataset, open_dataset
 from ..data.limits import one_line
 from ..errors import UserError
 from ..places import SHIPPED
+from ..recipe import Recipe
 from ..runs.run import Run
 
 
@@ -21,6 +23,16 @@ def find_run(name: str, runs: Path) -> Run:
     """
     folder = Path(name).absolute()
     return Run(folder) if os.path.lexists(folder / "recipe.json") else Run.find(name, runs, SHIPPED)
+
+
+def given(options: argparse.Namespace) -> dict[str, str]:
+    """The choices of a recipe that were made on the command line."""
+    return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
+
+
+def choice(text: str) -> str | None:
+    """A choice as a recipe takes it."""
+    return None if text.lower() in ("none", "off") else text
 
 
 def last_snapshot(run: Run) -> Path:

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
     add("app", "start the app; takes the flags of streamlit run")
     _train(add("train", "train a network without a browser", runs))
+    _sweep(add("sweep", "train one recipe with several values and seeds", runs, json))
     _evaluate(add("evaluate", "measure a run or a checkpoint", runs, weights, json))
     _predict(add("predict", "name the class of pictures", runs, weights, json))
     _export(add("export", "take the weights of a run's step away", runs))
@@ -90,7 +91,23 @@ def _train(train: argparse.ArgumentParser) -> None:
         type=name,
         help="go on with a stopped or interrupted run; --data says where its data is now",
     )
-    recipe = train.add_argument_group("recipe", "what is not given is taken from the preset")
+    _recipe(train, "what is not given is taken from the preset")
+
+
+def _sweep(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--seeds", type=int, default=1, help="runs of each value, with seeds counted from --seed"
+    )
+    _recipe(
+        sweep,
+        "one or two of them with several values, as in --lr 0.001,0.003,0.01; what is not given is "
+        "taken from the preset",
+    )
+
+
+def _recipe(command: argparse.ArgumentParser, about: str) -> None:
+    """A flag for each choice of a recipe."""
+    recipe = command.add_argument_group("recipe", about)
     for choice, field in Recipe.model_fields.items():
         flag = f"--{choice.replace('_', '-')}"
         text = " or ".join(sorted(PRESETS)) if choice == "preset" else field.description

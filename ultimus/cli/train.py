@@ -15,7 +15,7 @@ from ..recipe import Recipe
 from ..runs.run import Run
 from ..runs.worker import move_data, work
 from ..training.trainer import Progress
-from .common import find_run, open_data
+from .common import choice, find_run, given, open_data
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _created(options: argparse.Namespace) -> Run:
-    recipe = Recipe.of(**{name: _value(text) for name, text in _given(options).items()})
+    recipe = Recipe.of(**{name: choice(text) for name, text in given(options).items()})
     dataset = open_data(recipe.data)  # before there is a run, so that bad data leaves none behind
     recipe.steps_per_epoch(len(dataset.train))
     recipe = recipe.with_data(located(recipe.data))
@@ -42,10 +42,10 @@ def _created(options: argparse.Namespace) -> Run:
 
 
 def _resumed(options: argparse.Namespace) -> Run:
-    given = _given(options)
-    place = given.pop("data", None)
-    if given:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+    changes = given(options)
+    place = changes.pop("data", None)
+    if changes:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in changes)
         raise UserError(f"A resumed run keeps its recipe: leave out {flags}.")
     run = find_run(options.resume, options.runs)
     if run.status().state == "done":
@@ -56,15 +56,6 @@ def _resumed(options: argparse.Namespace) -> Run:
     if not run.is_held():
         run.take_request()  # what is left of its former life
     return run
-
-
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """The choices that were made on the command line."""
-    return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
-
-
-def _value(text: str) -> str | None:
-    return None if text.lower() in ("none", "off") else text
 
 
 @contextmanager

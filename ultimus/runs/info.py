@@ -91,6 +91,7 @@ class RunInfo(BaseModel, frozen=True):
         recipe: what was asked.
         dataset: what is known about the data.
         owner: who started it, as the pages know people; empty for nobody in particular.
+        sweep: that it is a part of; empty for none.
         loaded: where the weights come from, if somebody brought them.
         version: of Ultimus.
         threads: that computed it.
@@ -102,6 +103,7 @@ class RunInfo(BaseModel, frozen=True):
     recipe: Recipe
     dataset: DataInfo = DataInfo()
     owner: Text = ""
+    sweep: Text = ""
     loaded: LoadedInfo | None = None
     version: Text = ""
     threads: int | None = Field(None, ge=1, le=MAX_THREADS)

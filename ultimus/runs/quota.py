@@ -71,12 +71,13 @@ class Quota:
         self._ledger = ledger
         self._caps = caps
 
-    def refusal(self, owner: str, steps: int = 0) -> str:
-        """Why a browser may not start a run; empty if it may.
+    def refusal(self, owner: str, steps: int = 0, runs: int = 1) -> str:
+        """Why a browser may not start runs; empty if it may.
 
         Args:
             owner: the browser; empty for whoever started the app, who has no share of his own.
-            steps: that the run would make, as far as that is known.
+            steps: that a run would make, as far as that is known.
+            runs: how many.
         """
         most = self._caps
         if steps > most.steps:
@@ -84,13 +85,18 @@ class Quota:
                 f"This run would make {steps:,} steps, and here one may make {most.steps:,}: lower "
                 "the epochs, or use larger batches."
             )
-        return self.waiting_refusal(owner) or self._space(owner)
+        return self.waiting_refusal(owner, runs) or self._space(owner, runs)
 
-    def waiting_refusal(self, owner: str) -> str:
-        """Why no further run of a browser may wait; empty if one may."""
+    def waiting_refusal(self, owner: str, runs: int = 1) -> str:
+        """Why no further runs of a browser may wait; empty if so many may."""
         most = self._caps
-        if len(self._queue) >= most.waiting_in_all:
+        if len(self._queue) + runs > most.waiting_in_all:
             return f"{most.waiting_in_all} runs wait already: start this one when some have ended."
+        if owner and runs > 1 and self._queue.of(owner) + runs > most.waiting:
+            return (
+                f"These are {runs} runs, and at most {most.waiting} of one browser may wait: "
+                "choose fewer values or seeds, or wait until others have begun."
+            )
         if owner and self._queue.of(owner) >= most.waiting:
             return (
                 f"{most.waiting} of your runs wait already, the most for one browser: stop one of "
@@ -107,12 +113,12 @@ class Quota:
             )
         return self._space(owner)
 
-    def _space(self, owner: str) -> str:
+    def _space(self, owner: str, runs: int = 1) -> str:
         most = self._caps
-        if owner and self._ledger.runs(owner) >= most.runs:
+        if owner and self._ledger.runs(owner) + runs > most.runs:
             return (
-                f"You keep {most.runs} runs, the most for one browser: delete one that you do not "
-                "need any more."
+                f"You keep {self._ledger.runs(owner)} runs, and one browser may keep {most.runs}: "
+                "delete some that you do not need any more."
             )
         if owner and self._ledger.bytes(owner) >= most.bytes:
             return (

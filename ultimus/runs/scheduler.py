@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -37,6 +38,7 @@ from .run import LIVE, RESUMABLE, Request, Run, Status
 from .worker import PATIENCE, work
 
 TASK = "ultimus-run-"  # prefix of our tasks' keys in the scheduler
+TRIES = 3  # workers that a run of a sweep may lose
 CLEAN_EVERY = 600.0  # seconds between looks for runs that a public app removes
 logger = logging.getLogger(__name__)
 LOOK_EVERY = 1.0  # seconds between looks at the workers, while nothing is heard of them
@@ -58,6 +60,7 @@ class Lab:
         address: of a Dask scheduler, e.g. tcp://host:8786; none starts one on this machine.
         patience: seconds a run stands paused before its worker takes another.
         niceness: how far workers of this machine give way to others, 0...19.
+        takes_in: whether it trains what waits in the folder already; else only what it is asked.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Lab:
         address: str = "",
         patience: float = PATIENCE,
         niceness: int = NICENESS,
+        takes_in: bool = True,
     ):
         self.runs = runs.resolve()
         self._niceness = niceness
@@ -75,8 +79,10 @@ class Lab:
         self._connection = Connection(address, _workers())
         self._given: dict[str, _Given] = {}
         self._problems: dict[str, str] = {}  # why a run broke down, if its folder cannot say
+        self._lost = Counter[str]()  # how often a run has lost its worker
         self._queue = Queue(self.runs)
-        self._queue.find()
+        if takes_in:
+            self._queue.find()
         self.quota = Quota(self._queue, Ledger(self.runs), caps())
         self._cleaned = -CLEAN_EVERY
         self._news, self._closed = threading.Event(), threading.Event()
@@ -120,9 +126,10 @@ class Lab:
                 raise UserError(refusal)
             return Run.create(self.runs, recipe, fill, version=__version__, **about)
 
-    def refusal(self, owner: str, recipe: Recipe) -> str:
-        """Why a browser may not start this run, in a sentence; empty if it may."""
-        return self.quota.refusal(owner, _steps(recipe))
+    def refusal(self, owner: str, recipe: Recipe, runs: int = 1) -> str:
+        """Why a browser may not start this run, or several like it, in a sentence; empty if it
+        may."""
+        return self.quota.refusal(owner, _steps(recipe), runs)
 
     def ask(self, run: Run, request: Request) -> None:
         """Ask something of a run; if no worker has it, see to it that one takes it.
@@ -256,6 +263,8 @@ class Lab:
         run = given.run
         try:
             status = run.status()
+            if self._is_to_go_on(given, status):
+                self._enqueue(run, _owner(run), again=True)
             if status.state != "queued" or run.is_held():
                 return  # its folder tells the rest
             if given.future.status == "error":
@@ -267,6 +276,14 @@ class Lab:
                 self._queue.take_in(run)
         except (UserError, OSError):
             return  # damaged or gone: nobody trains it
+
+    def _is_to_go_on(self, given: _Given, status: Status) -> bool:
+        """Whether a run whose worker died is trained on without being asked: one of a sweep, which
+        nobody may be watching. One that has cost several workers is left alone."""
+        if status.state != "interrupted" or given.future.status == "finished":
+            return False
+        self._lost[given.run.id] += 1
+        return bool(given.run.info().sweep) and self._lost[given.run.id] < TRIES
 
     def _serve(self) -> None:
         """Give the free workers the runs whose turn it is."""

@@ -1,0 +1,121 @@
+"""`ultimus sweep`: one recipe with several values and seeds, trained by a lab, shown as it fills.
+
+The same command again goes on where the sweep stands.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from contextlib import closing
+
+from tqdm import tqdm
+
+from ..recipe import Recipe
+from ..runs import sweep as sweeps
+from ..runs.scheduler import Lab
+from ..runs.sweep import Entry, Row, Sweep
+from .common import choice, given, note, open_data
+
+LOOK_EVERY = 0.2  # seconds
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train what is missing of a sweep; returns the exit code."""
+    sweep = _planned(options)
+    data = open_data(sweep.recipe.data)
+    for point in sweep.points:  # before there are runs, so that bad choices leave none behind
+        point.recipe.steps_per_epoch(len(data.train))
+    note(f"sweep {sweep.id} in {shlex.quote(str(options.runs))}: {len(sweep.points)} runs")
+    train(sweep, options)
+    found = sweeps.entries(sweep, options.runs)
+    _print(sweep, sweeps.rows(found), options.json)
+    for reason in dict.fromkeys(entry.outcome.reason for entry in found if entry.outcome.reason):
+        note(reason)
+    return 0
+
+
+def _planned(options: argparse.Namespace) -> Sweep:
+    """What the command line says: a choice with commas has several values."""
+    fixed, several = {}, {}
+    for name, text in given(options).items():
+        values = [text] if name in sweeps.ONE_VALUE else text.split(",")
+        if len(values) == 1:
+            fixed[name] = choice(text)
+        else:
+            several[name] = [choice(value.strip()) for value in values]
+    return sweeps.plan(Recipe.of(**fixed), several, options.seeds)
+
+
+def train(sweep: Sweep, options: argparse.Namespace) -> None:
+    """Train what is missing of a sweep, and say of each run when it has ended.
+
+    Raises:
+        UserError: nothing can be trained.
+    """
+    if not any(map(sweeps.is_open, sweeps.entries(sweep, options.runs))):
+        return
+    address = os.environ.get("ULTIMUS_SCHEDULER", "")
+    with closing(Lab(options.runs, address, takes_in=False)) as lab:
+        sweeps.carry_on(sweep, lab)
+        with tqdm(total=len(sweep.points), unit="run", dynamic_ncols=True, disable=None) as bar:
+            _follow(sweep, lab, bar)
+
+
+def _follow(sweep: Sweep, lab: Lab, bar: tqdm) -> None:
+    """Until nothing of it is trained or waits any more."""
+    shown, problem, goes_on = set(), "", True
+    while goes_on:
+        found = [entry for entry in sweeps.entries(sweep, lab.runs, lab) if entry.run]
+        live = {entry.run.id for entry in found if _is_live(entry, lab)}
+        for entry in found:
+            if entry.run.id not in live | shown:
+                shown.add(entry.run.id)
+                bar.write(_line(sweep, entry), file=sys.stderr)
+                bar.update()
+        if lab.problem != problem:
+            note(problem := lab.problem)
+        if goes_on := bool(live):
+            time.sleep(LOOK_EVERY)
+
+
+def _is_live(entry: Entry, lab: Lab) -> bool:
+    """Also one that has lost its worker and gets another."""
+    return entry.outcome.is_live or lab.place(entry.run) is not None
+
+
+def _line(sweep: Sweep, entry: Entry) -> str:
+    """A run that has ended."""
+    found = entry.outcome
+    accuracy = "" if found.accuracy is None else f"{found.accuracy:.2%}"
+    what = f"{_values(sweep, entry.point.values)}seed {entry.point.recipe.seed}"
+    return f"{what}  {found.state:11} {accuracy:>7}  {entry.run.id}"
+
+
+def _values(sweep: Sweep, values: tuple) -> str:
+    return "".join(f"{name} {value}  " for name, value in zip(sweep.values, values, strict=True))
+
+
+def _print(sweep: Sweep, rows: list[Row], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"sweep": sweep.id, "rows": [_as_json(sweep, row) for row in rows]}))
+        return
+    for row in rows:
+        spread = "" if row.deviation is None else f" ± {row.deviation:.2%}"
+        accuracy = "–" if row.mean is None else f"{row.mean:.2%}{spread}"
+        failed = f", {row.failed} failed" if row.failed else ""
+        count = f"({len(row.accuracies)} of {row.runs} seeds{failed})"
+        print(f"{_values(sweep, row.values)}test accuracy {accuracy}  {count}")
+
+
+def _as_json(sweep: Sweep, row: Row) -> dict:
+    return {
+        "values": dict(zip(sweep.values, row.values, strict=True)),
+        "accuracies": row.accuracies,
+        "mean": row.mean,
+        "deviation": row.deviation,
+        "failed": row.failed,
+        "runs": row.runs,
+    }
