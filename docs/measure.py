@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from ultimus import UserError, open_dataset
 from ultimus.analysis.ablation import MOST_PASSES, accuracies, accuracy
 from ultimus.analysis.measured import Measured
+from ultimus.analysis.out_of_distribution import calibrate, of_cifar10
+from ultimus.analysis.strangers import KINDS, strangers
 from ultimus.checkpoints import checkpoint
 from ultimus.data.dataset import Dataset
 from ultimus.evaluation import features_of
@@ -72,7 +74,31 @@ def ablations(model: Transformer, dataset: Dataset) -> dict:
     }
 
 
-MEASURES = {"ablation-best-cifar10": ablations}
+def outsiders(model: Transformer, dataset: Dataset) -> dict:
+    """What the out-of-distribution warning finds of each kind of strangers."""
+    images, seeds = dataset.test.images, [1, 2, 3]
+    detectors = {
+        "with test images": calibrate(model, images),
+        "fresh install": of_cifar10(model),
+    }
+    values = {}
+    for name, detector in detectors.items():
+        raised = detector.is_outsider(model, images).double().mean().item()
+        values[f"{name}: test images"] = [raised] * len(seeds)
+        for kind in KINDS:
+            found = [detector.is_outsider(model, strangers(kind, 200, seed)) for seed in seeds]
+            values[f"{name}: {kind}"] = [each.double().mean().item() for each in found]
+    return {
+        "about": "Share of pictures that the out-of-distribution warning is raised for: of the "
+        "10,000 test images, wrongly; of 200 drawn pictures of each kind, and of 20 photographs",
+        "unit": "share",
+        "seeds": seeds,
+        "seeds_of": "the drawn pictures",
+        "values": values,
+    }
+
+
+MEASURES = {"ablation-best-cifar10": ablations, "outsiders-best-cifar10": outsiders}
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def test_the_pages_numbers_are_the_cores():
     told = [float(each.probabilities.max()) for each in own]
     assert table(page)["probability"].tolist() == pytest.approx(told, abs=1e-6)
     assert table(page)["changes"].tolist() == [each.flip_rate for each in own]
-    assert "Together with the other 2" in page.markdown[1].value + page.markdown[0].value
+    assert any("Together with the other 2" in each.value for each in page.markdown)
 
 
 def test_the_file_has_every_digit():
@@ -102,6 +102,16 @@ def test_the_file_has_every_digit():
         told = torch.tensor([float(row[f"company {name}"]) for name in classes])
         torch.testing.assert_close(told, answer.probabilities, rtol=0, atol=1e-7)
         assert row["class"] == classes[answer.top]
+
+
+def test_without_test_images_a_blank_picture_is_called_unlike_them():
+    assert (table(visit())["warning"] == "").sum() >= 17  # of the 20 examples
+    blank = io.BytesIO()
+    Image.new("RGB", (90, 60), "white").save(blank, "PNG")
+    page = upload(visit(), **{"blank.png": blank.getvalue()})
+    assert table(page)["warning"].tolist() == ["unlike the test images"]
+    (warning,) = (each.value for each in page.warning)
+    assert "unlike all test images" in warning and "3,333 test images" in warning
 
 
 def test_what_is_no_picture_gets_its_sentence_and_the_others_stay():

@@ -1,41 +1,55 @@
-"""The warning that a picture looks like none of the classes."""
+"""The warning that a picture is unlike all that the network knows."""
 
 import numpy as np
 import streamlit as st
 import torch
 
-from ...analysis.out_of_distribution import Detector, calibrate
-from ...evaluation import features_of
-from ..state.pool import Pool
+from ...analysis.out_of_distribution import Detector, calibrate, of_cifar10
+from ..state.pool import CIFAR10, Pool
 from .snapshot import SAME, Snapshot
 
+NOT_CHECKED = "not checked"
 ABOUT = """
-The network has to name one of its classes for anything: it has no word for "none of these". This
-warning compares the 48 features of a picture with those of test images: one that lies farther from
-their middle than 95 % of them (by the Mahalanobis distance) is called an outsider.
+The network has to name one of its classes for anything: it has no word for “none of these”. This
+warning compares a picture with test images, in two ways: by its pixels (how bright and colourful,
+how much and how sharply neighbours differ) and, where the test images are on this machine, by the
+48 features that the network computes. A picture that lies farther from their middle than 95 % of
+the test images do (Mahalanobis distance) is **out of distribution**. No warning does not mean that
+the answer is right: photographs of other things are seldom noticed.
 """
 
 
-def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[bool]:
-    """Which of some pictures (N, 3, 32, 32) look like none of the classes."""
+def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[str]:
+    """The warning for each of some pictures (N, 3, 32, 32): empty where there is none."""
     detector = _detector(chosen, pool)
     if detector is None:
-        return [False] * len(images)
-    return detector.is_outsider(features_of(chosen.model, torch.from_numpy(images))).tolist()
+        return [NOT_CHECKED] * len(images)
+    outside = detector.is_outsider(chosen.model, torch.from_numpy(images)).tolist()
+    return ["unlike the test images" if each else "" for each in outside]
 
 
-def warn(chosen: Snapshot, pool: Pool) -> None:
-    """Say what it means, and how often it is wrong."""
+def warn(chosen: Snapshot, pool: Pool, warning: str) -> None:
+    """Say what a picture's warning means, and how often it is wrong."""
     detector = _detector(chosen, pool)
-    st.warning(
-        "To the network this picture looks like none of its classes: do not trust the answer. "
-        f"This warning can be wrong. {detector.rates()}",
-        icon=":material/help:",
-    )
-    with st.expander("How is this known?"):
+    if detector is None:
+        st.caption(
+            "Whether a picture is out of distribution is not checked here: that takes some hundred "
+            "test images of the run's data on this machine."
+        )
+        return
+    if warning:
+        st.warning(
+            "This picture is unlike all test images: do not trust the answer. This warning can be "
+            f"wrong. {detector.rates()}",
+            icon=":material/help:",
+        )
+    with st.expander("What is the out-of-distribution warning?"):
         st.markdown(ABOUT)
+        if not warning:
+            st.markdown(detector.rates())
 
 
 @st.cache_resource(show_spinner="Looking at test images …", max_entries=64, hash_funcs=SAME)
 def _detector(chosen: Snapshot, pool: Pool) -> Detector | None:
-    return calibrate(chosen.model, pool.images)
+    found = calibrate(chosen.model, pool.images)
+    return found or (of_cifar10(chosen.model) if pool.classes == CIFAR10 else None)

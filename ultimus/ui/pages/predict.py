@@ -132,11 +132,10 @@ def _answers(chosen: Snapshot, companions_pool: Pool) -> None:
     companions = _companions(chosen, companions_pool)
     images = np.stack([each.image for each in shown])
     made = predict(chosen.model, images, companions)
-    strange = out_of_distribution.among(chosen, companions_pool, images)
-    place = _table(shown, made, strange, companions_pool.classes)
+    warnings = out_of_distribution.among(chosen, companions_pool, images)
+    place = _table(shown, made, warnings, companions_pool.classes)
     st.subheader(text.plain(shown[place].name), anchor=False, divider="gray")
-    if strange[place]:
-        out_of_distribution.warn(chosen, companions_pool)
+    out_of_distribution.warn(chosen, companions_pool, warnings[place])
     _one(chosen, companions_pool, companions, shown[place], made[place], len(shown))
 
 
@@ -168,10 +167,10 @@ def _companions(chosen: Snapshot, pool: Pool) -> Companions:
 
 
 def _table(
-    shown: list[Shown], made: list[Prediction], strange: list[bool], classes: tuple[str, ...]
+    shown: list[Shown], made: list[Prediction], warnings: list[str], classes: tuple[str, ...]
 ) -> int:
     """All pictures and answers; returns the place of the one that is looked at."""
-    rows = [_row(*each, classes) for each in zip(shown, made, strange, strict=True)]
+    rows = [_row(*each, classes) for each in zip(shown, made, warnings, strict=True)]
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 42, 320),
         on_select="rerun", selection_mode="single-row", key="predictions", row_height=38,
@@ -201,7 +200,7 @@ def _table(
     return chosen[0] if chosen and chosen[0] < len(shown) else 0
 
 
-def _row(each: Shown, answer: Prediction, strange: bool, classes: tuple[str, ...]) -> dict:
+def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
     row = {
         "picture": data_uri(each.image),
         "name": each.name,
@@ -212,7 +211,7 @@ def _row(each: Shown, answer: Prediction, strange: bool, classes: tuple[str, ...
     }
     if answer.together is not None:
         row["together"] = _first(answer.together, classes)
-    row["looks like"] = "none of them" if strange else ""
+    row["warning"] = warning
     return row
 
 
