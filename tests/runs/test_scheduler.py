@@ -151,6 +151,46 @@ def test_stop_and_resume_again_and_again(lab, data):
     _stop(lab, run)
 
 
+# Cores ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lab_of_two_cores(tmp_path, monkeypatch) -> Iterator[Lab]:
+    monkeypatch.setattr(lab_module, "cores", lambda: 2)
+    started = Lab(tmp_path, niceness=0)
+    yield started
+    started.close()
+
+
+def test_a_run_has_both_cores_and_runs_of_a_class_one_each_for_life(lab_of_two_cores, data):
+    lab = lab_of_two_cores
+
+    def begun(*runs: Run) -> list[int]:
+        """How many cores each run computes on."""
+        until(lambda: all(lab.status(run).step > 0 for run in runs))
+        return [run.info().threads for run in runs]
+
+    alone = lab.start(_endless(data))
+    assert begun(alone) == [2]
+    first, second, third = (lab.start(_endless(data)) for _ in range(3))
+    _stop(lab, alone)
+    assert begun(first, second) == [1, 1]
+    assert lab.status(first).state == lab.status(second).state == "running"
+    assert lab.status(third).state == "queued"
+    lab.ask(alone, "resume")
+    last = lab.start(_endless(data))
+    _stop(lab, first)
+    assert begun(third) == [1]
+    _stop(lab, second)
+    reached = alone.status().step
+    _stop(lab, third)
+    until(lambda: alone.status().step > reached)
+    assert alone.info().threads == 2 and lab.place(last) == 0  # nobody has overtaken it
+    _stop(lab, alone)
+    assert begun(last) == [2]
+    _stop(lab, last)
+
+
 # Pausing --------------------------------------------------------------------------------------
 
 

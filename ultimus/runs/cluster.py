@@ -27,6 +27,7 @@ LEASH = str(PACKAGE / "runs" / "leash.py")
 PATIENCE = 60.0  # seconds for the scheduler to begin
 LOOK_EVERY = 0.05
 REST = 5.0  # seconds from the start of a worker to the next one in its place
+LATER = 3.0  # seconds until the second half begins, so that the first is there sooner
 
 
 class Cluster:
@@ -40,7 +41,11 @@ class Cluster:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._file = Path(self._folder.name) / "scheduler.json"
         self._scheduler = self._start("Scheduler", scheduler_file=str(self._file), port=0)
-        self._workers = [(self._start_worker(), time.monotonic()) for _ in range(workers)]
+        now, at_once = time.monotonic(), (workers + 1) // 2
+        self._workers: list[tuple[subprocess.Popen | None, float]] = [
+            *((self._start_worker(), now) for _ in range(at_once)),
+            *((None, now + LATER - REST) for _ in range(workers - at_once)),
+        ]
 
     def address(self) -> str:
         """Where the scheduler listens, once it does.
@@ -64,15 +69,17 @@ class Cluster:
         return self._scheduler.poll() is None
 
     def tend(self) -> None:
-        """Start a worker anew where one has ended."""
+        """Start a worker where there is none yet, or where one has ended."""
         now = time.monotonic()
         for index, (process, began) in enumerate(self._workers):
-            if process.poll() is not None and now > began + REST:
-                process.stdin.close()
+            is_missing = process is None or process.poll() is not None
+            if is_missing and now > began + REST:
+                if process:
+                    process.stdin.close()
                 self._workers[index] = self._start_worker(), now
 
     def close(self) -> None:
-        processes = [self._scheduler, *(process for process, _ in self._workers)]
+        processes = [self._scheduler, *(process for process, _ in self._workers if process)]
         for process in processes:
             process.kill()
         for process in processes:

@@ -6,6 +6,7 @@ turn it is. Pages follow the folder, so nothing here is needed to watch a run.
 """
 
 import logging
+import math
 import os
 import secrets
 import socket
@@ -28,7 +29,7 @@ from ..errors import UserError
 from ..files import storage_problem
 from ..places import is_public
 from ..recipe import Recipe
-from . import housekeeping
+from . import housekeeping, share
 from .connection import Connection
 from .ledger import Ledger
 from .machine import NICENESS, cores, give_way
@@ -42,14 +43,16 @@ TRIES = 3  # workers that a run of a sweep may lose
 CLEAN_EVERY = 600.0  # seconds between looks for runs that a public app removes
 logger = logging.getLogger(__name__)
 LOOK_EVERY = 1.0  # seconds between looks at the workers, while nothing is heard of them
+LOOK_SOON = 0.05  # after some news, of which the scheduler may hear a little later
 
 
 class _Given(NamedTuple):
-    """A run that a worker was given."""
+    """A run that a worker was given, and how many cores it computes on."""
 
     run: Run
     worker: str
     future: Future
+    threads: int
 
 
 class Lab:
@@ -75,8 +78,8 @@ class Lab:
         self._niceness = niceness
         self._patience = patience
         self._lock = threading.RLock()  # a run is given to one worker
-        self._threads = None if address else cores() // _workers()
-        self._connection = Connection(address, _workers())
+        self._cores = None if address else cores()  # another machine's are its workers' own matter
+        self._connection = Connection(address, share.workers(cores()))
         self._given: dict[str, _Given] = {}
         self._problems: dict[str, str] = {}  # why a run broke down, if its folder cannot say
         self._lost = Counter[str]()  # how often a run has lost its worker
@@ -226,6 +229,7 @@ class Lab:
 
     def _keep(self) -> None:
         """Until the lab is closed: let the next runs begin as workers are free."""
+        wait = LOOK_SOON
         while not self._closed.is_set():
             self._news.clear()
             try:
@@ -237,7 +241,14 @@ class Lab:
                 pass  # the connection keeps it, and the status of a run tells it
             except Exception:  # the queue has to go on, whatever Dask raises
                 logger.exception("The queue of runs could not be served.")
-            self._news.wait(LOOK_EVERY)
+            heard = self._news.wait(wait)
+            wait = LOOK_SOON if heard else min(2 * wait, LOOK_EVERY)
+
+    def _room(self) -> float:
+        """How many cores are free."""
+        if self._cores is None:
+            return math.inf
+        return self._cores - sum(given.threads for given in self._given.values())
 
     def _clean(self) -> None:
         """Where strangers use the app, remove what they have left, now and then."""
@@ -289,47 +300,59 @@ class Lab:
         """Give the free workers the runs whose turn it is."""
         folders = (self.runs / run_id for run_id in self._queue.order())
         folder = next(filter(Path.is_dir, folders), None)
-        if folder is None:
+        if folder is None or not self._room():
             return
         for worker in self._connection.free_workers(folder):
             with self._lock:
                 if worker in {given.worker for given in self._given.values()}:
                     continue
-                if (run := self._next()) is None:
-                    return
-                self._give(run, worker)
+                run = self._next()
+                threads = self._threads(run) if run else 0
+                if run is None or threads > self._room():
+                    return  # whose turn it is waits for cores, and nobody overtakes
+                self._queue.serve(run.id)
+                self._give(run, worker, threads)
 
     def _next(self) -> Run | None:
-        """The run whose turn it is, no more in the queue."""
+        """The run whose turn it is."""
         for run_id in self._queue.order():
             run = Run(self.runs / run_id)
             with suppress(UserError):  # damaged or gone
                 if run.status().state == "queued" and not run.is_held():
-                    self._queue.serve(run_id)
                     return run
             self._queue.leave(run_id)
         return None
 
-    def _give(self, run: Run, worker: str) -> None:
+    def _threads(self, run: Run) -> int:
+        """How many cores a run computes on: as many as before, or its share of the machine."""
+        if self._cores is None:
+            return 0
+        with suppress(UserError):  # its worker tells what is damaged
+            if former := run.info().threads:
+                return min(former, self._cores)
+        fair = share.of(self._cores, len(self._given) + len(self._queue))
+        return max(1, min(fair, int(self._room())))
+
+    def _give(self, run: Run, worker: str, threads: int) -> None:
         key = f"{TASK}{run.id}/{secrets.token_hex(4)}"  # Dask would take an equal key as done
         # a lambda travels by its code: else the scheduler would import this package, and torch
         task = lambda *given: import_module(__name__).train(*given)  # noqa: E731
-        given = (str(run.folder), self._threads, self._patience, self._niceness)
+        given = (str(run.folder), threads, self._patience, self._niceness)
         try:
             future = self._connection.submit(task, *given, key=key, worker=worker)
         except Exception:  # of many kinds, when the scheduler goes away meanwhile
             self._queue.take_in(run)
             return
-        self._given[run.id] = _Given(run, worker, future)
+        self._given[run.id] = _Given(run, worker, future, threads)
         future.add_done_callback(lambda future: self._news.set())
 
 
-def train(folder: str, threads: int | None, patience: float, niceness: int) -> None:
+def train(folder: str, threads: int, patience: float, niceness: int) -> None:
     """What a worker does with a run.
 
     Args:
         folder: of the run.
-        threads: to compute with, on the app's machine; None on another, which is left to itself.
+        threads: to compute with, on the app's machine; 0 on another, which is left to itself.
         patience: as for `Lab`.
         niceness: as for `Lab`.
 
@@ -375,8 +398,3 @@ def _steps(recipe: Recipe) -> int:
 
 def _owner(run: Run) -> str:
     return run.info().owner
-
-
-def _workers() -> int:
-    """Two cores a run: measured as the best for one run, and two runs then share nothing."""
-    return max(1, cores() // 2)
