@@ -107,3 +107,51 @@ def test_the_fixed_groups_are_fixed_shuffled_and_full():
     assert set(groups.flatten()) == set(range(43))
     assert groups.flatten().tolist() != sorted(groups.flatten().tolist())
     assert (groups.flatten()[43:] == groups.flatten()[:2]).all()
+
+
+# Patches ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def patches() -> Transformer:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Transformer(CLASSES, grid=3)
+
+
+def test_a_network_of_patches_is_measured_each_image_alone(patches, split):
+    with torch.inference_mode():
+        expected = patches(preprocess(split.images))
+    for group in (1, 16):
+        found = evaluate(patches, split, group)
+        assert (found.group, found.images) == (1, N)
+        assert found.conditions == "each alone"
+        assert found.loss == pytest.approx(F.cross_entropy(expected, split.labels).item(), abs=1e-5)
+    features = features_of(patches, split.images)
+    assert features.shape == (N, 9, 48)
+    assert features_of(patches, split.images[:0]).shape == (0, 9, 48)
+    assert repeatable_features(patches, split.images[:5], 8).shape == (5, 9, 48)
+    grouped = in_groups(lambda x: logits_after(patches, x)[-1], features, 7)
+    torch.testing.assert_close(grouped, expected, atol=1e-5, rtol=1e-5)
+
+
+# Composed groups ----------------------------------------------------------------------------------
+
+
+def test_composed_groups_change_who_meets_and_are_said(model, split):
+    features = features_of(model, split.images)
+    groups = torch.from_numpy(fixed_groups(N, 4, split.labels, "pairs"))
+    found = evaluate(model, split, 4, "pairs")
+    assert found.conditions == "in groups of 4 made of pairs of one class"
+    with torch.inference_mode():
+        logits = torch.stack([logits_after(model, features[group])[-1] for group in groups])
+    expected = torch.empty(N, CLASSES)
+    order = groups.flatten()[:N]
+    expected[order] = logits.flatten(0, 1)[:N]
+    assert found.loss == pytest.approx(F.cross_entropy(expected, split.labels).item(), abs=1e-5)
+    assert found.loss != evaluate(model, split, 4).loss
+    assert sorted(order.tolist()) == list(range(N))
+
+
+def test_a_split_of_a_single_group_is_not_composed(split):
+    assert (fixed_groups(N, 100, split.labels, "fours") == fixed_groups(N, 100)).all()

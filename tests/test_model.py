@@ -147,6 +147,64 @@ def test_folded_and_plain_agree_in_outputs_and_gradients():
         assert torch.allclose(ours.grad, reference.grad, rtol=1e-5, atol=1e-5), name
 
 
+# Patches ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grid", range(2, 9))
+def test_patches_are_a_convolution_and_an_average_over_each(grid):
+    folded, plain = (_sharp(Transformer(C, way, grid)).double() for way in (True, False))
+    plain.load_state_dict(folded.state_dict())
+    x, labels = _images(B).double(), torch.arange(B) % C
+    assert folded.features(x).shape == (B, grid**2, FEATURES)
+    _close(folded.features(x), plain.features(x), 1e-12)
+    for model in (folded, plain):
+        F.cross_entropy(model(x), labels).backward()
+    for ours, reference in zip(folded.parameters(), plain.parameters(), strict=True):
+        _close(ours.grad, reference.grad, 1e-12)
+
+
+def test_a_patch_is_where_it_is_in_the_picture():
+    """Rows from above, columns from the left: what changes in one corner changes few patches."""
+    model = Transformer(C, grid=4)
+    x = _images(1)
+    changed = x.clone()
+    changed[..., 20, 4] += 3  # in the third row, the first column; 7 x 7 pixels see it
+    moved = (model.features(changed) - model.features(x)).abs().amax(-1)[0].view(4, 4)
+    assert (moved > 0).nonzero().tolist() == [[2, 0]]
+
+
+def test_patches_have_the_weights_of_images_and_other_answers():
+    images, patches = _sharp(Transformer(C)), Transformer(C, grid=4)
+    patches.load_state_dict(images.state_dict(), strict=True)
+    assert (images.kind, patches.kind) == ("images", "patches")
+    assert sum(each.numel() for each in Transformer(grid=4).parameters()) == 21_058
+    x = _images(B)
+    assert not torch.allclose(images(x), patches(x), atol=1e-3)
+    assert torch.allclose(images.features(x), patches.features(x).mean(1), atol=1e-5)
+
+
+def test_an_images_patches_see_no_other_image():
+    model, x = _sharp(Transformer(C, grid=3)), _images(B)
+    alone = torch.cat([model(one[None]) for one in x])
+    _close(model(x), alone)
+    _close(model(x, group=B), alone)
+
+
+def test_a_trace_of_patches_is_the_networks():
+    model, x = _sharp(Transformer(C, grid=3)), _images(B)
+    trace = model.trace(x)
+    assert trace.passes[0].weights.shape == (B, 9, 9)
+    _close(trace.logits[-1], model(x))
+    _close(trace.logits[-1], model.cap(trace.passes[-1].state).mean(-2))  # what each patch says
+    assert trace.logits.shape == (PASSES + 1, B, C)
+
+
+@pytest.mark.parametrize("grid", [0, -1, 9])
+def test_an_impossible_grid_is_refused(grid):
+    with pytest.raises(ValueError, match=rf"{grid} patches.*2 to 8"):
+        Transformer(grid=grid)
+
+
 # Attention ------------------------------------------------------------------------------------
 
 

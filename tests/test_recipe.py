@@ -3,12 +3,14 @@
 import itertools
 import json
 import math
+from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ultimus.data.groups import ALIKE
 from ultimus.errors import UserError
 from ultimus.recipe import PRESETS, Recipe
 
@@ -123,7 +125,9 @@ def test_unreadable_json_is_one_sentence(text):
 
 BOUNDS = {
     "preset": ["x" * 41],
-    "model": ["resnet"],
+    "model": ["resnet", None, 4],
+    "grid": [1, 0, 9, 2.5, None],
+    "grouping": ["triples", None],
     "data": ["", "x" * 1001],
     "group": [0, -3, 1025, 1.5, "x", None],
     "groups": [0, 1025],
@@ -174,7 +178,7 @@ def test_a_bound_names_both_numbers():
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(UserError, match=r"'magic'.*best, demo, seed, steady"):
+    with pytest.raises(UserError, match=r"'magic'.*best, demo, patches, seed, steady"):
         Recipe.of(preset="magic")
 
 
@@ -182,6 +186,30 @@ def test_many_problems_stay_one_short_sentence():
     with pytest.raises(UserError, match="and 9995 more") as caught:
         Recipe.parse({f"choice {number}": number for number in range(10_000)})
     assert _is_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(("grouping", "group"), [("pairs", 7), ("fours", 6), ("fours", 1)])
+def test_a_group_that_cannot_be_composed_names_both(grouping, group):
+    with pytest.raises(UserError, match=rf"groups of {group} .* {grouping}"):
+        Recipe.of(grouping=grouping, group=group)
+    assert Recipe.of(grouping=grouping, group=4 * group).grouping == grouping
+
+
+def test_patches_have_no_use_for_composed_groups():
+    with pytest.raises(UserError, match=r"grouping .* patches none do"):
+        Recipe.of(preset="patches", grouping="pairs")
+
+
+def test_groupings_are_those_of_the_data():
+    assert get_args(Recipe.model_fields["grouping"].annotation) == tuple(ALIKE)
+
+
+def test_a_recipe_of_former_versions_is_of_images():
+    former = Recipe().model_dump(exclude={"grid", "grouping"}) | {"model": "ultimus"}
+    recipe = Recipe.from_json(json.dumps(former))
+    assert recipe == Recipe() and recipe.model == "images"
+    assert recipe.tokens_along_a_side == 1
+    assert Recipe.of(model="patches", grid=7).tokens_along_a_side == 7
 
 
 def test_a_recipe_cannot_be_changed():

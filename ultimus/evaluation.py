@@ -1,6 +1,8 @@
 """What a trained network answers, without anything that trains it: features, groups, accuracy.
 
-Shape letters: N images, G groups, B images in a group, D = 48 features.
+Shape letters: N images, G groups, B images in a group, T patches of an image, D = 48 features.
+Where a network is of patches, an image has T rows of features, (N, T, D); its answer does not
+depend on the group.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 
 from .data.augment import preprocess
 from .data.dataset import Split
+from .data.groups import compose, conditions
 from .errors import UserError
 from .model import FEATURES, PASSES, Transformer
 
@@ -28,14 +31,21 @@ class Evaluation:
     Attributes:
         accuracy: share of the images whose most probable class is right, 0...1.
         loss: mean cross-entropy, in nats.
-        group: images per attention group.
+        group: images that attend to each other; 1 in a network of patches.
         images: how many were measured; each counts once.
+        grouping: how the groups were composed, see `data.groups.ALIKE`.
     """
 
     accuracy: float
     loss: float
     group: int
     images: int
+    grouping: str = "random"
+
+    @property
+    def conditions(self) -> str:
+        """Who met whom, to follow an accuracy."""
+        return conditions(self.group, self.grouping)
 
 
 @torch.inference_mode()
@@ -54,10 +64,11 @@ def features_of(
         batch: images that go through the convolutions at once.
 
     Returns:
-        (N, D), on the model's device.
+        (N, D), of patches (N, T, D), on the model's device.
     """
     device = model.cap.weight.device
-    features = [model.cap.weight.new_empty(0, FEATURES)]
+    tokens = (model.grid**2,) if model.kind == "patches" else ()
+    features = [model.cap.weight.new_empty(0, *tokens, FEATURES)]
     with exactly():
         for begin in range(0, len(images), batch):
             chosen = images[begin : begin + batch].to(device)
@@ -78,22 +89,29 @@ def repeatable_features(model: Transformer, images: Tensor, batch: int) -> Tenso
 
 @torch.inference_mode()
 def logits_after(model: Transformer, features: Tensor, passes: int = PASSES) -> Tensor:
-    """The logits (P + 1, ..., B, C) of groups' features (..., B, D) after 0, 1, ... P passes."""
+    """The logits (P + 1, ..., B, C) of groups' features (..., B, D) after 0, 1, ... P passes.
+
+    Features of patches are (..., B, T, D), their logits the same.
+    """
     return model.trace_features(features, passes).logits
 
 
-def fixed_groups(images: int, group: int) -> np.ndarray:
+def fixed_groups(
+    images: int, group: int, labels: Tensor | None = None, grouping: str = "random"
+) -> np.ndarray:
     """Which images meet in which group when a split is measured: always the same, shuffled.
 
     Args:
         images: N, how many there are.
         group: B; all of them where they are fewer.
+        labels: (N,), the classes, which groups that are not random depend on.
+        grouping: see `data.groups.ALIKE`; a single group of all is not composed.
 
     Returns:
         (G, B) indices. Where the last group is not full, images of the first fill it up.
 
     Raises:
-        UserError: there are no images, or the group has none.
+        UserError: there are no images, or the group has none or cannot be composed so.
     """
     if images < 1 or group < 1:
         raise UserError(
@@ -101,18 +119,29 @@ def fixed_groups(images: int, group: int) -> np.ndarray:
             "groups of one or more."
         )
     group = min(group, images)
-    order = np.random.default_rng(0).permutation(images)
+    draw = np.random.default_rng(0)
+    order = draw.permutation(images)
+    if grouping != "random" and group < images:
+        order = compose(order, labels, group, grouping, draw)
     return np.resize(order, (-(-images // group), group))
 
 
 @torch.inference_mode()
-def in_groups(answer: Callable[[Tensor], Tensor], features: Tensor, group: int) -> Tensor:
+def in_groups(
+    answer: Callable[[Tensor], Tensor],
+    features: Tensor,
+    group: int,
+    labels: Tensor | None = None,
+    grouping: str = "random",
+) -> Tensor:
     """The answers to all images of a split, each in its fixed group.
 
     Args:
         answer: features of some groups (g, B, D) to answers (..., g, B, C).
         features: (N, D).
         group: B, images per group; all of them where they are fewer.
+        labels: (N,), see `fixed_groups`.
+        grouping: likewise.
 
     Returns:
         (..., N, C), in the order of the images; each counts once.
@@ -121,35 +150,50 @@ def in_groups(answer: Callable[[Tensor], Tensor], features: Tensor, group: int) 
         UserError: there are no images, or the group has none.
     """
     count = len(features)
-    groups = torch.from_numpy(fixed_groups(count, group))  # (G, B)
+    groups = torch.from_numpy(fixed_groups(count, group, labels, grouping))  # (G, B)
+    tokens = features[0, ..., 0].numel()
     answers = [
         answer(features[chosen]).flatten(-3, -2)
-        for chosen in groups.split(max(1, CHUNK // groups.shape[1]))
+        for chosen in groups.split(max(1, CHUNK // (groups.shape[1] * tokens)))
     ]
     answers = torch.cat(answers, dim=-2)[..., :count, :]  # without what filled up the last group
     places = groups.flatten()[:count].argsort().to(answers.device)  # of the images among them
     return answers.index_select(-2, places)
 
 
-def evaluate(model: Transformer, split: Split, group: int = 16) -> Evaluation:
+def evaluate(
+    model: Transformer, split: Split, group: int = 16, grouping: str = "random"
+) -> Evaluation:
     """Measure a model on a split in its fixed groups.
 
     Args:
         model: what to measure.
         split: what to measure on.
-        group: images per attention group; the whole split where it is smaller.
+        group: images per attention group; the whole split where it is smaller. In a network of
+            patches an image is a group by itself, whatever is asked for.
+        grouping: how the groups are composed, see `data.groups.ALIKE`.
 
     Raises:
-        UserError: there are no images, or the group has none.
+        UserError: there are no images, or the group has none or cannot be composed so.
     """
+    group = attending(model, group)
+    grouping = "random" if group == 1 else grouping
     features = features_of(model, split.images)  # (N, D)
-    logits = in_groups(lambda x: logits_after(model, x)[-1], features, group).cpu()  # (N, C)
+    logits = in_groups(
+        lambda x: logits_after(model, x)[-1], features, group, split.labels, grouping
+    ).cpu()  # (N, C)
     return Evaluation(
         accuracy=(logits.argmax(dim=1) == split.labels).double().mean().item(),
         loss=F.cross_entropy(logits, split.labels).item(),
         group=min(group, len(split)),
         images=len(split),
+        grouping=grouping,
     )
+
+
+def attending(model: Transformer, group: int) -> int:
+    """How many images attend to each other in a group of so many: of patches none but itself."""
+    return group if model.kind == "images" else 1
 
 
 def exactly() -> AbstractContextManager[None]:

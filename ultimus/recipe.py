@@ -8,7 +8,14 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from .errors import UserError
@@ -16,6 +23,12 @@ from .errors import UserError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 MAX_PROBLEMS = 5  # named in one sentence
+Grouping = Literal["random", "pairs", "fours", "one class"]
+
+
+def _model(given: Any) -> Any:
+    """The only network had this name, before there was another kind."""
+    return "images" if given == "ultimus" else given
 
 
 class Recipe(BaseModel):
@@ -31,12 +44,20 @@ class Recipe(BaseModel):
     )
 
     preset: str = Field("steady", max_length=40, description="name of the preset it started from")
-    model: Literal["ultimus"] = Field("ultimus", description="network")
+    model: Annotated[Literal["images", "patches"], BeforeValidator(_model)] = Field(
+        "images",
+        description="what attends to what: the images of a group, or the patches of one image",
+    )
+    grid: int = Field(4, ge=2, le=8, description="patches along a side, where patches attend")
     data: str = Field(
         "shapes", min_length=1, max_length=1000, description="shapes, cifar10 or a folder"
     )
     group: int = Field(16, ge=1, le=1024, description="images that attend to each other")
     groups: int = Field(8, ge=1, le=1024, description="groups per step")
+    grouping: Grouping = Field(
+        "random",
+        description="who meets in a group: anybody, pairs or fours of one class, or one class only",
+    )
     optimizer: Literal["adam", "adamw", "sgd", "soap"] = Field("adamw", description="optimizer")
     lr: float = Field(0.006, gt=0, le=10, description="peak learning rate")
     block_rate: float = Field(
@@ -75,6 +96,17 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"{self.groups} groups of {self.group} make {self.batch} images per step, "
                 "more than 4096: lower one of them"
+            )
+        if self.grouping != "random" and self.model == "patches":
+            raise ValueError(
+                "grouping says which images meet, and in a network of patches none do: leave it at "
+                "random"
+            )
+        alike = {"pairs": 2, "fours": 4}.get(self.grouping, 1)
+        if self.group % alike:
+            raise ValueError(
+                f"groups of {self.group} cannot be made of {self.grouping}: choose a multiple of "
+                f"{alike}"
             )
         return self
 
@@ -123,6 +155,11 @@ class Recipe(BaseModel):
             UserError: the name of the source is too long.
         """
         return self.parse({**self.model_dump(), "data": source})
+
+    @property
+    def tokens_along_a_side(self) -> int:
+        """The `grid` of the network: 1 where images are its tokens."""
+        return self.grid if self.model == "patches" else 1
 
     @property
     def batch(self) -> int:
@@ -200,6 +237,9 @@ PRESETS = {
     "demo": SOAP.model_copy(update={"preset": "demo", "epochs": 4}),
     "steady": Recipe(precision="mixed"),
     "best": SOAP.model_copy(update={"preset": "best", "epochs": 100, "shift": 2}),
+    "patches": SOAP.model_copy(
+        update={"preset": "patches", "model": "patches", "epochs": 8, "shift": 2}
+    ),
     "seed": Recipe(
         preset="seed",
         group=16,
@@ -219,8 +259,9 @@ PRESETS = {
     ),
 }
 """`demo`: past the seed's 41 % within its first epoch. `steady`: a plain, stable recipe. `best`:
-the most that was found. `seed`: the published notebook's, which collapses. The figures on CIFAR-10
-are in docs/accuracy.md."""
+the most that was found for images as tokens. `patches`: the patches of a picture attend to each
+other. `seed`: the published notebook's, which collapses. The figures on CIFAR-10 are in
+docs/accuracy.md."""
 
 
 def explain(error: ValidationError) -> str:

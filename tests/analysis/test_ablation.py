@@ -290,3 +290,21 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
     assert by_passes[4] - by_passes[0] > 0.1
     assert max(by_passes) == by_passes[4]
     assert 0 < by_group[16] - by_group[1] < 0.05
+
+
+def test_patches_have_the_same_ablations():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        model = Transformer(C, grid=3).requires_grad_(False)
+    for layer in model.ultimusBlock.children():
+        layer.weight.mul_(3)
+    features = torch.randn(5, 9, 48, generator=torch.Generator().manual_seed(1))
+    learned = ablate(model, features)
+    assert learned.logits.shape == (5, 5, C)
+    assert torch.equal(learned.logits, model.trace_features(features).logits)
+    alone = ablate(model, features[:, :1], "identity").logits[-1]
+    torch.testing.assert_close(alone, ablate(model, features[:, :1]).logits[-1])
+    assert not torch.allclose(ablate(model, features, "uniform").logits, learned.logits, atol=1e-3)
+    assert permutation_gap(model, features[0], range(8, -1, -1)) < 1e-4
+    labels = learned.logits[-1].argmax(dim=-1)
+    assert accuracy(model, features, labels)[-1] == 1

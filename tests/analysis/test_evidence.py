@@ -165,3 +165,22 @@ def test_the_shipped_model_in_float32_and_with_companions_as_they_are_drawn():
             alone = model(preprocess(image)[None])[0]
         _close(evidence(model, image).logits, alone, 1e-5)
     assert all(each.grad is None for each in model.parameters())
+
+
+def test_of_patches_a_map_is_the_slope_of_the_logits_place_by_place():
+    """Attention among patches is no linear thing: the map is of first order, and adds up."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        model = Transformer(C, grid=3).double().requires_grad_(False)
+    found = evidence(model, _image(), companions=_companions(B - 1))
+    _close(found.maps.sum((1, 2)) + found.constants, found.logits)
+    _close(found.logits, model(preprocess(_image()[None]).double())[0])
+    assert not found.exact
+
+    def logits(seen):
+        tokens = model.gap(model.conv3(seen)[None])[0].flatten(1).T  # (T, D), the plain form
+        return model.trace_features(tokens).logits[-1]
+
+    seen = _seen(model, _image())
+    slope = torch.autograd.functional.jacobian(logits, seen)  # (C, I, S, S)
+    _close(found.maps, (slope * seen).sum(1))

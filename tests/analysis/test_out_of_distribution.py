@@ -161,3 +161,12 @@ def test_on_real_data(real_data, steady):
     assert outside == pytest.approx(0.05, abs=0.01)
     for name, picture in _brought().items():
         assert detector.is_outsider(steady, torch.from_numpy(picture)[None]).all(), name
+
+
+def test_patches_are_judged_by_their_mean(images):
+    model = Transformer(3, grid=2).eval()
+    detector = calibrate(model, images)
+    pixels, features = detector.clouds
+    expected = features.distance(features_of(model, images[:7]).double().mean(1))
+    expected = torch.maximum(expected, pixels.distance(statistics(images[:7])))
+    torch.testing.assert_close(detector.distance(model, images[:7]), expected)

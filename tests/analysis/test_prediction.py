@@ -8,6 +8,7 @@ import torch
 from support.pictures import write_pictures
 
 from ultimus import Run, Transformer, load, open_dataset
+from ultimus.analysis.companions import redraw
 from ultimus.analysis.prediction import (
     DRAWS,
     SIZE,
@@ -19,6 +20,7 @@ from ultimus.analysis.prediction import (
     ready_data,
 )
 from ultimus.data.augment import preprocess
+from ultimus.evaluation import features_of
 from ultimus.model import FEATURES
 
 N, M, K, B, C = 11, 101, 5, 7, 3
@@ -276,3 +278,22 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
               f"together {together:.1%}; {flips:.1%} of answers flip")  # fmt: skip
     assert 0.5 < in_company < 0.75 and 0.5 < alone < 0.75
     assert 0 < flips < 0.2
+
+
+def test_of_patches_a_picture_has_one_answer(pool, refused):
+    """Whoever else is asked about, and whatever companions were to be drawn from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        model = Transformer(C, grid=3)
+    nobody = draw_companions(model, pool)
+    assert not nobody.any and "does not depend on other pictures" in nobody.note
+    images = _images(5)
+    with torch.no_grad():
+        expected = model(preprocess(images)).softmax(dim=1)
+    for one, probabilities in zip(predict(model, images, nobody), expected, strict=True):
+        for answer in (one.probabilities, one.alone, one.together):
+            _close(answer, probabilities)
+        assert one.flip_rate == 0 and one.company.probabilities.shape == (1, C)
+    assert influences(model, images[0], nobody) == []
+    with refused("patches", "no companions"):
+        redraw(model, 0, features_of(model, pool))

@@ -71,3 +71,9 @@ def test_the_model_and_the_random_state_are_left_alone():
     assert torch.equal(torch.rand(3), expected)
     assert model.folded and model.training
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+
+
+def test_patches_have_the_same_layers_and_parameters():
+    table = summary(Transformer(grid=4))
+    assert "[-1, 16, 48]" in table and "[-1, 48, 4, 4]" in table
+    assert table.splitlines()[-1] == "Total params: 21,058"

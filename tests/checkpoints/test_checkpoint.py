@@ -15,6 +15,7 @@ from support.seed_notebook import SeedTransformer
 
 from ultimus.checkpoints import checkpoint
 from ultimus.checkpoints.metadata import Origin
+from ultimus.errors import UserError
 from ultimus.model import Transformer
 
 
@@ -47,7 +48,43 @@ def test_metadata_is_kept(tmp_path, model):
     path = tmp_path / "weights.safetensors"
     checkpoint.save(path, model, step="17", classes="cat\ndog")
     with safe_open(path, framework="pt") as file:
-        assert file.metadata() == {"step": "17", "classes": "cat\ndog"}
+        assert file.metadata() == {
+            "step": "17", "classes": "cat\ndog", "network": "images", "grid": "1"
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("grid", [2, 5, 8])
+def test_a_network_of_patches_stays_one(tmp_path, grid):
+    model = Transformer(7, grid=grid)
+    again = checkpoint.loads(checkpoint.to_bytes(model, step="17"), "it").model
+    pickled = checkpoint.loads(checkpoint.to_seed_bytes(model), "it")
+    for other in (again, pickled.model):
+        assert (other.kind, other.grid, other.classes) == ("patches", grid, 7)
+        assert other.conv3.weight.equal(model.conv3.weight)
+    assert pickled.note == "The weights are the entry 'weights'"
+    with pytest.raises(RuntimeError):  # the seed's code takes no file of patches for its own
+        SeedTransformer().load_state_dict(
+            torch.load(BytesIO(checkpoint.to_seed_bytes(model)), weights_only=True)
+        )
+
+
+@pytest.mark.parametrize("about", [{}, {"network": "images"}, {"network": "resnet", "grid": "4"}])
+def test_weights_that_do_not_speak_of_patches_are_of_images(tmp_path, about):
+    weights = Transformer(7, grid=4).state_dict()
+    save_file(weights, tmp_path / "it.safetensors", about)
+    assert checkpoint.load(tmp_path / "it.safetensors").kind == "images"
+    assert checkpoint.load(saved(tmp_path / "it.pt", about | {"w": weights})).kind == "images"
+
+
+@pytest.mark.parametrize("grid", ["", "1", "9", "four", "٤", "4.0", " 4", "9" * 5000])
+def test_patches_of_an_impossible_grid_are_refused(tmp_path, grid):
+    about = {"network": "patches", "grid": grid}
+    weights = Transformer(7).state_dict()
+    save_file(weights, tmp_path / "it.safetensors", about)
+    saved(tmp_path / "it.pt", about | {"weights": weights})
+    for name in ("it.safetensors", "it.pt"):
+        with pytest.raises(UserError, match=r"does not say of which grid, 2 to 8"):
+            checkpoint.load(tmp_path / name)
 
 
 def test_a_text_path_will_do(tmp_path, model):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,24 @@ def test_the_head_of_a_card_can_be_read():
     (result,) = head["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == 0.6899
     assert head["pipeline_tag"] == "image-classification"
+
+
+def test_patches_are_told_apart_in_every_form():
+    model = Transformer(7, grid=4)
+    files = export_forms.to_hugging_face(model, replace(KNOWN, group=1))
+    assert checkpoint.loads(files["model.safetensors"], "it").model.grid == 4
+    config = json.loads(files["config.json"])
+    assert (config["network"], config["grid"]) == ("patches", "4")
+    card = files["README.md"].decode()
+    assert "4 × 4 patches" in card and "of one picture" in card and "each alone" in card
+    assert "does not depend on the others" in card and "of a batch" not in card
+
+
+def test_patches_as_onnx_give_torchs_answers():
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = Transformer(5, grid=4)
+    images = torch.randn(7, 3, 32, 32)
+    session = runtime.InferenceSession(export_forms.to_onnx(model))
+    (logits,) = session.run(None, {"images": images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(logits), model(images), atol=2e-5, rtol=0)

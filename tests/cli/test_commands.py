@@ -25,6 +25,7 @@ from ultimus.cli import main
 from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.model import Transformer
+from ultimus.places import EXAMPLES
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs import metrics
 from ultimus.runs import sweep as sweeps
@@ -96,7 +97,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
         "schedule": "cosine", "warmup": 0.3, "start_divisor": 7, "end_divisor": 11, "clip": 0.7,
         "flip": 0.1, "cutout": 3, "cutout_chance": 0.2, "seed": 13, "epochs": 2, "max_steps": 2,
         "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus", "shift": 2,
-        "precision": "float32", "block_rate": 0.5,
+        "precision": "float32", "block_rate": 0.5, "grid": 3, "grouping": "one class",
     }  # fmt: skip
     assert given.keys() == Recipe.model_fields.keys()
     flags = [part for name, value in given.items()
@@ -584,3 +585,44 @@ def test_a_sweep_that_cannot_be_is_refused_before_there_are_runs(
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_of_patches_is_trained_measured_and_asked(data, tmp_path, capsys):
+    """Its answers depend on no companions, and each command says so where it matters."""
+    flags = [
+        "--model",
+        "patches",
+        "--grid",
+        "2",
+        "--max-steps",
+        "2",
+        "--group",
+        "5",
+        "--groups",
+        "2",
+    ]
+    assert main(["train", "--data", data, *flags, "--runs", str(tmp_path)]) == 0
+    assert "(test, each alone)" in capsys.readouterr().out
+    run = _only_run(tmp_path)
+    assert main(["evaluate", str(run.folder), "--data", data, "--group", "3"]) == 0
+    told = capsys.readouterr()
+    assert ", each alone; loss" in told.out and "groups of images make no difference" in told.err
+    picture = str(next(iter(EXAMPLES.glob("*.png"))))
+    assert main(["predict", str(run.folder), picture]) == 0
+    told = capsys.readouterr()
+    assert "does not depend on other pictures" in told.err and "Averages" not in told.out
+    out = tmp_path / "it.pt"
+    assert main(["export", str(run.folder), "--form", "pt", "--out", str(out)]) == 0
+    assert checkpoint.load(out).grid == 2
+
+
+def test_composed_groups_are_trained_and_said(data, tmp_path, capsys):
+    flags = ["--grouping", "pairs", "--max-steps", "2", "--group", "4", "--groups", "2"]
+    assert main(["train", "--data", data, *flags, "--runs", str(tmp_path)]) == 0
+    assert "(test, groups of 4 made of pairs of one class)" in capsys.readouterr().out
+    run = str(_only_run(tmp_path).folder)
+    composed = ["--group", "4", "--grouping", "fours", "--data", data]
+    assert main(["evaluate", run, *composed]) == 0
+    assert "in groups of 4 made of fours of one class" in capsys.readouterr().out
+    assert main(["evaluate", run, "--group", "5", "--grouping", "pairs", "--data", data]) == 2
+    assert "Groups of 5 cannot be made of pairs" in capsys.readouterr().err

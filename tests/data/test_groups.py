@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -163,3 +164,43 @@ def test_where_nothing_goes_to_others_there_is_no_share_of_it():
     assert groups.same_class_mass(torch.ones(1, 1), torch.tensor([3])).item() == 1
     assert math.isnan(groups.same_class_mass(torch.ones(1, 1), torch.tensor([3]), False).item())
     assert groups.same_class_mass(torch.eye(5), torch.arange(5), itself=False).isnan().all()
+
+
+# Composing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("grouping", "alike"), [("pairs", 2), ("fours", 4), ("one class", 12)])
+def test_composed_groups_are_of_what_stands_together(grouping, alike):
+    draw = np.random.default_rng(3)
+    order = draw.permutation(N)
+    composed = groups.compose(order, LABELS, 12, grouping, draw)
+    assert sorted(composed) == list(range(N))
+    left = sum(int(count) % alike for count in LABELS.bincount())
+    together = LABELS[composed[: N - left]].view(-1, alike)
+    assert (together == together[:, :1]).all()
+    assert together[:, 0].diff().count_nonzero() > len(together) / 3  # in no order of the classes
+    again = groups.compose(order, LABELS, 12, grouping, np.random.default_rng(4))
+    assert (again != composed).any()
+
+
+def test_random_groups_are_left_as_they_were():
+    draw = np.random.default_rng(3)
+    order = draw.permutation(N)
+    assert sorted(groups.compose(order, LABELS, 7, "random", draw)) == list(range(N))
+
+
+@pytest.mark.parametrize(("group", "grouping"), [(7, "pairs"), (6, "fours"), (1, "pairs")])
+def test_groups_that_cannot_be_composed_are_refused(refused, group, grouping):
+    with refused(f"Groups of {group}", grouping):
+        groups.compose(np.arange(N), LABELS, group, grouping, np.random.default_rng(0))
+
+
+def test_conditions_say_who_meets_whom():
+    told = [groups.conditions(16, grouping) for grouping in groups.ALIKE]
+    assert told == [
+        "in groups of 16",
+        "in groups of 16 made of pairs of one class",
+        "in groups of 16 made of fours of one class",
+        "in groups of 16 of one class",
+    ]
+    assert groups.conditions(1) == "each alone"

@@ -21,9 +21,9 @@ def _repeatable():
     torch.manual_seed(11)
 
 
-def _model(classes: int, dtype: torch.dtype = torch.float64) -> Transformer:
+def _model(classes: int, dtype: torch.dtype = torch.float64, grid: int = 1) -> Transformer:
     """Larger queries and keys, so that the attention is far from uniform."""
-    model = Transformer(classes).to(dtype)
+    model = Transformer(classes, grid=grid).to(dtype)
     with torch.no_grad():
         for layer in (model.ultimusBlock.q, model.ultimusBlock.k):
             layer.weight.mul_(5)
@@ -53,8 +53,8 @@ def _near(ours, reference, tolerance, name=None):
     assert error <= tolerance * scale, (name, error, scale)
 
 
-def _compare(groups, group, classes, dtype, tolerance, whole=False):
-    model = _model(classes, dtype)
+def _compare(groups, group, classes, dtype, tolerance, whole=False, grid=1):
+    model = _model(classes, dtype, grid)
     reference = copy.deepcopy(model).double()  # oneDNN's bias gradient is off by 1e-4 in float32
     inputs, labels = _batch(groups * group, classes, dtype)
     logits, loss = _reference(reference, inputs.double(), labels, None if whole else group)
@@ -97,6 +97,18 @@ def test_bfloat16_convolutions_keep_the_gradients_direction():
     assert not torch.equal(mixed.gradient, exact.gradient)
     assert mixed.loss.item() == pytest.approx(exact.loss.item(), rel=1e-2)
     assert F.cosine_similarity(mixed.gradient, exact.gradient, dim=0) > 0.999
+
+
+@pytest.mark.parametrize("grid", range(2, 9))
+def test_patches_are_autograds(grid):
+    """The same tolerances as of images; grids of 3, 5, 6 and 7 do not divide a map."""
+    _compare(1, 3, 5, torch.float64, 1e-10, grid=grid)
+    _compare(1, 3, 5, torch.float32, 1e-5, grid=grid)
+
+
+def test_patches_in_chunks(monkeypatch):
+    monkeypatch.setattr(gradients, "CHUNK", 4)
+    _compare(3, 3, 5, torch.float64, 1e-10, grid=3)
 
 
 def test_a_batch_without_groups_is_one_group():

@@ -271,3 +271,30 @@ def test_the_seed_recipe_is_a_plain_loop(dataset):
     assert [each.loss for each in progress[1:]] == pytest.approx(losses, abs=1e-5)
     ours = _effective(progress[-1].training.model)
     torch.testing.assert_close(ours, _effective(plain), rtol=0, atol=5e-5)
+
+
+def test_patches_are_trained_and_resume_to_the_bit(dataset):
+    recipe = _recipe(model="patches", grid=3, epochs=2)
+    seen = list(train(recipe, dataset))
+    ends = [progress.epoch_result.test for progress in seen if progress.epoch_result]
+    assert {test.group for test in ends} == {1}
+    model = seen[-1].training.model
+    assert model.grid == 3 and ends[-1] == evaluate(model, dataset.test)
+    steps = train(recipe, dataset)
+    state = [next(steps) for _ in range(5)][-1].training.state()
+    *_, again = train(recipe, dataset, state)
+    assert torch.equal(_weights(again.training.model), _weights(model))
+    other = Training(_recipe(epochs=2), dataset)
+    with pytest.raises(UserError, match="does not fit"):
+        other.restore(state)
+
+
+@pytest.mark.parametrize("grouping", ["pairs", "one class"])
+def test_groups_are_composed_in_training_and_in_tests(dataset, grouping):
+    recipe = _recipe(group=6, grouping=grouping)
+    _, labels = Epoch(recipe, dataset.train, 1).batch(0)
+    groups = labels.view(recipe.groups, -1, 2 if grouping == "pairs" else 6)
+    assert (groups == groups[..., :1]).all()
+    *_, last = train(_recipe(group=6, grouping=grouping, epochs=1), dataset)
+    assert last.epoch_result.test == evaluate(last.training.model, dataset.test, 6, grouping)
+    assert last.epoch_result.test.grouping == grouping

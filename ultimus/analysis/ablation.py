@@ -117,13 +117,13 @@ def ablate(
 
     Args:
         model: the trained network.
-        features: (..., B, D), one or more groups.
+        features: (..., B, D), one or more groups; of patches (..., T, D).
         ablation: a name of ABLATIONS.
         passes: P, 0...MOST_PASSES; the model was trained with four.
 
     Returns:
         A trace whose tensors have the leading dimensions of the features; its logits are
-        (P + 1, ..., B, C), after 0, 1, ... P passes.
+        (P + 1, ..., B, C), after 0, 1, ... P passes; of patches (P + 1, ..., C).
 
     Raises:
         UserError: there is no such ablation, or there are too many passes.
@@ -139,20 +139,22 @@ def ablate(
 
 @torch.inference_mode()
 def permutation_gap(model: Transformer, features: Tensor, order: Sequence[int]) -> float:
-    """Check that the network does not care in which order a group's images stand.
+    """Check that the network does not care in which order a group's tokens stand.
 
     Args:
         model: the trained network.
-        features: (B, D), one group.
+        features: (B, D), one group of images, or the patches of an image.
         order: a permutation of 0...B-1.
 
     Returns:
         The largest difference between the logits of the reordered group and the reordered logits
-        of the group: 0 but for rounding.
+        of the group: 0 but for rounding. Patches have their logits together, in no order.
     """
     order = torch.as_tensor(order, device=features.device)
-    reordered = logits_after(model, features[order])  # (P + 1, B, C)
-    return (reordered - logits_after(model, features)[:, order]).abs().max().item()
+    reordered, before = (logits_after(model, rows) for rows in (features[order], features))
+    if model.kind == "images":
+        before = before[:, order]  # (P + 1, B, C)
+    return (reordered - before).abs().max().item()
 
 
 def _change(name: str) -> Ablation:
@@ -177,16 +179,18 @@ def accuracy(
     group: int = 16,
     ablation: str = "learned",
     passes: int = PASSES,
+    grouping: str = "random",
 ) -> Tensor:
     """Measure after each pass, in the groups of `evaluation.evaluate`; each image counts once.
 
     Args:
         model: the trained network.
-        features: (N, D), the features of a split.
+        features: (N, D), the features of a split; of patches (N, T, D).
         labels: (N,), its classes.
-        group: B, images per group; the whole split where it is smaller.
+        group: B, images per group; the whole split where it is smaller. Patches have no use for it.
         ablation: a name of ABLATIONS.
         passes: P, 0...MOST_PASSES.
+        grouping: how the groups are composed, see `data.groups.ALIKE`.
 
     Returns:
         (P + 1,) float64, the share 0...1 of images classified rightly after 0, 1, ... P passes.
@@ -194,7 +198,9 @@ def accuracy(
     Raises:
         UserError: there is no such ablation, too many passes, or no images.
     """
-    logits = in_groups(lambda x: ablate(model, x, ablation, passes).logits, features, group)
+    logits = in_groups(
+        lambda x: ablate(model, x, ablation, passes).logits, features, group, labels, grouping
+    )
     return (logits.argmax(dim=-1) == labels).double().mean(dim=1)
 
 
@@ -204,6 +210,8 @@ def accuracies(
     labels: Tensor,
     group: int = 16,
     names: Iterable[str] = tuple(ABLATIONS),
+    grouping: str = "random",
 ) -> dict[str, float]:
     """The accuracy under each ablation, 0...1; see `accuracy`."""
-    return {name: accuracy(model, features, labels, group, name)[-1].item() for name in names}
+    measured = partial(accuracy, model, features, labels, group, grouping=grouping)
+    return {name: measured(name)[-1].item() for name in names}

@@ -79,8 +79,10 @@ def redraw(
         ablation: a name of `ablation.ABLATIONS`.
 
     Raises:
-        UserError: the image is not in the pool, or the pool is too small for the group.
+        UserError: the image is not in the pool, or the pool is too small for the group; or the
+            network's tokens are patches, so that images meet no others.
     """
+    check_they_meet(model)
     others = np.delete(np.arange(len(pool)), _place(image, len(pool)))  # (N - 1,)
     companions = draw(others, draws, size - 1, generator(seed))
     return among(model, image, pool, companions, ablation)
@@ -125,8 +127,9 @@ def influence(
         what is negative is what j had added. Its own row is 0: it cannot leave itself.
 
     Raises:
-        UserError: the image is not in the group.
+        UserError: the image is not in the group, or meets no others, see `redraw`.
     """
+    check_they_meet(model)
     count = len(features)
     others = torch.from_numpy(np.delete(np.arange(count), _place(image, count)))  # (B - 1,)
     changes = features.new_zeros(count, model.classes)
@@ -137,6 +140,19 @@ def influence(
         complete = _answers(model, features, _with(image, others[None]), ablation)  # (1, C)
         changes[others] = without - complete
     return changes
+
+
+def check_they_meet(model: Transformer) -> None:
+    """Refuse a network whose tokens are patches.
+
+    Raises:
+        UserError: it is one.
+    """
+    if model.kind == "patches":
+        raise UserError(
+            "In a network of patches an image has no companions, since only the patches of one "
+            "image look at each other: choose a network of images."
+        )
 
 
 def draw(others: np.ndarray, draws: int, count: int, rng: np.random.Generator) -> Tensor:

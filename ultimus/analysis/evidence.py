@@ -10,13 +10,16 @@ In company the softmax is not linear. There the map is of first order: the logit
 respect to the features, at the features of the picture, takes the place of the constant weights,
 as in Grad-CAM (Selvaraju et al. 2017), but signed. What it leaves unexplained is in the constant.
 
+So it is where the tokens are patches of the picture: they attend to each other, and each of them
+sees the places of its own patch.
+
 A contribution stands where the evidence is seen, at the place of conv2's map that it comes from,
 times the weight of all taps of conv3 that reach this place: nine, six along a border, four in a
 corner. Such a place sees 5 x 5 pixels of the picture. The bias of conv3 has no place, nor does
 it depend on the picture, so it belongs to the constant.
 
 Shape letters: S = 32 places along a side, I = 32 channels of conv2's map, B images in a group,
-K groups, D = 48 features, C classes.
+K groups, T patches of the picture, D = 48 features, C classes.
 """
 
 from typing import NamedTuple
@@ -26,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.augment import preprocess
-from ..model import PASSES, Transformer, conv_average
+from ..model import PASSES, Transformer, conv_average, reach
 
 
 class Evidence(NamedTuple):
@@ -62,17 +65,20 @@ def evidence(model: Transformer, image: Tensor, companions: Tensor | None = None
         model: the trained network.
         image: (3, 32, 32) uint8.
         companions: features (B - 1, D) of a group's others, or (K, B - 1, D) of K groups, whose
-            average logit is explained; None for the picture alone.
+            average logit is explained; None for the picture alone. Patches meet no others.
     """
-    if companions is None:
+    patches = model.kind == "patches"
+    if companions is None or patches:
         companions = model.conv3.bias.new_empty(0, model.conv3.out_channels)
     with torch.no_grad():
         seen = _seen(model, image)  # (I, S, S)
-        features = conv_average(seen[None], model.conv3.weight, model.conv3.bias)[0]  # (D,)
-    logits, gradient = _logits_and_gradient(model, features, companions)
-    maps = (_weights(gradient, model.conv3.weight.detach(), seen.shape[-1]) * seen).sum(dim=1)
-    constants = logits - gradient @ (features - model.conv3.bias.detach())  # (C,)
-    return Evidence(maps, constants, logits, exact=not companions.numel())
+        features = conv_average(seen[None], model.conv3.weight, model.conv3.bias, model.grid)[0]
+    logits, gradient = _logits_and_gradient(model, features, companions)  # (C,), (C, T, D)
+    weights = _weights(gradient, model.conv3.weight.detach(), seen.shape[-1])
+    rest = (features - model.conv3.bias.detach()).view_as(gradient[0])  # (T, D)
+    constants = logits - (gradient * rest).sum((1, 2))  # (C,)
+    exact = not patches and not companions.numel()
+    return Evidence((weights * seen).sum(dim=1), constants, logits, exact)
 
 
 def _seen(model: Transformer, image: Tensor) -> Tensor:
@@ -84,16 +90,21 @@ def _seen(model: Transformer, image: Tensor) -> Tensor:
 def _logits_and_gradient(
     model: Transformer, features: Tensor, companions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The logits (C,), averaged over the groups, and their derivative (C, D) by the features."""
-    features = features.clone().requires_grad_()  # (D,)
+    """The logits (C,), averaged over the groups, and their derivative (C, T, D) by the features
+    (D,) or (T, D)."""
+    features = features.clone().requires_grad_()
     others = companions.clone()  # what was computed in inference mode has no part in a derivative
     logits = _logits(model, features, others).view(-1, model.classes).mean(dim=0)  # (C,)
     gradient = [torch.autograd.grad(logit, features, retain_graph=True)[0] for logit in logits]
-    return logits.detach(), torch.stack(gradient)
+    gradient = torch.stack(gradient).view(model.classes, model.grid**2, -1)  # (C, T, D)
+    return logits.detach(), gradient
 
 
 def _logits(model: Transformer, features: Tensor, others: Tensor) -> Tensor:
-    """The logits (..., C) of features (D,) in the company of others (..., B - 1, D)."""
+    """The logits (..., C) of features (D,) in the company of others (..., B - 1, D), or of patches
+    (T, D)."""
+    if model.kind == "patches":
+        return model.trace_features(features).logits[-1]
     image = features.expand(*others.shape[:-2], 1, -1)  # (..., 1, D)
     state = torch.cat([image, others], dim=-2)  # (..., B, D)
     for _ in range(PASSES):
@@ -102,12 +113,14 @@ def _logits(model: Transformer, features: Tensor, others: Tensor) -> Tensor:
 
 
 def _weights(gradient: Tensor, kernel: Tensor, size: int) -> Tensor:
-    """How much each logit rises with each number of conv2's map: (C, I, S, S).
+    """How much each logit rises with each number of conv2's map, (C, I, S, S): from its gradient
+    (C, T, D) by the features.
 
     The taps of conv3 add up at each place, but for those that do not reach it at the border: a
-    product with the rows R of `model.conv_average`, the other way round.
+    product with the rows R of `model.reach`, the other way round, of each patch with its own.
     """
-    kernel = torch.einsum("cd,dikl->cikl", gradient, kernel)  # (C, I, 3, 3)
-    reach = kernel.new_ones(3, size)
-    reach[0, -1] = reach[2, 0] = 0
-    return reach.mT @ kernel @ reach / size**2  # (C, I, S, S)
+    grid = round(gradient.shape[1] ** 0.5)
+    rows = reach(size, grid).to(kernel)  # (g * 3, S)
+    tokens = gradient.unflatten(1, (grid, grid))  # (C, g, g, D)
+    kernels = torch.einsum("cyxd,dikl->ciykxl", tokens, kernel)  # (C, I, g, 3, g, 3)
+    return rows.mT @ kernels.flatten(4).flatten(2, 3) @ rows  # (C, I, S, S)

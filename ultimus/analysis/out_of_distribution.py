@@ -111,7 +111,7 @@ class Detector:
         """How far out (N,) images (N, 3, 32, 32) uint8 lie, in the cloud that says the most."""
         views = [statistics(images)]
         if len(self.clouds) > 1:
-            views.append(features_of(model, images).double())
+            views.append(_features(model, images))
         return _farthest(self.clouds, views)
 
     def is_outsider(self, model: Transformer, images: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def calibrate(model: Transformer, images: Tensor) -> Detector | None:
     if share < FEWEST:
         return None
     chosen = images[_shuffled(len(images))[: 3 * share]]
-    found = _calibrated([statistics(chosen), features_of(model, chosen).double()])
+    found = _calibrated([statistics(chosen), _features(model, chosen)])
     return _with_rates(found, model) if found else None
 
 
@@ -160,6 +160,12 @@ def ship(images: Tensor) -> None:
     numbers = {name: getattr(detector, name) for name in _NUMBERS}
     tensors = {name: torch.tensor(number).double() for name, number in numbers.items()}
     save_file(cloud._asdict() | tensors, OF_CIFAR10)
+
+
+def _features(model: Transformer, images: Tensor) -> Tensor:
+    """Features (N, D) of images; where the network is of patches, the mean of an image's."""
+    features = features_of(model, images).double()
+    return features if model.kind == "images" else features.mean(dim=1)
 
 
 _NUMBERS = ("threshold", "false_alarms", "images")

@@ -3,6 +3,7 @@
 A picture's answer depends on who else is in its group, so no single number is its prediction. Here
 the answer is the average over many random companies, drawn once and the same for every picture;
 beside it stand the answer alone and the answer in one group with the other pictures asked about.
+Where the tokens are patches of the picture there are no companions: all of these are one answer.
 
 Shape letters: N pictures, M images in the pool, K draws, B images in a group, D = 48 features,
 C classes.
@@ -22,13 +23,17 @@ from ..data import image_files
 from ..data.dataset import Dataset, Split, is_ready, open_dataset
 from ..data.groups import generator
 from ..errors import UserError
-from ..evaluation import logits_after, repeatable_features
+from ..evaluation import features_of, logits_after, repeatable_features
 from ..model import Transformer
 from ..places import EXAMPLES
 from .companions import Company, among, draw, influence
 
 DRAWS, SIZE = 32, 16
 BATCH = 8  # pictures that go through the convolutions at once
+NO_COMPANIONS = (
+    "The answer does not depend on other pictures: in this network the patches of one picture look "
+    "at each other, and at nothing else."
+)
 POOL_BATCH = 64  # companions at once: larger ones fall out of the processor's cache
 
 
@@ -38,7 +43,7 @@ class Companions(NamedTuple):
     Attributes:
         indices: (K, B - 1), who was drawn: indices into the pool.
         features: (K, B - 1, D), what the model's convolutions make of them.
-        note: a sentence for people where the pool was too small; else empty.
+        note: a sentence for people where the pool was too small, or there are none; else empty.
     """
 
     indices: Tensor
@@ -49,6 +54,11 @@ class Companions(NamedTuple):
     def size(self) -> int:
         """B, pictures in a group, the one that is asked about included."""
         return self.indices.shape[1] + 1
+
+    @property
+    def any(self) -> bool:
+        """Whether there are companions at all."""
+        return self.size > 1
 
 
 @dataclass(frozen=True)
@@ -116,8 +126,14 @@ def draw_companions(
 
     Raises:
         UserError: the pool is empty, or no groups are asked for.
+
+    Returns:
+        Companions; where the tokens are patches one group of nobody, and a note about it.
     """
     _check(pool)
+    if model.kind == "patches":
+        nobody = torch.empty(1, 0, dtype=torch.int64)
+        return Companions(nobody, features_of(model, pool[:0])[None], NO_COMPANIONS)
     if not len(pool):
         raise UserError("There are no companions to draw from: give a pool of one image or more.")
     count = min(size - 1, len(pool))
@@ -177,6 +193,8 @@ def influences(
     """
     images = torch.as_tensor(image)[None]
     _check(images)
+    if not companions.any:
+        return []
     features = repeatable_features(model, images, BATCH)  # (1, D)
     answer = _in_company(model, features[0], companions).mean.argmax()
     changes = [influence(model, torch.cat([features, others]), 0)[1:, answer]

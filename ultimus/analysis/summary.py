@@ -28,7 +28,7 @@ def _rows(model: Transformer) -> list[tuple[str, list[int], int]]:
     """(name, output shape, parameters of its own) of every layer; -1 stands for the batch."""
     # a copy in the plain form, in which conv3 and the average run as layers of their own
     with torch.random.fork_rng(devices=[]):  # what is drawn for it changes nothing else
-        plain = Transformer(model.classes, folded=False)
+        plain = Transformer(model.classes, folded=False, grid=model.grid)
         table = torchinfo.summary(plain, (1, 3, 32, 32), verbose=0, device="cpu")
     layers = table.summary_list[1:]
     ordered, block = [], None

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.groups import Group
-from ..evaluation import fixed_groups, in_groups, logits_after
+from ..evaluation import attending, fixed_groups, in_groups, logits_after
 from ..model import Transformer
 
 BINS = 10
@@ -31,12 +31,14 @@ class Verdict:
     Attributes:
         logits: (N, C), in the order of the images.
         labels: (N,), the true classes.
-        group: B, how many images sat together.
+        group: B, how many images sat together; 1 in a network of patches.
+        grouping: how the groups were composed, see `data.groups.ALIKE`.
     """
 
     logits: Tensor
     labels: Tensor
     group: int
+    grouping: str = "random"
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -92,7 +94,13 @@ class Calibration(NamedTuple):
     error: float
 
 
-def measure(model: Transformer, features: Tensor, labels: Tensor, group: int = 16) -> Verdict:
+def measure(
+    model: Transformer,
+    features: Tensor,
+    labels: Tensor,
+    group: int = 16,
+    grouping: str = "random",
+) -> Verdict:
     """Let a model answer all images of a split, in the groups of `evaluation.evaluate`.
 
     Args:
@@ -100,23 +108,32 @@ def measure(model: Transformer, features: Tensor, labels: Tensor, group: int = 1
         features: (N, D), what its convolutions make of the images (`evaluation.features_of`).
         labels: (N,), their classes.
         group: B, images per group; the whole split where it is smaller; 1 leaves each alone.
+        grouping: how the groups are composed, see `data.groups.ALIKE`.
 
     Raises:
-        UserError: there are no images, or the group has none.
+        UserError: there are no images, or the group has none or cannot be composed so.
     """
-    logits = in_groups(lambda x: logits_after(model, x)[-1], features, group)  # (N, C)
-    return Verdict(logits, labels, min(group, len(labels)))
+    group = attending(model, group)
+    grouping = "random" if group == 1 else grouping
+    logits = in_groups(
+        lambda x: logits_after(model, x)[-1], features, group, labels, grouping
+    )  # (N, C)
+    return Verdict(logits, labels, min(group, len(labels)), grouping)
 
 
-def companions(count: int, group: int, image: int) -> Group:
+def companions(
+    count: int, group: int, image: int, labels: Tensor | None = None, grouping: str = "random"
+) -> Group:
     """The group in which `measure` counts an image, that image first.
 
     Args:
         count: N, images in the split.
         group: B, as given to `measure`.
         image: 0...N-1.
+        labels: (N,), as given to `measure`.
+        grouping: likewise.
     """
-    groups = fixed_groups(count, group)  # (G, B)
+    groups = fixed_groups(count, group, labels, grouping)  # (G, B)
     place = np.flatnonzero(groups.flatten()[:count] == image).item()
     members = groups[place // groups.shape[1]].tolist()
     return (image, *(member for member in members if member != image))

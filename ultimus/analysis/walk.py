@@ -1,7 +1,8 @@
 """The maths of one cell of the attention matrix, number by number, as it is told on paper.
 
-Image i asks, image j is asked. Whatever the network itself computed is shown as it is; each step
-then computes it once more from the numbers of the step before it, and notes how far off that is.
+Image i asks, image j is asked; where the tokens are patches, patch i of a picture and patch j.
+Whatever the network itself computed is shown as it is; each step then computes it once more from
+the numbers of the step before it, and notes how far off that is.
 
 The arithmetic is in float64. There a product of two of the network's float32 numbers is exact, as
 on a pocket calculator, so what a check shows is the rounding of the network's own float32, of that
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..model import Pass, Trace, Transformer
+from ..model import Kind, Pass, Trace, Transformer
 
 
 class Walk(NamedTuple):
@@ -88,7 +89,7 @@ def walk(model: Transformer, trace: Trace, number: int, i: int, j: int) -> Walk:
     Raises:
         UserError: there is no such pass or image.
     """
-    before, traced = _pass_of(trace, number, i, j)
+    before, traced = _pass_of(trace, number, i, j, model.kind)
     query, key, scores, weights = traced.q[i], traced.k[j], traced.scores[i], traced.weights[i]
     products = query * key  # (H,)
     exponentials = (scores - scores.max()).exp()  # (B,)
@@ -121,14 +122,14 @@ def walk(model: Transformer, trace: Trace, number: int, i: int, j: int) -> Walk:
     return result._replace(check=_check(model, result, i))
 
 
-def _pass_of(trace: Trace, number: int, i: int, j: int) -> tuple[Tensor, Pass]:
+def _pass_of(trace: Trace, number: int, i: int, j: int, kind: Kind) -> tuple[Tensor, Pass]:
     """What enters a pass, (B, D), and the pass, in float64."""
     if not 1 <= number <= len(trace.passes):
         raise UserError(f"There is no pass {number}: choose from 1 to {len(trace.passes)}.")
-    images = len(trace.features)
+    images, token = len(trace.features), "image" if kind == "images" else "patch"
     for index in (i, j):
         if not 0 <= index < images:
-            raise UserError(f"There is no image {index} in this group: choose 0 to {images - 1}.")
+            raise UserError(f"There is no {token} {index} in this group: choose 0 to {images - 1}.")
     before = trace.features if number == 1 else trace.passes[number - 2].state
     traced = trace.passes[number - 1]
     return before.detach().double(), Pass(*(tensor.detach().double() for tensor in traced))

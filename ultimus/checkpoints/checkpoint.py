@@ -20,7 +20,7 @@ from ..data.image_files import SIDE
 from ..data.limits import MAX_CHECKPOINT_BYTES, one_line
 from ..errors import UserError, reason
 from ..files import open_regular, write_atomically
-from ..model import Transformer
+from ..model import LARGEST_GRID, SMALLEST_GRID, Transformer
 from . import foreign, safe_pickle, state_dicts
 from .metadata import Origin
 from .safe_pickle import Content
@@ -57,17 +57,37 @@ def to_bytes(model: Transformer, **about: str) -> bytes:
     """A model's weights as the content of a .safetensors file.
 
     Args:
-        model: the network.
+        model: the network, whose kind is noted too.
         about: text metadata, see `Origin.metadata`.
     """
-    return to_safetensors(model.state_dict(), metadata=about)
+    return to_safetensors(model.state_dict(), metadata=about | model.signature)
 
 
 def to_seed_bytes(model: Transformer) -> bytes:
-    """A model's weights as the content of a .pt file, a state_dict that the seed's code loads."""
+    """A model's weights as the content of a .pt file, a state_dict that the seed's code loads.
+
+    Of patches it is an entry beside what kind of network it is, so that the seed's code, whose
+    tokens are images, refuses it.
+    """
+    weights = model.state_dict()
     buffer = BytesIO()
-    torch.save(model.state_dict(), buffer)
+    whole = weights if model.kind == "images" else model.signature | {"weights": weights}
+    torch.save(whole, buffer)
     return buffer.getvalue()
+
+
+def _grid(metadata: dict[str, Any], name: str) -> int:
+    """The grid of the network in a file, see `Transformer.signature`; without it of images."""
+    if metadata.get("network") != "patches":
+        return 1
+    grids = {str(grid): grid for grid in range(SMALLEST_GRID, LARGEST_GRID + 1)}
+    grid = metadata.get("grid")
+    if not isinstance(grid, str) or grid not in grids:
+        raise UserError(
+            f"{name} holds a network of patches and does not say of which grid, {SMALLEST_GRID} to "
+            f"{LARGEST_GRID} a side: choose another file."
+        )
+    return grids[grid]
 
 
 def load(path: Path) -> Transformer:
@@ -136,11 +156,12 @@ def loads(content: bytes, name: str, weights: str = "") -> Checkpoint:
         raise
     except UserError as error:
         raise _named_for_what_it_is(content, name) or error from None
-    model = _model(found, name)
-    origin = Origin.read(metadata)
+    model = _model(found, name, _grid(metadata, name))
+    origin = Origin.read(metadata if form == "safetensors" else {})
     if len(origin.classes) != model.classes:
         origin = replace(origin, classes=())
-    return Checkpoint(model, origin, form, state_dicts.note(found))
+    aside = tuple(name for name in found.aside if name not in model.signature)
+    return Checkpoint(model, origin, form, state_dicts.note(replace(found, aside=aside)))
 
 
 @torch.inference_mode()
@@ -168,7 +189,8 @@ def _opened(content: bytes, name: str) -> tuple[Form, Content, dict[str, Any]]:
         tensors, metadata = _safetensors(content, name)
         return "safetensors", Content(tensors), metadata
     if safe_pickle.is_pickled(content):
-        return "pt", _pickled(content, name), {}
+        held = _pickled(content, name)
+        return "pt", held, held.value if isinstance(held.value, dict) else {}
     raise UserError(
         f"{name} is not a checkpoint, or only a part of one: choose a .safetensors file, or a .pt "
         "file that holds model.state_dict()."
@@ -188,9 +210,9 @@ def _named_for_what_it_is(content: bytes, name: str) -> UserError | None:
     return account and UserError(f"{name} {account[0]}: {account[1]}.")
 
 
-def _model(found: Found, name: str) -> Transformer:
+def _model(found: Found, name: str, grid: int) -> Transformer:
     """The network with the weights that were found."""
-    model = Transformer(state_dicts.classes(found))
+    model = Transformer(state_dicts.classes(found), grid=grid)
     try:
         weights = {key: state_dicts.tensor_of(value) for key, value in found.tensors.items()}
     except Exception as error:  # damaged bytes are met with exceptions of many kinds

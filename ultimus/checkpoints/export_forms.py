@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import torch
 
+from ..data.groups import conditions
 from ..data.image_files import SIDE
 from ..errors import UserError
 from ..model import FEATURES, HEAD, PASSES, Transformer
@@ -22,7 +23,8 @@ EXAMPLE = 3  # images that the network is shown while it is written down; any nu
 def to_onnx(model: Transformer) -> bytes:
     """A model as one .onnx file: images (batch, 3, 32, 32) to logits (batch, C), any batch.
 
-    The images of a batch attend to each other there too.
+    The images of a batch attend to each other there too; so do the patches of each, and no others,
+    where these are the tokens.
 
     Raises:
         UserError: the packages for it are not installed.
@@ -84,6 +86,7 @@ def _config(model: Transformer, known: Origin) -> dict:
         "id2label": dict(enumerate(names)),
         "label2id": {name: number for number, name in enumerate(names)},
         "group": known.group,
+        **model.signature,
     }
 
 
@@ -102,6 +105,8 @@ def _card(model: Transformer, known: Origin) -> str:
     recipe = known.recipe and json.dumps(known.recipe.model_dump(mode="json"), indent=2)
     return CARD.format(
         metadata=_metadata(known),
+        about=(ABOUT_IMAGES if model.kind == "images" else ABOUT_PATCHES).format(grid=model.grid),
+        use=(USE_IMAGES if model.kind == "images" else USE_PATCHES),
         parameters=parameters,
         classes=model.classes,
         measured=_measured(known),
@@ -129,7 +134,7 @@ def _metadata(known: Origin) -> str:
 
 
 def _condition(known: Origin) -> str:
-    return f"test accuracy in groups of {known.group}"
+    return f"test accuracy, {conditions(known.group, known.grouping)}"
 
 
 def _measured(known: Origin) -> str:
@@ -137,13 +142,23 @@ def _measured(known: Origin) -> str:
         return "These weights have not been measured on test images."
     of = f" of {known.test:,}" if known.test else ""
     data = f" of {known.data}" if known.data else ""
+    named = f"**{known.accuracy:.2%}**{of} test images{data} are named rightly"
+    if known.group == 1:
+        return f"{named}, each alone."
+    together = conditions(known.group, known.grouping)
     return (
-        f"**{known.accuracy:.2%}**{of} test images{data} are named rightly, in fixed groups of "
-        f"{known.group} that attend to each other. In groups of another size, or alone, it is "
-        "another number."
+        f"{named}, {together}, the same each time, that attend to each other. In other groups, or "
+        "alone, it is another number."
     )
 
 
+ABOUT_IMAGES = """picture into 48 numbers, and one attention block, applied four times, lets
+the pictures **of a batch** look at each other."""
+ABOUT_PATCHES = """of {grid} × {grid} patches of a picture into 48 numbers, and one attention block,
+applied four times, lets the patches **of one picture** look at each other."""
+USE_IMAGES = """The answer for a picture depends on the others of its batch; alone, it attends only
+to itself. So give pictures in groups as they were trained, or each alone, and say which."""
+USE_PATCHES = "The answer for a picture does not depend on the others of its batch."
 CARD = """---
 {metadata}
 ---
@@ -151,8 +166,7 @@ CARD = """---
 # Ultimus
 
 A network of {parameters:,} parameters that tells {classes} classes of 32 × 32 pictures apart: three
-convolutions turn each picture into 48 numbers, and one attention block, applied four times, lets
-the pictures **of a batch** look at each other.
+convolutions turn each {about}
 
 {measured}
 
@@ -164,8 +178,7 @@ the pictures **of a batch** look at each other.
     model = ultimus.load("model.safetensors")
     logits = model(ultimus.preprocess(images))  # uint8 (N, 3, 32, 32) to (N, {classes})
 
-The answer for a picture depends on the others of its batch; alone, it attends only to itself. So
-give pictures in groups as they were trained, or each alone, and say which.
+{use}
 
 ## How it was made
 

@@ -66,7 +66,8 @@ def account(content: bytes, name: str) -> Account | None:
 
 def _is_onnx(content: bytes) -> bool:
     """Its version (3 or more), then its producer or what else begins a model."""
-    return content[:1] == b"\x08" and 3 <= content[1] < 32 and content[2:3] in b"\x12\x1a\x22\x3a"
+    version, field = content[1:2], content[2:3]
+    return content[:1] == b"\x08" and b"\3" <= version < b" " and field in b"\x12\x1a\x22\x3a"
 
 
 def _json(content: bytes) -> Account | None:

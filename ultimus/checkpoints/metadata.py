@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..data.groups import ALIKE
 from ..data.limits import MAX_CLASSES, MIN_CLASSES, shown
 from ..errors import UserError
 from ..recipe import Recipe
@@ -34,6 +35,7 @@ class Origin:
         test: how many images it was tested on.
         accuracy: on the test images, measured with these very weights, 0...1.
         group: how many images attended to each other in that measurement.
+        grouping: how these groups were composed, see `data.groups.ALIKE`.
         version: of Ultimus.
     """
 
@@ -48,6 +50,7 @@ class Origin:
     test: int | None = None
     accuracy: float | None = None
     group: int | None = None
+    grouping: str = ""
     version: str = ""
 
     @classmethod
@@ -116,6 +119,12 @@ def _classes(text: str) -> tuple[str, ...]:
     return names
 
 
+def _grouping(text: str) -> str:
+    if text not in ALIKE:
+        raise ValueError("no such grouping")
+    return text
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "run": shown,
     "step": _whole,
@@ -128,5 +137,6 @@ READERS: dict[str, Callable[[str], Any]] = {
     "test": _whole,
     "accuracy": lambda text: _within(float(text), 1),
     "group": _whole,
+    "grouping": _grouping,
     "version": shown,
 }

@@ -24,12 +24,19 @@ def run(options: argparse.Namespace) -> int:
             f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
             "test images."
         )
-    result = evaluate(model, dataset.test, options.group)
+    if model.kind == "patches":
+        note(
+            "The tokens of this network are the patches of one image, so groups of images make no "
+            "difference."
+        )
+    result = evaluate(model, dataset.test, options.group, options.grouping)
     answer = {
         "accuracy": result.accuracy,
         "loss": result.loss,
         "group": result.group,
+        "grouping": result.grouping,
         "images": result.images,
+        "model": model.kind,
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "data": dataset.name,
     }
@@ -38,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(
             f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
-            f"in groups of {result.group}; loss {result.loss:.4f}"
+            f"{result.conditions}; loss {result.loss:.4f}"
         )
     return 0
 

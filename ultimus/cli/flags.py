@@ -6,6 +6,7 @@ from typing import NoReturn, get_args
 
 from .. import __version__
 from ..checkpoints.export_forms import Form
+from ..data.groups import ALIKE
 from ..errors import UserError
 from ..places import runs_folder
 from ..recipe import PRESETS, Recipe
@@ -123,6 +124,9 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
         "--data", type=source, help="shapes, cifar10 or a folder; the run's own by default"
     )
     evaluate.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    evaluate.add_argument(
+        "--grouping", choices=tuple(ALIKE), default="random", help="who meets in a group"
+    )
 
 
 def _predict(predict: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ from .common import find_run, last_snapshot, note, open_data, shown
 def run(options: argparse.Namespace) -> int:
     """Print the answers; returns the exit code, 2 only where all pictures were refused."""
     network = _network(options)
-    data = _companions_data(options, network)
+    data = _companions_data(options, network) if network.model.kind == "images" else None
     pool = data.test if data else examples()
     companions = draw_companions(network.model, pool.images)
     read = [_read(file) for file in options.images]
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     rows = list(zip(options.images, results, strict=True))
     show = _print_json if options.json else _print_table
     show(rows, _class_names(network, data))
-    if sound and not options.json:
+    if sound and companions.any and not options.json:
         drawn = f"random test images of {data.name}" if data else "the example pictures"
         print(f"Averages over {len(companions.indices)} groups of {companions.size} with {drawn}.")
     note(companions.note)

@@ -85,11 +85,12 @@ class _Bar:
         self._bar.total = progress.training.total
         self._bar.update(progress.step - self._bar.n)
         if result := progress.epoch_result:
+            together = result.test.conditions.removeprefix("in ")
             self._bar.clear()
             print(
                 f"epoch {result.epoch:>3}  loss {result.loss:.3f}  "
                 f"accuracy {result.train_accuracy:.2%} (train)  "
-                f"{result.test.accuracy:.2%} (test, groups of {result.test.group})  "
+                f"{result.test.accuracy:.2%} (test, {together})  "
                 f"lr {progress.lr:.6g}",
                 flush=True,  # at once, also into a file or a pipe
             )

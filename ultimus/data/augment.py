@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .dataset import Split
+from .groups import compose
 
 if TYPE_CHECKING:  # whoever only names a picture does not wait for pydantic
     from ..recipe import Recipe
@@ -74,7 +75,7 @@ class Epoch:
         count = len(split)
         self.split = split
         self.recipe = recipe
-        self.order = torch.from_numpy(draw.permutation(count))
+        self.order = torch.from_numpy(_order(draw, recipe, split.labels))
         self.flipped = torch.from_numpy(draw.random(count) < recipe.flip)
         self.holes = torch.from_numpy(_holes(draw, recipe, count))
         self.moves = torch.from_numpy(_moves(draw, recipe, count)) if recipe.shift else None
@@ -103,7 +104,7 @@ class Epoch:
 def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
     """Some images as training sees them, (N, 3, 32, 32) uint8, and their labels (N,).
 
-    Their channels lie next to each other in memory, as `fast.py` wants them.
+    Their channels lie next to each other in memory, as `training/` wants them.
 
     Args:
         split: all images.
@@ -113,6 +114,14 @@ def take(split: Split, chosen: Tensor, *draws: Tensor) -> tuple[Tensor, Tensor]:
     images = augment(split.images.index_select(0, chosen), *draws)
     # what contiguous(memory_format=torch.channels_last) gives, in half the time
     return torch.stack(images.unbind(1), dim=-1).permute(0, 3, 1, 2), split.labels[chosen]
+
+
+def _order(draw: np.random.Generator, recipe: Recipe, labels: Tensor) -> np.ndarray:
+    """(N,) all images, in groups composed as the recipe says."""
+    order = draw.permutation(len(labels))
+    if recipe.grouping == "random":
+        return order
+    return compose(order, labels, recipe.group, recipe.grouping, draw)
 
 
 def _holes(draw: np.random.Generator, recipe: Recipe, count: int) -> np.ndarray:

@@ -18,6 +18,10 @@ SMALLEST, LARGEST = 2, 64
 
 Group = tuple[int, ...]
 
+ALIKE = {"random": 1, "pairs": 2, "fours": 4, "one class": None}
+"""How groups can be composed: how many images of one class stand together, None for all. What an
+image's companions are then tells something about its class."""
+
 
 def draw(labels: Tensor, size: int, seed: int, classes: Collection[int] | None = None) -> Group:
     """A random group. A larger one drawn with the same seed begins with the same images.
@@ -96,6 +100,52 @@ def swap(
         )
     newcomer = int(generator(seed).choice(candidates))
     return (*indices[:place], newcomer, *indices[place + 1 :])
+
+
+def compose(
+    order: np.ndarray, labels: Tensor, group: int, grouping: str, draw: np.random.Generator
+) -> np.ndarray:
+    """Images in an order in which consecutive groups are composed as asked for.
+
+    Args:
+        order: (N,), indices of images in a random order.
+        labels: the classes of all images that are indexed.
+        group: B.
+        grouping: a name of ALIKE.
+        draw: shuffles the pairs, or whatever stands together.
+
+    Returns:
+        (N,), the same indices; those for which a class has too few others come last.
+
+    Raises:
+        UserError: the group is no multiple of what stands together.
+    """
+    alike = ALIKE[grouping] or group
+    if group % alike:
+        raise UserError(
+            f"Groups of {group} cannot be made of {grouping}: choose a multiple of {alike}."
+        )
+    classes = labels.numpy(force=True)[order]
+    together, rest = [], []
+    for label in np.unique(classes):
+        same = order[classes == label]
+        whole = len(same) // alike * alike
+        together.append(same[:whole].reshape(-1, alike))
+        rest.append(same[whole:])
+    return np.concatenate([draw.permutation(np.concatenate(together)).ravel(), *rest])
+
+
+def conditions(group: int, grouping: str = "random") -> str:
+    """Who meets whom, to follow an accuracy; said beside each one, since it depends on that.
+
+    Args:
+        group: B; 1 where an image meets none.
+        grouping: a name of ALIKE; empty where it is not known, as of former versions' random ones.
+    """
+    if group == 1:
+        return "each alone"
+    told = {"": "", "random": "", "one class": " of one class"}
+    return f"in groups of {group}" + told.get(grouping, f" made of {grouping} of one class")
 
 
 def same_class_mass(weights: Tensor, labels: Tensor, itself: bool = True) -> Tensor:

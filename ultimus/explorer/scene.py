@@ -127,6 +127,11 @@ def pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
 
 def _model(run: Run, step: int, classes: int) -> Transformer:
     model = checkpoint.load(run.snapshot(step)).eval()
+    if model.kind == "patches":
+        raise UserError(
+            f"The network of {run.id} looks at the patches of one picture, and this page shows "
+            "pictures that look at each other: choose another run."
+        )
     if model.classes != classes:
         raise UserError(
             f"The network of {run.id} knows {model.classes} classes and the pictures {classes}: "

@@ -16,6 +16,7 @@ from ..checkpoints import checkpoint, export_forms
 from ..checkpoints.checkpoint import to_bytes, to_seed_bytes
 from ..checkpoints.export_forms import Form
 from ..checkpoints.metadata import UNKNOWN_DATA, Origin
+from ..data.groups import conditions
 from ..data.limits import one_line, shown
 from ..data.sources import CIFAR10_CLASSES
 from ..errors import UserError
@@ -99,7 +100,7 @@ def _facts(run: Run, step: int) -> dict[str, str]:
         "version": info.version,
     }
     if test := _test_at(run, step):
-        facts |= {"accuracy": test[0], "group": test[1]}
+        facts |= {"accuracy": test[0], "group": test[1], "grouping": info.recipe.grouping}
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
@@ -223,6 +224,7 @@ def provenance(run: Run) -> str:
 def _account(known: Origin) -> str:
     """What a file says about itself."""
     tested = f" of {known.test:,}" if known.test else ""
+    together = conditions(known.group or 1, known.grouping)
     facts = [
         f"the run {known.run}" if known.run else "",
         "" if known.step is None else f"step {known.step:,}",
@@ -231,7 +233,7 @@ def _account(known: Origin) -> str:
         f"trained on {known.data}" if known.data else "",
         ""
         if known.accuracy is None or not known.group
-        else f"{known.accuracy:.2%}{tested} test images right in groups of {known.group}",
+        else f"{known.accuracy:.2%}{tested} test images right {together}",
     ]
     facts = list(filter(None, facts))
     if not facts:

@@ -151,6 +151,7 @@ class Recorder:
             test=len(self._dataset.test),
             accuracy=test.accuracy if is_tested else None,
             group=test.group if is_tested else None,
+            grouping=test.grouping if is_tested else "",
             version=__version__,
         ).metadata()
 

@@ -79,5 +79,6 @@ def _epoch(result: EpochResult | None) -> dict[str, Any]:
 
 def _probe(recipe: Recipe, dataset: Dataset) -> torch.Tensor:
     """The fixed group that is watched while training: the first one that testing uses."""
-    group = min(recipe.group, len(dataset.test))
-    return preprocess(dataset.test.images[fixed_groups(len(dataset.test), group)[0]])
+    test = dataset.test
+    groups = fixed_groups(len(test), recipe.group, test.labels, recipe.grouping)
+    return preprocess(test.images[groups[0]])

@@ -186,6 +186,7 @@ class Training:
         """
         state = {
             "model": self.model.state_dict(),
+            **self.model.signature,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -208,6 +209,8 @@ class Training:
             ) from error
 
     def _load(self, state: dict) -> None:
+        if state.get("network", "images") != self.model.kind:
+            raise ValueError("a network of another kind")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
@@ -259,7 +262,7 @@ class Training:
             epoch=math.ceil(self.step / self.per_epoch),
             loss=self._epoch_loss / steps,
             train_accuracy=self._epoch_correct / (steps * self.recipe.batch),
-            test=evaluate(self.model, self.dataset.test, self.recipe.group),
+            test=evaluate(self.model, self.dataset.test, self.recipe.group, self.recipe.grouping),
         )
         self._epoch_loss, self._epoch_correct = 0.0, 0
         return result
@@ -376,7 +379,7 @@ def _initial_model(recipe: Recipe, classes: int) -> Transformer:
     """The same weights for the same seed, whatever else drew random numbers before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return Transformer(classes)
+        return Transformer(classes, grid=recipe.tokens_along_a_side)
 
 
 def _optimizer(recipe: Recipe, model: Transformer, flat: Flat) -> torch.optim.Optimizer:

@@ -51,16 +51,24 @@ def _panel(run: Run) -> None:
     row.caption(f"Step {chosen.step:,}. {note or 'Always the same test images.'}")
     computed, who = trace(chosen, pictures, members), faces(pictures, members)
     view = View(chosen, pictures, members, computed, number, (0, 0), who)
+    board.show(_rows(view), "probe", every)
+
+
+def _rows(view: View) -> list[list[dict]]:
+    """Attention, answers and vectors; of patches, each picture of which is a group, the answers."""
+    answers = board.html(_answers(view))
+    if view.moment.model.kind == "patches":
+        return [[answers]]
     fig = ap.attention_map(view.now.weights.numpy(), view.faces, uirevision="probe")
     attention = figure.part(fig, "probe-attention", alt(fig), height=ap.HEIGHT, share=1.2)
-    rows = [[attention, board.html(_answers(view))], vectors.parts(view, prefix="probe-")]
-    board.show(rows, "probe", every)
+    return [[attention, answers], vectors.parts(view, prefix="probe-")]
 
 
 def _members(run: Run, pictures: Pool) -> Group:
     """The group that training watches: the first one of every measurement."""
-    size = min(run.info().recipe.group, 64, len(pictures))
-    return tuple(fixed_groups(len(pictures), size)[0].tolist())
+    recipe = run.info().recipe
+    size = min(recipe.group, 64, len(pictures))
+    return tuple(fixed_groups(len(pictures), size, pictures.labels, recipe.grouping)[0].tolist())
 
 
 def _way_in(row, run: Run, chosen: Snapshot, number: int, members: Group) -> None:

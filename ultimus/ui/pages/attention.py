@@ -119,6 +119,11 @@ def _inside(chosen: Snapshot, pictures: Pool, members: Group) -> None:
 
 def _check_classes(run: Run, chosen: Snapshot, pictures: Pool) -> None:
     """Refuse a network that names other classes than the pictures have."""
+    if chosen.model.kind == "patches":
+        raise UserError(
+            f"In the network of {run.id} the patches of one picture look at each other, and this "
+            "page shows pictures that do."
+        )
     known, needed = chosen.model.classes, len(pictures.classes)
     if known != needed:
         raise UserError(f"The network of {run.id} knows {known} classes, the pictures {needed}.")
