@@ -27,6 +27,7 @@ def app(first: str) -> None:
             ("Attention", "attention"),
             ("Predict", "predict"),
             ("Test set", "test_set"),
+            ("Lab", "lab"),
         )
     }
     streamlit.session_state.pages = pages

@@ -117,6 +117,37 @@ class Train(_Recipe):
     seed_run: bool = choice(True, kinds.SWITCH)
 
 
+# Lab ----------------------------------------------------------------------------------------------
+
+TOOLS = {"sweep": "Sweep"}
+NOT_SWEPT = {"preset", "data", "seed", "snapshots", "max_seconds"}
+SWEPT = tuple(sorted({*Recipe.model_fields} - NOT_SWEPT, key=lambda name: name != "lr"))
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What is tried in the lab, with the data and recipe of the Train page.
+
+    Attributes:
+        tool: which of TOOLS.
+        vary: the choice of a recipe that has several values.
+        values: as written, with commas; none for some that suit.
+        also: another such choice, or NOTHING.
+        also_values: of that.
+        seeds: runs of each value.
+        sweep: the id of the one on show; none for the newest of this browser.
+    """
+
+    tool: str = choice("sweep", one_of(TOOLS))
+    vary: str = choice("lr", one_of({name: name for name in SWEPT}))
+    values: str = choice("", FREE)
+    also: str = choice(NOTHING, one_of({name: name for name in (NOTHING, *SWEPT)}))
+    also_values: str = choice("", FREE)
+    seeds: int = choice(3, whole(1, 50))
+    sweep: str = choice("", FREE)
+
+
 # Attention ----------------------------------------------------------------------------------------
 
 MATRICES = {"products": "q · k", "scores": "÷ √8", "weights": "softmax"}

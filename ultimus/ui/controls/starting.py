@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from ...data.dataset import Dataset
+from ...errors import UserError
 from ...links.pages import FOLLOW, Shown, Train
 from ...recipe import Recipe
 from ...runs.run import Run
@@ -34,6 +36,17 @@ def chosen() -> Recipe:
     recipe = settings.recipe(now, dataset.source)
     recipe.steps_per_epoch(len(dataset.train))
     return recipe
+
+
+def data_of(recipe: Recipe) -> Dataset:
+    """The data of a recipe.
+
+    Raises:
+        UserError: it is not ready.
+    """
+    if dataset := data.ready(recipe.data):
+        return dataset
+    raise UserError("The data is not ready: prepare it on the left first.")
 
 
 def refusal() -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ultimus.places import ASSETS
-from ultimus.ui.pages import attention, first, predict, test_set, train
+from ultimus.ui.pages import attention, first, lab, predict, test_set, train
 from ultimus.ui.state import browser
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
@@ -27,6 +27,7 @@ st.html(ASSETS / "page.css")
 pages = {
     "First": st.Page(first.page, title="Look", icon=":material/hub:", default=True),
     "Train": st.Page(train.page, title="Train", url_path="train", icon=":material/model_training:"),
+    "Lab": st.Page(lab.page, title="Lab", url_path="lab", icon=":material/science:"),
     "Attention": st.Page(
         attention.page, title="Attention", url_path="attention", icon=":material/grid_on:"
     ),

@@ -1,0 +1,141 @@
+"""The Lab page through Streamlit's AppTest: what is planned, what is started, what it shows."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.boards import figures, numbers, parts, sent, words
+from support.pages import OWNER, open_page
+
+from ultimus.data.dataset import open_dataset
+from ultimus.recipe import Recipe
+from ultimus.runs import metrics
+from ultimus.runs import sweep as sweeps
+from ultimus.runs.run import Run, Status
+from ultimus.runs.scheduler import Lab
+from ultimus.runs.sweep import Sweep
+from ultimus.ui.state import session
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The one lab of an app, with the folder of its runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ULTIMUS_RUNS", str(folder))
+        session.lab.clear()
+        yield folder
+        session.lab().close()
+        session.lab.clear()
+
+
+@pytest.fixture
+def runs(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Its folder, empty."""
+    monkeypatch.setenv("ULTIMUS_RUNS", str(lab))
+    for found in lab.iterdir():
+        shutil.rmtree(found)
+    open_dataset("shapes")  # a page would prepare it in the background
+    return lab
+
+
+def visit(**link: str) -> AppTest:
+    page = open_page("lab", **link)
+    assert not page.exception
+    return page
+
+
+def button(page: AppTest, key: str):
+    return next(found for found in page.main.button if found.key == key)
+
+
+def a_sweep(runs: Path, owner: str = "", states: str = "done done failed") -> Sweep:
+    """One whose runs were trained, but for those that are missing."""
+    sweep = sweeps.plan(Recipe.of(preset="demo"), {"lr": [0.1, 0.3, 0.9]}, owner=owner)
+    sweeps.save(sweep, runs)
+    for point, state in zip(sweep.points, states.split(), strict=False):
+        status = Status(state, reason="It blew up." if state == "failed" else "")
+        about = {"sweep": sweep.id, "owner": owner}
+        run = Run.create(
+            runs, point.recipe, lambda run, status=status: run.set_status(status), **about
+        )
+        line = {"step": 1, "test_accuracy": point.recipe.lr, "test_group": 16}
+        metrics.report(run.folder, line)
+    return sweep
+
+
+def test_an_empty_lab_says_what_to_do(runs):
+    page = visit()
+    assert "press Start" in page.info[0].value
+    assert button(page, "start sweep").label == "Start 9 runs"
+
+
+@pytest.mark.parametrize(
+    ("link", "label"),
+    [
+        ({"values": "0.1, 0.2", "seeds": "2"}, "Start 4 runs"),
+        ({"vary": "optimizer", "seeds": "1"}, "Start 4 runs"),
+        ({"vary": "lr", "also": "clip", "also_values": "none,1", "seeds": "1"}, "Start 6 runs"),
+        ({"also": "lr", "seeds": "1"}, "Start 3 runs"),
+        ({"values": "fast"}, "Start runs"),
+        ({"values": ",,,"}, "Start runs"),
+        ({"values": "1,2,3,4,5,6,7,8,9", "also": "clip", "seeds": "50"}, "Start runs"),
+        ({"vary": "<script>", "values": "`$x$`", "also": "seed", "seeds": "1e9"}, "Start runs"),
+    ],
+)
+def test_a_link_plans_a_sweep_or_says_why_it_cannot(runs, link, label):
+    page = visit(**link)
+    assert button(page, "start sweep").label == label
+    assert bool(page.error) == (label == "Start runs")
+
+
+def test_start_starts_what_is_planned(runs, monkeypatch):
+    started = []
+    monkeypatch.setattr(Lab, "start", lambda lab, recipe, **about: started.append((recipe, about)))
+    page = visit(values="0.1, 0.2", seeds="2")
+    button(page, "start sweep").click().run()
+    assert not page.exception and [error.value for error in page.error] == []
+    assert [(recipe.lr, recipe.seed) for recipe, _ in started] == [
+        (0.1, 0), (0.1, 1), (0.2, 0), (0.2, 1),
+    ]  # fmt: skip
+    assert {about["owner"] for _, about in started} == {OWNER}
+    (sweep,) = sweeps.saved(runs)
+    assert page.query_params["sweep"] == sweep.id
+    assert {about["sweep"] for _, about in started} == {sweep.id}
+
+
+def test_more_runs_than_a_browser_may_have_are_refused_before_one_is_started(runs):
+    page = visit(values="1,2,3,4,5,6,7,8", seeds="3")
+    button(page, "start sweep").click().run()
+    assert "These are 24 runs" in page.error[0].value
+    assert Run.all(runs) == []
+
+
+def test_a_sweep_shows_its_runs_as_points_and_links(runs):
+    page = visit(sweep=a_sweep(runs).id)
+    means, dots = figures(page)["sweep"]["data"]
+    assert numbers(means["y"]).tolist() == [0.1, 0.3]  # what failed is no part of a mean
+    assert dots["marker"]["symbol"] == ["circle", "circle", "x"]
+    assert {*dots["customdata"]} == {run.id for run in Run.all(runs)}
+    assert "0.1: 10.0% (1 runs)" in sent(page)["sweep"]["alt"]
+    table = next(part["html"] for part in parts(page) if "html" in part)
+    assert all(f'href="train?run={run.id}"' in table for run in Run.all(runs))
+    assert "3 of 3 runs have ended" in words(page) and "It blew up." in words(page)
+
+
+def test_only_who_started_a_sweep_goes_on_with_it(runs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sweeps, "carry_on", lambda sweep, lab: asked.append(sweep.id))
+    others = a_sweep(runs, "somebody", "done")
+    assert button(visit(sweep=others.id), "go on with sweep").disabled
+    mine = a_sweep(runs, OWNER, "done")
+    page = visit()  # the newest one of this browser
+    assert not button(page, "go on with sweep").disabled
+    button(page, "go on with sweep").click().run()
+    assert asked == [mine.id]
+
+
+def test_a_sweep_that_is_not_there_is_told(runs):
+    assert "no sweep" in visit(sweep="../../etc").error[0].value
