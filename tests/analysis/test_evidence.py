@@ -1,5 +1,6 @@
 """The map of evidence, in float64, against the plain network and against taking a place away."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from ultimus import Run, Transformer, load
-from ultimus.analysis.evidence import Evidence, evidence
+from ultimus.analysis import evidence as module
+from ultimus.analysis.evidence import Evidence, baseline, evidence
 from ultimus.analysis.prediction import draw_companions, examples
 from ultimus.data.augment import preprocess
 from ultimus.model import FEATURES, PASSES
@@ -112,6 +114,49 @@ def test_alone_the_constant_is_what_the_network_says_of_nothing_seen(model):
     for seed in (0, 1):
         _close(_made(model, "alone", seed).constants, _logits(model, nothing, None))
     assert not torch.allclose(_made(model, "alone").maps, _made(model, "alone", seed=1).maps)
+
+
+# From a baseline ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def others() -> torch.Tensor:
+    return torch.stack([_image(seed) for seed in range(10, 17)])
+
+
+@pytest.mark.parametrize("company", COMPANY)
+def test_from_a_baseline_the_sums_stay_exact(model, company, others):
+    start = baseline(model, others)
+    made, plain = evidence(model, _image(), COMPANY[company], start), _made(model, company)
+    _close(made.maps.sum((1, 2)) + made.constants, made.logits)
+    _close(made.logits, plain.logits)
+    assert (made.maps - plain.maps).abs().max() > 1e-5
+    seen = _seen(model, _image()).requires_grad_()
+    (gradient,) = torch.autograd.grad(_logits(model, seen, COMPANY[company])[2], seen)
+    _close(made.maps[2], (gradient * (seen.detach() - start)).sum(dim=0))
+
+
+def test_alone_the_constant_is_the_mean_logit_of_the_baselines_pictures(model, others):
+    alone = torch.stack([model(preprocess(each).double()[None])[0] for each in others])
+    made = evidence(model, _image(), None, baseline(model, others))
+    _close(made.constants, alone.mean(dim=0))
+
+
+def test_the_places_of_a_baselines_pictures_cancel_out(model, others):
+    start = baseline(model, others)
+    total = sum(evidence(model, each, None, start).maps for each in others)
+    _close(total, torch.zeros_like(total))
+
+
+def test_a_baseline_of_many_pictures_takes_some_of_them_always_the_same(model, monkeypatch, others):
+    monkeypatch.setattr(module, "MOST", 3)
+    start = baseline(model, others)
+    assert torch.equal(start, baseline(model, others))
+    sums = [
+        torch.stack([_seen(model, others[n]) for n in chosen]).mean(dim=0)
+        for chosen in itertools.combinations(range(len(others)), 3)
+    ]
+    assert sum(torch.allclose(start, each) for each in sums) == 1
 
 
 # Of first order -----------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Predictions against groups put together by hand, and the same numbers however they are asked."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support.pictures import write_pictures
 
 from ultimus import Run, Transformer, load, open_dataset
@@ -12,6 +14,7 @@ from ultimus.analysis.companions import redraw
 from ultimus.analysis.prediction import (
     DRAWS,
     SIZE,
+    SPARE,
     Companions,
     draw_companions,
     examples,
@@ -83,21 +86,63 @@ def test_companions_are_drawn_by_the_seed(model, pool, companions):
     assert torch.equal(again.indices, companions.indices)
     assert torch.equal(again.features, companions.features)
     assert not torch.equal(other.indices, companions.indices)
-    assert companions.indices.shape == (K, B - 1) and companions.size == B
+    assert companions.indices.shape == (K, B - 1 + SPARE) and companions.size == B
     for row in companions.indices.tolist():
-        assert len(set(row)) == B - 1 and set(row) <= set(range(M))
+        assert len(set(row)) == B - 1 + SPARE and set(row) <= set(range(M))
     assert companions.note == ""
 
 
 def test_companions_bring_their_own_features(model, pool, companions):
-    assert companions.features.shape == (K, B - 1, FEATURES)
+    assert companions.features.shape == (K, B - 1 + SPARE, FEATURES)
     with torch.no_grad():
         _close(companions.features[3], model.features(preprocess(pool[companions.indices[3]])))
 
 
 def test_by_default_there_are_32_groups_of_16(model, pool):
     assert (DRAWS, SIZE) == (32, 16)
-    assert draw_companions(model, pool).indices.shape == (32, 15)
+    assert draw_companions(model, pool).beside(_images(1)[0]).indices.shape == (32, 15)
+
+
+def _as_jpeg(image: torch.Tensor) -> torch.Tensor:
+    """The same picture after it was saved at a usual quality."""
+    file = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=90)
+    return torch.from_numpy(np.asarray(Image.open(file)).transpose(2, 0, 1).copy())
+
+
+@pytest.mark.parametrize("copied", [lambda image: image, _as_jpeg], ids=["itself", "as JPEG"])
+def test_no_picture_is_its_own_companion(copied):
+    model, shown = load(Run(SHIPPED).snapshot(9360)), examples().images
+    companions = draw_companions(model, shown)
+    assert (companions.indices[:, :15] == 3).any()  # it would be, had nobody looked
+    image = copied(shown[3])
+    beside = companions.beside(image)
+    assert beside.indices.shape == (32, 15) and beside.pool == 19
+    assert not (beside.indices == 3).any()
+    for row, drawn in zip(beside.indices.tolist(), companions.indices.tolist(), strict=True):
+        assert row == [each for each in drawn if each != 3][:15]
+    _close(
+        beside.features[5, 7], companions.features[companions.indices == beside.indices[5, 7]][0]
+    )
+    (answer,) = predict(model, image[None], companions)
+    assert torch.equal(answer.company.companions, beside.indices)
+    assert 3 not in {each.companion for each in influences(model, image, companions)}
+
+
+def test_a_stranger_meets_the_first_of_each_draw(companions):
+    beside = companions.beside(_images(1)[0])
+    assert torch.equal(beside.indices, companions.indices[:, : B - 1]) and beside.pool == M
+    assert torch.equal(beside.features, companions.features[:, : B - 1])
+
+
+def test_where_the_picture_is_half_of_the_pool_its_groups_are_small(model, pool):
+    twins = draw_companions(model, torch.cat([pool[:4], pool[:1].expand(4, -1, -1, -1)]), K, B)
+    beside = twins.beside(pool[0])
+    assert beside.size <= 4 and beside.pool == 3
+    assert set(beside.indices.flatten().tolist()) <= {1, 2, 3}
+    (alone,) = predict(model, pool[:1], draw_companions(model, pool[:1]))
+    assert alone.company.companions.shape == (DRAWS, 0)
+    _close(alone.probabilities, alone.alone)
 
 
 def test_a_small_pool_makes_small_groups_and_says_so(model, pool):
@@ -109,7 +154,7 @@ def test_a_small_pool_makes_small_groups_and_says_so(model, pool):
     _close(answer.probabilities, _answers(model, _images(1)[0], *pool[:3])[0])
     assert answer.flip_rate == 0 and answer.company.std.max() < 1e-6
     assert "only 1 picture to" in draw_companions(model, pool[:1]).note
-    assert draw_companions(model, pool[: B - 1], K, B).note == ""
+    assert draw_companions(model, pool[:B], K, B).note == ""
 
 
 def test_what_cannot_be_drawn_is_refused(model, pool, refused):
@@ -132,7 +177,8 @@ def test_answers_are_those_of_the_groups(model, pool, companions):
     together = _answers(model, *images)
     assert len(made) == N
     for image, answer, among_others in zip(images, made, together, strict=True):
-        in_company = [_answers(model, image, *pool[row])[0] for row in companions.indices]
+        beside = companions.beside(image).indices
+        in_company = [_answers(model, image, *pool[row])[0] for row in beside]
         _close(answer.company.probabilities, torch.stack(in_company))
         _close(answer.probabilities, torch.stack(in_company).mean(dim=0))
         _close(answer.alone, _answers(model, image)[0])
@@ -140,7 +186,7 @@ def test_answers_are_those_of_the_groups(model, pool, companions):
         assert answer.top == answer.probabilities.argmax()
         tops = [int(each.argmax()) for each in in_company]
         assert answer.flip_rate == pytest.approx(sum(top != answer.top for top in tops) / K)
-        assert torch.equal(answer.company.companions, companions.indices)
+        assert torch.equal(answer.company.companions, beside)
     assert max(each.company.std.max() for each in made) > 1e-2  # company does matter
     assert len({each.top for each in made}) > 1 and any(each.flip_rate for each in made)
 
@@ -205,7 +251,7 @@ def test_influence_is_leaving_out_one_by_one(model, pool):
     companions = draw_companions(model, few, K, B)
     answer = predict(model, image[None], companions)[0].top
     changes = {}
-    for row in companions.indices.tolist():
+    for row in companions.beside(image).indices.tolist():
         complete = _answers(model, image, *few[row])[0, answer]
         for left in row:
             rest = [each for each in row if each != left]
@@ -230,7 +276,8 @@ def test_who_leaves_and_takes_the_class_along_has_a_negative_influence():
     model.cap.bias[0] = 1  # class 0 comes first in any company
     features = torch.zeros(1, 4, FEATURES)
     features[0, :, 0] = torch.tensor([0.0, 0.3, -0.5, 0.01])
-    made = influences(model, _images(1)[0], Companions(torch.tensor([[20, 21, 22, 23]]), features))
+    drawn = Companions(torch.tensor([[20, 21, 22, 23]]), features, _images(4, seed=1)[None], 5, 30)
+    made = influences(model, _images(1)[0], drawn)
     assert [each.companion for each in made[:2]] == [22, 21]
     assert made[0].change > 0 > made[1].change
 

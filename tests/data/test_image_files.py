@@ -115,6 +115,13 @@ def test_exif_orientation_is_applied_as_pillow_does(form, orientation):
     with Image.open(BytesIO(stored)) as picture:
         expected = ImageOps.exif_transpose(picture).convert("RGB")
     assert np.array_equal(image_files.read(stored), expected)
+    assert image_files.reading(stored).size == expected.size
+
+
+def test_the_size_is_that_of_the_file_however_much_is_kept():
+    stored = encoded(Image.new("RGB", (4000, 3000)), "JPEG")
+    read = image_files.reading(stored)
+    assert read.size == (4000, 3000) and read.picture.size < read.size
 
 
 def test_a_quarter_clockwise_is_clockwise():

@@ -79,6 +79,19 @@ def _without_data() -> dict[str, str]:
     return surroundings | {"ULTIMUS_HOME": str(Path("no such home").absolute())}
 
 
+def test_what_is_brought_later_comes_into_view(
+    server: str, person: Callable[[], Page], photograph: Path
+):
+    page = person()
+    page.set_viewport_size({"width": 390, "height": 800})
+    visit(page, server)
+    upload(page, EXAMPLE)
+    expect(page.get_by_role("heading", name=EXAMPLE.name)).to_be_in_viewport(timeout=SLOW)
+    upload(page, photograph)
+    expect(page.get_by_role("heading", name=photograph.name)).to_be_in_viewport(timeout=SLOW)
+    expect(page.get_by_text("4,000 × 3,000 pixels")).to_be_visible()
+
+
 def test_pictures_go_with_a_person_to_the_attention_page(server: str, person: Callable[[], Page]):
     page = visit(person(), server)
     upload(page, EXAMPLE)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,12 +136,45 @@ def test_the_same_picture_is_kept_once_and_all_can_be_removed():
     page = upload(visit(), **{"a.png": png(1), "b.png": png(1), "c.png": png(2)})
     assert table(page)["name"].tolist() == ["a.png", "c.png"]
     page = upload(page, **{"d.png": png(3)})
-    assert len(table(page)) == 3
+    assert table(page)["name"].tolist() == ["d.png", "a.png", "c.png"]
     remove = {each.label: each for each in page.button}
     checked(remove["Remove this picture"].click().run())
-    assert table(page)["name"].tolist() == ["c.png", "d.png"]
+    assert table(page)["name"].tolist() == ["a.png", "c.png"]
     checked({each.label: each for each in page.button}["Remove all"].click().run())
     assert len(table(page)) == 20
+
+
+def test_what_is_brought_last_is_shown():
+    page = upload(visit(), **{"a.png": png(1), "b.png": png(2)})
+    assert page.subheader[0].value == "a.png"
+    page = upload(page, **{"c.png": png(3), "d.png": png(4)})
+    assert page.subheader[0].value == "c.png"
+    assert table(page)["name"].tolist() == ["c.png", "d.png", "a.png", "b.png"]
+    page = upload(page, **{"again.png": png(2)})  # which is kept already
+    assert page.subheader[0].value == "b.png" and len(table(page)) == 4
+
+
+def test_an_example_meets_the_other_nineteen_and_a_stranger_all_twenty():
+    page = visit()
+    assert any("15 of the other 19 example" in each.value for each in page.markdown)
+    page = upload(page, **{"a.png": png(1)})
+    assert any("15 of the 20 example" in each.value for each in page.markdown)
+
+
+def test_evidence_adds_up_from_the_mean_of_the_examples():
+    from ultimus.analysis.evidence import baseline, evidence
+
+    model = checkpoint.load(SHIPPED.snapshot(SHIPPED.snapshots[-1])).eval()
+    images = examples().images
+    found = evidence(model, images[0], None, baseline(model, images)).contrast()
+    page = visit()
+    (sentence,) = (each.value for each in page.caption if "logit" in each.value)
+    logit, constant, places = map(float, re.findall(r"[+-]\d+\.\d+", sentence))
+    top = core(images[:1].numpy())[0].top
+    assert logit == pytest.approx(float(found.logits[top]), abs=1e-3)
+    assert constant == pytest.approx(float(found.constants[top]), abs=1e-3)
+    assert constant + places == pytest.approx(logit, abs=2e-3)
+    assert "The answer above is in company" in sentence
 
 
 def test_too_many_pictures_are_left_out():
@@ -166,4 +200,4 @@ def test_a_hostile_name_is_only_text():
     page = upload(visit(), **{"../../<script>alert(1)</script>*x*.png": png(1)})
     assert "<script>" not in table(page)["name"][0]
     html = "".join(each.proto.body for each in page.get("html"))
-    assert "<script>" not in html
+    assert "alert(1)" not in html

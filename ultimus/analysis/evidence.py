@@ -15,8 +15,14 @@ sees the places of its own patch.
 
 A contribution stands where the evidence is seen, at the place of conv2's map that it comes from,
 times the weight of all taps of conv3 that reach this place: nine, six along a border, four in a
-corner. Such a place sees 5 x 5 pixels of the picture. The bias of conv3 has no place, nor does
-it depend on the picture, so it belongs to the constant.
+corner. Such a place sees 5 x 5 pixels of the picture.
+
+What belongs to the places and what to the constant is a choice. Measured from nothing (a map of
+zeros), most of a logit is the same for all pictures, and a map shows what all have in common.
+So a map is measured from a baseline, the mean map of many pictures: it shows what this picture has
+that others have not, and alone the constant is exactly the mean logit of those pictures. On the
+shipped run and the 10,000 test images of CIFAR-10, the places then speak most for the class that is
+named in 82 % of cases; measured from nothing in 60 %, from the map of the mean pixels in 59 %.
 
 Shape letters: S = 32 places along a side, I = 32 channels of conv2's map, B images in a group,
 K groups, T patches of the picture, D = 48 features, C classes.
@@ -24,6 +30,7 @@ K groups, T patches of the picture, D = 48 features, C classes.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -31,14 +38,18 @@ from torch.nn import functional as F
 from ..data.augment import preprocess
 from ..model import PASSES, Transformer, conv_average, reach
 
+MOST = 500  # pictures in a baseline
+BATCH = 100  # of them at once
+
 
 class Evidence(NamedTuple):
     """The logits of one picture, place by place: `maps.sum((1, 2)) + constants == logits`.
 
     Attributes:
         maps: (C, S, S), what each place contributes to each class, in units of the logit.
-        constants: (C,), what the places do not account for. Alone it is the same for all
-            pictures; in company it holds the companions' part and what is not linear.
+        constants: (C,), what the places do not account for. Alone it is the logit of the
+            baseline, the same for all pictures; in company it holds the companions' part and what
+            is not linear as well.
         logits: (C,), alone or the average over the groups.
         exact: whether every contribution is exact (alone) or of first order (in company).
     """
@@ -58,7 +69,23 @@ class Evidence(NamedTuple):
         return Evidence(*(part - part.mean(dim=0) for part in parts), self.exact)
 
 
-def evidence(model: Transformer, image: Tensor, companions: Tensor | None = None) -> Evidence:
+@torch.no_grad()
+def baseline(model: Transformer, images: Tensor) -> Tensor:
+    """The mean map (I, S, S) that conv2 and its ReLU make of pictures (N, 3, 32, 32) uint8.
+
+    Of many pictures, MOST are taken, always the same ones.
+    """
+    chosen = np.random.default_rng(0).permutation(len(images))[:MOST]
+    parts = torch.from_numpy(chosen).split(BATCH)
+    return sum(_seen(model, images[part]).sum(dim=0) for part in parts) / len(chosen)
+
+
+def evidence(
+    model: Transformer,
+    image: Tensor,
+    companions: Tensor | None = None,
+    baseline: Tensor | None = None,
+) -> Evidence:
     """Where in a picture the evidence for each class lies.
 
     Args:
@@ -66,23 +93,27 @@ def evidence(model: Transformer, image: Tensor, companions: Tensor | None = None
         image: (3, 32, 32) uint8.
         companions: features (B - 1, D) of a group's others, or (K, B - 1, D) of K groups, whose
             average logit is explained; None for the picture alone. Patches meet no others.
+        baseline: (I, S, S), the map that contributions are measured from; None for zeros.
     """
     patches = model.kind == "patches"
     if companions is None or patches:
         companions = model.conv3.bias.new_empty(0, model.conv3.out_channels)
     with torch.no_grad():
         seen = _seen(model, image)  # (I, S, S)
-        features = conv_average(seen[None], model.conv3.weight, model.conv3.bias, model.grid)[0]
+        start = torch.zeros_like(seen) if baseline is None else baseline  # (I, S, S)
+        features, from_there = conv_average(  # (D,) or (T, D) each
+            torch.stack([seen, start]), model.conv3.weight, model.conv3.bias, model.grid
+        )
     logits, gradient = _logits_and_gradient(model, features, companions)  # (C,), (C, T, D)
-    weights = _weights(gradient, model.conv3.weight.detach(), seen.shape[-1])
-    rest = (features - model.conv3.bias.detach()).view_as(gradient[0])  # (T, D)
+    weights = _weights(gradient, model.conv3.weight.detach(), seen.shape[-1])  # (C, I, S, S)
+    rest = (features - from_there).view_as(gradient[0])  # (T, D)
     constants = logits - (gradient * rest).sum((1, 2))  # (C,)
     exact = not patches and not companions.numel()
-    return Evidence((weights * seen).sum(dim=1), constants, logits, exact)
+    return Evidence((weights * (seen - start)).sum(dim=1), constants, logits, exact)
 
 
 def _seen(model: Transformer, image: Tensor) -> Tensor:
-    """The map (I, S, S) that conv2 and its ReLU make of a picture (3, S, S)."""
+    """The map (..., I, S, S) that conv2 and its ReLU make of a picture (..., 3, S, S)."""
     x = preprocess(image).to(model.conv1.weight.dtype)
     return F.relu(model.conv2(F.relu(model.conv1(x))))
 

@@ -1,9 +1,10 @@
 """What the network says about pictures: alone, together, and among random companions.
 
 A picture's answer depends on who else is in its group, so no single number is its prediction. Here
-the answer is the average over many random companies, drawn once and the same for every picture;
-beside it stand the answer alone and the answer in one group with the other pictures asked about.
-Where the tokens are patches of the picture there are no companions: all of these are one answer.
+the answer is the average over many random companies, drawn once and the same for every picture, but
+that no picture meets itself or its copy: another stands in for it. Beside it stand the answer alone
+and the answer in one group with the other pictures asked about. Where the tokens are patches of the
+picture there are no companions: all of these are one answer.
 
 Shape letters: N pictures, M images in the pool, K draws, B images in a group, D = 48 features,
 C classes.
@@ -35,25 +36,43 @@ NO_COMPANIONS = (
     "at each other, and at nothing else."
 )
 POOL_BATCH = 64  # companions at once: larger ones fall out of the processor's cache
+SPARE = 2  # companions more in each draw, who stand in for copies of the picture asked about
+COPY = 10  # of 255, the mean difference up to which two pictures are copies of each other
+"""The same picture as PNG and as JPEG differs by 4.5 to 8.1 (20 of CIFAR-10), two others by 12 or
+more (300 beside all 10,000 test images)."""
 
 
 class Companions(NamedTuple):
     """Who sits beside every picture that is asked about, as one model sees them.
 
     Attributes:
-        indices: (K, B - 1), who was drawn: indices into the pool.
-        features: (K, B - 1, D), what the model's convolutions make of them.
+        indices: (K, W), who was drawn, the spare ones last: indices into the pool.
+        features: (K, W, D), what the model's convolutions make of them.
+        images: (K, W, 3, 32, 32) uint8, what they look like.
+        size: B, pictures in a group, the one that is asked about included.
+        pool: M, from how many they were drawn.
         note: a sentence for people where the pool was too small, or there are none; else empty.
     """
 
     indices: Tensor
     features: Tensor
+    images: Tensor
+    size: int
+    pool: int
     note: str = ""
 
-    @property
-    def size(self) -> int:
-        """B, pictures in a group, the one that is asked about included."""
-        return self.indices.shape[1] + 1
+    def beside(self, image: Tensor) -> "Companions":
+        """Those of a picture (3, 32, 32): the first ones in each draw that are no copy of it."""
+        if not self.any:
+            return self
+        differences = (self.images.short() - image.short()).abs().float().mean(dim=(2, 3, 4))
+        is_copy = differences < COPY  # (K, W)
+        count = min(self.size - 1, int((~is_copy).sum(dim=1).min()))
+        order = is_copy.to(torch.uint8).argsort(dim=1, stable=True)[:, :count]  # (K, B - 1)
+        rows = torch.arange(len(order))[:, None]
+        others = self.pool - self.indices[is_copy].unique().numel()
+        chosen = (part[rows, order] for part in self[:3])
+        return Companions(*chosen, count + 1, others, _note(count, others))
 
     @property
     def any(self) -> bool:
@@ -114,8 +133,6 @@ def draw_companions(
 ) -> Companions:
     """Draw companions; the same ones for the same pool, numbers and seed.
 
-    A picture that is asked about and is in the pool as well can meet itself.
-
     Args:
         model: the trained network.
         pool: (M, 3, 32, 32) uint8, the images to draw from. Where they are too few for the group
@@ -133,17 +150,25 @@ def draw_companions(
     _check(pool)
     if model.kind == "patches":
         nobody = torch.empty(1, 0, dtype=torch.int64)
-        return Companions(nobody, features_of(model, pool[:0])[None], NO_COMPANIONS)
+        nothing = pool[:0][None]
+        return Companions(nobody, features_of(model, pool[:0])[None], nothing, 1, 0, NO_COMPANIONS)
     if not len(pool):
         raise UserError("There are no companions to draw from: give a pool of one image or more.")
     count = min(size - 1, len(pool))
-    indices = draw(np.arange(len(pool)), draws, count, generator(seed))  # (K, B - 1)
+    if draws < 1:
+        raise UserError(f"{draws} groups of {count + 1} cannot be drawn: ask for one or more.")
+    drawn = min(count + SPARE, len(pool)) if count else 0
+    indices = draw(np.arange(len(pool)), draws, drawn, generator(seed))  # (K, W)
     distinct, places = indices.unique(return_inverse=True)
-    features = repeatable_features(model, pool[distinct], POOL_BATCH)[places]  # (K, B - 1, D)
-    return Companions(indices, features, _note(len(pool)) if count < size - 1 else "")
+    features = repeatable_features(model, pool[distinct], POOL_BATCH)[places]  # (K, W, D)
+    note = _note(count, len(pool))
+    return Companions(indices, features, pool[indices], count + 1, len(pool), note)
 
 
-def _note(count: int) -> str:
+def _note(count: int, pool: int) -> str:
+    """What has to be said where all companions there are make a group."""
+    if count < pool or not pool:
+        return "" if pool else "There are no others to draw companions from: it is always alone."
     found = "is only 1 picture" if count == 1 else f"are only {count} pictures"
     return (
         f"There {found} to draw companions from, so every group has {count + 1} and all draws are "
@@ -171,8 +196,8 @@ def predict(
     features = repeatable_features(model, images, BATCH)  # (N, D)
     together = _together(model, features) if len(images) > 1 else [None] * len(images)
     return [
-        Prediction(_in_company(model, row, companions), answer)
-        for row, answer in zip(features, together, strict=True)
+        Prediction(_in_company(model, row, companions.beside(image)), answer)
+        for image, row, answer in zip(images, features, together, strict=True)
     ]
 
 
@@ -196,6 +221,7 @@ def influences(
     if not companions.any:
         return []
     features = repeatable_features(model, images, BATCH)  # (1, D)
+    companions = companions.beside(images[0])
     answer = _in_company(model, features[0], companions).mean.argmax()
     changes = [influence(model, torch.cat([features, others]), 0)[1:, answer]
                for others in companions.features]  # K times (B - 1,)  # fmt: skip

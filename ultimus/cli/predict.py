@@ -90,9 +90,9 @@ def _read(file: str) -> np.ndarray | UserError:
     if not os.path.isfile(file):
         return UserError(f"There is no picture {shown(file)}: check the path.")
     try:
-        picture, notes = image_files.reading(Path(file), shown(file))
-        note("; ".join(f"{shown(file)}: {remark}" for remark in notes))
-        return image_files.shrink(picture)
+        read = image_files.reading(Path(file), shown(file))
+        note("; ".join(f"{shown(file)}: {remark}" for remark in read.notes))
+        return image_files.shrink(read.picture)
     except UserError as error:
         return error
 

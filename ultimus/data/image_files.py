@@ -60,6 +60,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_ITS_SIDE = {turn for place, turn in TURNS.items() if place >= 5}
 
 
 class Reading(NamedTuple):
@@ -67,10 +68,12 @@ class Reading(NamedTuple):
 
     Attributes:
         picture: upright, in RGB.
+        size: width and height of the file, upright; the picture may have been made smaller.
         notes: halves of sentences that go on after its name; none where all is as it should be.
     """
 
     picture: Image.Image
+    size: tuple[int, int]
     notes: tuple[str, ...] = ()
 
 
@@ -136,8 +139,8 @@ def _decoded(content: bytes, name: str) -> Reading:
     content, exif, most, profile, meaning, is_cut = essence(content)
     with Image.open(BytesIO(content), formats=_formats()) as im:
         check_pixels(name, *im.size, most)
-        factor = _factor(*im.size)
-        im.draft(None, (im.width // factor, im.height // factor))  # JPEG alone can do that
+        factor, (width, height) = _factor(*im.size), im.size
+        im.draft(None, (width // factor, height // factor))  # JPEG alone can do that
         im.load()
         if im.mode == "F":
             raise ValueError("numbers without a range")
@@ -146,7 +149,8 @@ def _decoded(content: bytes, name: str) -> Reading:
         meant = colours(im.mode, profile, meaning)
         notes = (*_missing(im, name, is_cut), *filter(None, [meant.note]))
         small = _small_rgb(im, meant.convert)
-    return Reading(small if turn is None else small.transpose(turn), notes)
+    picture = small if turn is None else small.transpose(turn)
+    return Reading(picture, (height, width) if turn in ON_ITS_SIDE else (width, height), notes)
 
 
 @cache

@@ -24,11 +24,13 @@ class Upload:
         name: for people, made safe; never a path.
         content: the file.
         key: names the content.
+        batch: how many times pictures had been brought before.
     """
 
     name: str
     content: bytes
     key: str
+    batch: int = 0
 
     def seen(self, fit: Fit = "crop") -> np.ndarray:
         """What the network sees of it: uint8 (3, 32, 32)."""
@@ -48,6 +50,16 @@ class Upload:
 def kept() -> list[Upload]:
     """The session's pictures, in the order they came."""
     return st.session_state.setdefault("uploads", [])
+
+
+def newest_first() -> list[Upload]:
+    """The same with those brought last in front; what was brought together keeps its order."""
+    return sorted(kept(), key=lambda upload: -upload.batch)
+
+
+def newest() -> tuple[int, str]:
+    """When the last picture was brought, and its key; empty if there is none."""
+    return st.session_state.get("newest upload", (0, ""))
 
 
 def take_in(label: str, camera: bool = False, on_taken: Callable[[], None] = lambda: None) -> None:
@@ -86,15 +98,21 @@ def _admit(files: list[tuple[str, bytes]]) -> list[str]:
     uploads = kept()
     used = sum(len(upload.content) for upload in uploads)
     accepted, refusals = limits.admitted(files, used, len(uploads))
+    came: list[str] = []
     for name, content in accepted:
-        upload = Upload(name, content, hashlib.blake2b(content, digest_size=12).hexdigest())
+        key = hashlib.blake2b(content, digest_size=12).hexdigest()
+        upload = Upload(name, content, key, st.session_state.taken)
         try:
             upload.seen()
         except UserError as error:
             refusals.append(error)
             continue
+        came.append(upload.key)
         if upload.key not in {upload.key for upload in uploads}:
             uploads.append(upload)
+    if came:
+        st.session_state["newest upload"] = (st.session_state.taken, came[0])
+        st.session_state["came into view"] = False
     return [str(refusal) for refusal in refusals]
 
 
@@ -156,5 +174,5 @@ def _looked_at(
     key: str, _upload: Upload
 ) -> tuple[np.ndarray, bytes, tuple[int, int], tuple[str, ...]]:
     """What decoding the file once gives: the centre square, a preview, its size, and notes."""
-    picture, notes = image_files.reading(_upload.content, _upload.name)
-    return image_files.shrink(picture), image_files.preview(picture), picture.size, notes
+    picture, size, notes = image_files.reading(_upload.content, _upload.name)
+    return image_files.shrink(picture), image_files.preview(picture), size, notes

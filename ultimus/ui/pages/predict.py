@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ...analysis.evidence import evidence
+from ...analysis.evidence import MOST as BASELINE
+from ...analysis.evidence import baseline, evidence
 from ...analysis.prediction import (
     Companions,
     Influence,
@@ -37,19 +38,30 @@ from ..state.pool import Pool
 ENLARGED = 224  # pixels that the 32 of a picture are shown at
 MOST = 12  # companions that are shown
 FITS = {"crop": "Centre", "pad": "Whole", "box": "My square"}
+INTO_VIEW = """<script>
+const headings = document.querySelectorAll('[data-testid="stMain"] h3')
+headings[0]?.scrollIntoView({ block: "center" })
+</script>"""
 ABOUT_ALONE = """
-The network never learned to look at a single picture: in training there were always others, and
-attention runs **across** them. Alone, a picture can attend only to itself: its weight is exactly 1.
-With other company the same picture can get another answer, so one number would not be honest.
-The answer here is the average over 32 groups, each with 15 companions drawn at random from the
-test images; the dots show every one of them. They are the same companions each time.
+The network never learned to look at a single image: in training there were always others, and
+attention runs **across** them. Alone, an image can attend only to itself: its weight is exactly 1.
+With other companions the same image can get another answer, so one number would not be honest.
+The answer here is the average over {draws} groups, each with {count} companions drawn at random
+from {pool}; the dots show every one of them. They are the same each time. No image is its own
+companion, nor is a copy of it: another is drawn in its place.
 """
 ABOUT_EVIDENCE = """
-conv3 and the average are linear, and alone the attention is exactly 1. So the score of every class
-(its logit) is **exactly** a constant plus the sum of what each of the 32 × 32 places contributes:
-nothing is estimated. Only differences between classes count in the end, so each map shows a class
-less the average of all classes: orange places speak for the class, violet ones for others; the
-darkest colours are those of the strongest 2 % of the places. A place sees 5 × 5 pixels.
+conv3 and the average are linear, and alone the attention is exactly 1. So the logit of every class
+is **exactly** a constant plus the sum of what each of the 32 × 32 places contributes: nothing is
+estimated. Where the constant ends and the places begin is a **choice**: here places are measured
+from a baseline, the mean of {count} {pool}. So the constant is what the network says of them on
+average, and the map shows what this image has that others have not. From another baseline, such as
+a black image, the maps would differ, and add up to the same logit.
+
+Only differences between classes count in the end, so each map shows a class less the average of all
+classes: orange places speak for the class, violet ones for others; the darkest colours are those of
+the strongest 2 % of the places. A place sees 5 × 5 pixels. In company the softmax is not linear,
+and no such exact map exists: this one is of the image **alone**.
 """
 
 
@@ -135,15 +147,24 @@ def _answers(chosen: Snapshot, companions_pool: Pool) -> None:
     warnings = out_of_distribution.among(chosen, companions_pool, images)
     place = _table(shown, made, warnings, companions_pool.classes)
     st.subheader(text.plain(shown[place].name), anchor=False, divider="gray")
+    _come_into_view()
     out_of_distribution.warn(chosen, companions_pool, warnings[place])
     _one(chosen, companions_pool, companions, shown[place], made[place], len(shown))
 
 
+def _come_into_view() -> None:
+    """What was just brought, once: above it stand an uploader, a camera and a table."""
+    if not st.session_state.get("came into view", True):
+        st.session_state["came into view"] = True
+        st.html(INTO_VIEW, unsafe_allow_javascript=True)
+
+
 def _shown(companions_pool: Pool) -> list[Shown]:
-    """One's own pictures; the examples until there are any."""
+    """One's own images, the newest first; the examples until there are any."""
     own = [
-        Shown(each.name, each.seen(uploads.fit(each.key)), upload=each) for each in uploads.kept()
-    ]  # fmt: skip
+        Shown(each.name, each.seen(uploads.fit(each.key)), upload=each)
+        for each in uploads.newest_first()
+    ]
     if own:
         return own
     examples = pool.examples()
@@ -171,9 +192,14 @@ def _table(
 ) -> int:
     """All pictures and answers; returns the place of the one that is looked at."""
     rows = [_row(*each, classes) for each in zip(shown, made, warnings, strict=True)]
+    batch, newest = uploads.newest()
+    keys = [each.upload.key if each.upload else "" for each in shown]
+    place = keys.index(newest) if newest in keys else 0
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 42, 320),
-        on_select="rerun", selection_mode="single-row", key="predictions", row_height=38,
+        on_select="rerun", selection_mode="single-row", row_height=38,
+        key=f"predictions {batch} {newest}",  # what is brought is shown, not what was chosen before
+        selection_default={"selection": {"rows": [place]}} if keys[place] else None,
         column_config={
             "picture": st.column_config.ImageColumn("picture", width=70),
             "probability": st.column_config.ProgressColumn(
@@ -197,7 +223,7 @@ def _table(
         told += f" {right} of these {len(known)} are named rightly."
     row.caption(told)
     chosen = picked.selection.rows
-    return chosen[0] if chosen and chosen[0] < len(shown) else 0
+    return chosen[0] if chosen and chosen[0] < len(shown) else place
 
 
 def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
@@ -261,19 +287,27 @@ def _one(
             answer.company.probabilities.numpy(), answer.alone.numpy(), classes, colors
         )
         figure.show(fig, "predicted-company", alt(fig), height=340)
-    st.markdown(_in_words(answer, classes, count))
-    if companions.note:
-        st.caption(companions.note)
+    beside = companions.beside(torch.from_numpy(each.image))
+    drawn_from = _drawn_from(beside, companions_pool)
+    st.markdown(_in_words(answer, classes, count, drawn_from))
+    if beside.note:
+        st.caption(beside.note)
     with st.expander("Why not just one number?"):
-        st.markdown(ABOUT_ALONE)
+        draws = len(beside.indices)
+        st.markdown(ABOUT_ALONE.format(draws=draws, count=beside.size - 1, pool=drawn_from))
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
-        _evidence(chosen, each.image, answer.top, classes)
+        _evidence(chosen, companions_pool, each.image, answer.top)
     with right:
-        _who_mattered(chosen, companions_pool, companions, each.image, answer.top)
+        _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
 
 
-def _in_words(answer: Prediction, classes: tuple[str, ...], count: int) -> str:
+def _drawn_from(beside: Companions, pool: Pool) -> str:
+    """What an image's companions are drawn from: "the other 19 example pictures"."""
+    return f"the {'other ' * (beside.pool < len(pool))}{beside.pool:,} {pool.name}"
+
+
+def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_from: str) -> str:
     """The three answers, and how sure they are."""
     top, company = answer.top, answer.company
     behind = answer.probabilities.argsort(descending=True)[1:3].tolist()
@@ -281,7 +315,7 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int) -> str:
     draws, size = company.companions.shape[0], company.companions.shape[1] + 1
     told = [
         f"**{classes[top]}** with **{float(answer.probabilities[top]):.1%}** on average over "
-        f"{draws} groups of {size} (then {others}).",
+        f"{draws} groups of {size}, each with {size - 1} of {drawn_from} (then {others}).",
         f"From group to group it goes from {float(company.low[top]):.1%} to "
         f"{float(company.high[top]):.1%}; in **{answer.flip_rate:.0%}** of them another class "
         "comes first.",
@@ -305,7 +339,7 @@ def _what_it_sees(each: Shown) -> None:
         f'<img src="{data_uri(each.image)}" alt="the picture as the network sees it" '
         f'style="width:{ENLARGED}px;max-width:100%;image-rendering:pixelated;border-radius:4px">'
     )
-    pictures.append(_captioned(seen, "What the network sees: 32 × 32 pixels"))
+    pictures.append(_captioned(seen, "The network's input: 32 × 32 pixels"))
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(pictures)}</div>')
     if each.upload:
         _framing(each.upload.key)
@@ -333,7 +367,7 @@ def _original(content: bytes, size: tuple[int, int], box: tuple[float, ...]) -> 
         f'<div style="position:absolute;box-sizing:border-box;border:2px solid #fff;'
         f'outline:1px solid #000;{place}"></div></div>'
     )
-    return _captioned(picture, f"Your picture, {width} × {height}; the frame is used")
+    return _captioned(picture, f"Your picture, {width:,} × {height:,} pixels; the frame is used")
 
 
 def _framing(key: str) -> None:
@@ -362,7 +396,7 @@ def _take_framing(key: str) -> None:
 
 
 def _who_mattered(
-    chosen: Snapshot, companions_pool: Pool, companions: Companions, image: np.ndarray, top: int
+    chosen: Snapshot, companions_pool: Pool, beside: Companions, image: np.ndarray, top: int
 ) -> None:
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
@@ -374,7 +408,7 @@ def _who_mattered(
     figure.show(fig, "predicted-influence", alt(fig), height=HEIGHT)
     st.caption(
         f"Each companion is left out of its group, once: by how much “{name}” changes, for the "
-        f"{len(most)} of {companions.indices.unique().numel()} that matter most. Violet: it spoke "
+        f"{len(most)} of {beside.indices.unique().numel()} that matter most. Violet: it spoke "
         "for the class."
     )
 
@@ -384,18 +418,26 @@ def _influences(chosen: Snapshot, pool: Pool, image: np.ndarray) -> list[Influen
     return influences(chosen.model, image, _companions(chosen, pool))
 
 
-def _evidence(chosen: Snapshot, image: np.ndarray, top: int, classes: tuple[str, ...]) -> None:
-    """Where in the picture the evidence for a class lies."""
-    name = st.selectbox("Evidence for", classes, index=top, key=f"evidence {top}")
-    place = classes.index(name)
-    found = evidence(chosen.model, torch.from_numpy(image)).contrast()
-    fig = evidence_map(found.maps[place].numpy(), image, name)
+def _evidence(chosen: Snapshot, pool: Pool, image: np.ndarray, top: int) -> None:
+    """Where in the image the evidence for a class lies."""
+    name = st.selectbox("Evidence for", pool.classes, index=top, key=f"evidence {top}")
+    place = pool.classes.index(name)
+    start = _baseline(chosen, pool)
+    found = evidence(chosen.model, torch.from_numpy(image), None, start).contrast()
+    title = f"Evidence for “{name}”, of the image alone"
+    fig = evidence_map(found.maps[place].numpy(), image, name, title=title)
     figure.show(fig, "evidence", alt(fig), height=HEIGHT)
+    count = f"{min(BASELINE, len(pool)):,}"
     total, constant = float(found.maps[place].sum()), float(found.constants[place])
-    logit = float(found.logits[place])
     st.caption(
-        f"All places together {total:+.3f}, the constant {constant:+.3f}: alone, its logit is "
-        f"{abs(logit):.3f} {'above' if logit >= 0 else 'below'} the average of all classes."
+        f"Alone, its logit for “{name}” is {float(found.logits[place]):+.3f} beside the mean of "
+        f"all classes: {constant:+.3f} as the mean of {count} {pool.name}, and {total:+.3f} from "
+        "the places of this image. The answer above is in company."
     )
     with st.expander("What is this?"):
-        st.markdown(ABOUT_EVIDENCE)
+        st.markdown(ABOUT_EVIDENCE.format(count=count, pool=pool.name))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=SAME)
+def _baseline(chosen: Snapshot, pool: Pool) -> torch.Tensor:
+    return baseline(chosen.model, pool.images)
