@@ -63,6 +63,12 @@ classes: orange places speak for the class, violet ones for others; the darkest 
 the strongest 2 % of the places. A place sees 5 × 5 pixels. In company the softmax is not linear,
 and no such exact map exists: this one is of the image **alone**.
 """
+ABOUT_EVIDENCE_OF_PATCHES = """
+The patches of this image attend to each other, and softmax is not linear. So the map is of **first
+order**: the derivative of each logit by what conv2 sees, times how much this image differs from the
+mean of {count} {pool}. Each map shows a class less the average of all classes: orange places speak
+for the class, violet ones for others. What the map leaves unexplained is in the constant.
+"""
 
 
 @dataclass(frozen=True)
@@ -292,14 +298,16 @@ def _one(
     st.markdown(_in_words(answer, classes, count, drawn_from))
     if beside.note:
         st.caption(beside.note)
-    with st.expander("Why not just one number?"):
-        draws = len(beside.indices)
-        st.markdown(ABOUT_ALONE.format(draws=draws, count=beside.size - 1, pool=drawn_from))
+    if beside.any:
+        with st.expander("Why not just one number?"):
+            draws, others = beside.indices.shape
+            st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=drawn_from))
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
         _evidence(chosen, companions_pool, each.image, answer.top)
-    with right:
-        _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
+    if beside.any:
+        with right:
+            _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
 
 
 def _drawn_from(beside: Companions, pool: Pool) -> str:
@@ -312,10 +320,13 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
     top, company = answer.top, answer.company
     behind = answer.probabilities.argsort(descending=True)[1:3].tolist()
     others = ", ".join(f"{classes[n]} {float(answer.probabilities[n]):.1%}" for n in behind)
-    draws, size = company.companions.shape[0], company.companions.shape[1] + 1
+    said = f"**{classes[top]}** with **{float(answer.probabilities[top]):.1%}**"
+    draws, companions = company.companions.shape
+    if not companions:
+        return f"{said} (then {others})."
     told = [
-        f"**{classes[top]}** with **{float(answer.probabilities[top]):.1%}** on average over "
-        f"{draws} groups of {size}, each with {size - 1} of {drawn_from} (then {others}).",
+        f"{said} on average over {draws} groups of {companions + 1}, each with {companions} of "
+        f"{drawn_from} (then {others}).",
         f"From group to group it goes from {float(company.low[top]):.1%} to "
         f"{float(company.high[top]):.1%}; in **{answer.flip_rate:.0%}** of them another class "
         "comes first.",
@@ -424,7 +435,7 @@ def _evidence(chosen: Snapshot, pool: Pool, image: np.ndarray, top: int) -> None
     place = pool.classes.index(name)
     start = _baseline(chosen, pool)
     found = evidence(chosen.model, torch.from_numpy(image), None, start).contrast()
-    title = f"Evidence for “{name}”, of the image alone"
+    title = f"Evidence for “{name}”" + ", of the image alone" * found.exact
     fig = evidence_map(found.maps[place].numpy(), image, name, title=title)
     figure.show(fig, "evidence", alt(fig), height=HEIGHT)
     count = f"{min(BASELINE, len(pool)):,}"
@@ -432,10 +443,11 @@ def _evidence(chosen: Snapshot, pool: Pool, image: np.ndarray, top: int) -> None
     st.caption(
         f"Alone, its logit for “{name}” is {float(found.logits[place]):+.3f} beside the mean of "
         f"all classes: {constant:+.3f} as the mean of {count} {pool.name}, and {total:+.3f} from "
-        "the places of this image. The answer above is in company."
+        "the places of this image." + " The answer above is in company." * found.exact
     )
     with st.expander("What is this?"):
-        st.markdown(ABOUT_EVIDENCE.format(count=count, pool=pool.name))
+        about = ABOUT_EVIDENCE if found.exact else ABOUT_EVIDENCE_OF_PATCHES
+        st.markdown(about.format(count=count, pool=pool.name))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=SAME)
