@@ -162,6 +162,11 @@ class Recipe(BaseModel):
         return self.grid if self.model == "patches" else 1
 
     @property
+    def attending(self) -> int:
+        """Images that attend to each other: 1 where the patches of each do."""
+        return 1 if self.model == "patches" else self.group
+
+    @property
     def batch(self) -> int:
         """Images per step."""
         return self.group * self.groups

@@ -108,6 +108,11 @@ class Prediction:
         return self.company.alone
 
     @property
+    def has_companions(self) -> bool:
+        """Whether others had a part in it."""
+        return self.company.companions.shape[1] > 0
+
+    @property
     def flip_rate(self) -> float:
         """The share of companies in which another class comes first, 0...1."""
         return self.company.flip_rate

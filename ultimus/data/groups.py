@@ -142,10 +142,13 @@ def conditions(group: int, grouping: str = "random") -> str:
         group: B; 1 where an image meets none.
         grouping: a name of ALIKE; empty where it is not known, as of former versions' random ones.
     """
-    if group == 1:
-        return "each alone"
+    return "each alone" if group == 1 else f"in groups of {group}{composition(grouping)}"
+
+
+def composition(grouping: str) -> str:
+    """How groups are composed, to follow their size."""
     told = {"": "", "random": "", "one class": " of one class"}
-    return f"in groups of {group}" + told.get(grouping, f" made of {grouping} of one class")
+    return told.get(grouping, f" made of {grouping} of one class")
 
 
 def same_class_mass(weights: Tensor, labels: Tensor, itself: bool = True) -> Tensor:

@@ -50,7 +50,7 @@ class AsPreset:
 AS_PRESET: Final = AsPreset()
 BOUNDS = {"ge": "low", "gt": "low", "le": "high", "lt": "high"}
 EXCLUDED = {"gt": {"above": True}, "lt": {"below": True}}
-PART_OF_OTHERS = {"preset", "model", "data", "cutout_chance", *AUGMENTATIONS}
+PART_OF_OTHERS = {"preset", "data", "cutout_chance", *AUGMENTATIONS}
 RECIPE_CHOICES = tuple(name for name in Recipe.model_fields if name not in PART_OF_OTHERS)
 
 

@@ -131,6 +131,7 @@ def accuracy_curve(
     test: ArrayLike,
     *,
     group: int,
+    composed: str = "",
     reference: Reference | None = None,
     chance: float = 0.1,
     smoothing: float = 20,
@@ -146,6 +147,7 @@ def accuracy_curve(
         test_epoch: (T,) epochs at which the test images were measured, increasing.
         test: (T,) test accuracy, a fraction.
         group: How many test images attended to each other; the accuracy depends on it.
+        composed: How their groups were made up, to follow the size.
         reference: Another run's epochs and accuracies (fractions), and its name.
         chance: Accuracy of guessing, drawn as a dotted line.
         smoothing: Span of `smooth` for the training accuracy, in points.
@@ -154,7 +156,7 @@ def accuracy_curve(
         uirevision: As long as it stays the same, the reader's zoom does too.
     """
     epoch, train, test_epoch, test = map(_numbers, (epoch, train, test_epoch, test))
-    together = f"groups of {group}" if group > 1 else "each alone"
+    together = f"groups of {group}{composed}" if group > 1 else "each alone"
     style = {"mode": "lines+markers", "cliponaxis": False} | _stroke(ORANGE)
     lines = [
         *_reference(reference, ".1%"),

@@ -150,13 +150,20 @@ def adopt(content: bytes, name: str, runs: Path, owner: str = "", weights: str =
 
     return Run.create(
         runs,
-        known.recipe or Recipe(preset=UNKNOWN, data=UNKNOWN_DATA),
+        _recipe(known, model),
         fill,
         version=__version__,
         dataset=_dataset(known, model.classes),
         loaded=loaded,
         **({"owner": owner} if owner else {}),
     )
+
+
+def _recipe(known: Origin, model: Transformer) -> Recipe:
+    """What a file says of its training, or a placeholder; of the kind that the network is."""
+    recipe = known.recipe or Recipe(preset=UNKNOWN, data=UNKNOWN_DATA)
+    kind = {"model": model.kind, "grouping": "random" if model.grid > 1 else recipe.grouping}
+    return recipe.model_copy(update=kind | ({"grid": model.grid} if model.grid > 1 else {}))
 
 
 def adopt_file(path: Path, runs: Path, weights: str = "") -> Run:

@@ -12,9 +12,13 @@ PRESET_NOTES = {
     "demo": "Short: within its first epoch it passes what the notebook reached in 24.",
     "steady": "A plain recipe: small batches of groups, gradients limited, the rate rises gently.",
     "best": "The most that was found for this network: longer, on images that move a little.",
+    "patches": "Ours, not the notebook's: the patches of one picture look at each other, as in a "
+    "vision transformer, with the same weights.",
     "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
 }
 USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing an augmentation means
+ATTENDING_LEFT = {"model": "Who looks at whom"}
+ATTENDING_RIGHT = {"images": {"grouping": "Groups are"}, "patches": {"grid": "Patches a side"}}
 LEFT = {"epochs": "Epochs", "group": "Group size", "lr": "Peak learning rate"}
 RIGHT = {"seed": "Seed", "groups": "Groups per step", "optimizer": "Optimizer"}
 MORE_LEFT = {
@@ -52,8 +56,10 @@ def show() -> None:
     )  # fmt: skip
     st.caption(PRESET_NOTES[now.preset])
     preset = PRESETS[now.preset]
-    for column, labels in zip(st.columns(2), (LEFT, RIGHT), strict=True):
-        _widgets(column, labels, now, preset)
+    model = preset.model if now.model is AS_PRESET else now.model
+    labels = (ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT)
+    for column, shown in zip(st.columns(2), labels, strict=True):
+        _widgets(column, shown, now, preset)
     usual = _augmentations(preset)
     st.pills(
         "Augmentation", list(AUGMENTATIONS), selection_mode="multi",
@@ -77,6 +83,8 @@ def recipe(now: Train, data: str) -> Recipe:
     preset = PRESETS[now.preset]
     changes = {name: getattr(now, name) for name in RECIPE_CHOICES}
     changes = {name: value for name, value in changes.items() if value is not AS_PRESET}
+    if changes.get("model", preset.model) == "patches":
+        changes["grouping"] = "random"  # it is not shown, since images do not meet
     if now.augment is not AS_PRESET:
         changes |= {name: _strength(preset, name, name in now.augment) for name in AUGMENTATIONS}
     return Recipe.of(preset=now.preset, data=data, **changes)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...data.groups import composition, conditions
 from ...data.sources import CIFAR10_CLASSES
 from ...places import ASSETS
 from ...plots import curves as plots
+from ...recipe import Recipe
 from ...runs.control import GRACE
 from ...runs.info import RunInfo
 from ...runs.metrics import Metrics
@@ -57,7 +59,7 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
 
 def summary(run: Run, status: Status, metrics: Metrics) -> list[dict[str, Any]]:
     """The first of the rows, which is new each time."""
-    return [board.html(_standing(run, status) + _numbers(metrics))]
+    return [board.html(_standing(run, status) + _numbers(metrics, run.info().recipe.grouping))]
 
 
 def reach(status: Status, metrics: Metrics) -> float | None:
@@ -110,10 +112,12 @@ def _duration(seconds: float) -> str:
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
 
 
-def _numbers(metrics: Metrics) -> str:
+def _numbers(metrics: Metrics, grouping: str) -> str:
     """The newest numbers, as HTML."""
     group = _last(metrics.column("test_group"))
-    test_label = "Test accuracy" if math.isnan(group) else f"Test, groups of {group:.0f}"
+    test_label = "Test accuracy"
+    if not math.isnan(group):
+        test_label = f"Test, {conditions(int(group), grouping).removeprefix('in ')}"
     numbers = (
         ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), ".3f"),
         ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), ".1%"),
@@ -146,7 +150,8 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
         epoch,
         metrics.column("train_accuracy"),
         *_measured(metrics, "test_accuracy"),
-        group=info.recipe.group,
+        group=info.recipe.attending,
+        composed=composition(info.recipe.grouping),
         chance=1 / len(info.dataset.classes or CIFAR10_CLASSES),
         reference=reference("train_accuracy"),
         **shared,
@@ -207,6 +212,16 @@ def _seed_log() -> list[dict]:
     return json.loads((ASSETS / "seed_log.json").read_text())["epochs"]
 
 
+def _attending(recipe: Recipe) -> str:
+    """How many images make a step, and what attends to what."""
+    if recipe.model == "patches":
+        grid = f"{recipe.grid} × {recipe.grid}"
+        return f"{recipe.batch} images per step, each a group of {grid} patches"
+    composed = composition(recipe.grouping)
+    images = f"{recipe.groups} × {recipe.group} images per step"
+    return f"{images}, groups{composed}" if composed else images
+
+
 def _about(info: RunInfo, seed_run: bool) -> str:
     """What was run, on what, and what the grey line is, as HTML."""
     recipe = info.recipe
@@ -215,7 +230,7 @@ def _about(info: RunInfo, seed_run: bool) -> str:
     facts = [
         f"<b>{name}</b>",
         f"recipe <i>{preset}</i>, seed {recipe.seed}",
-        f"{recipe.groups} × {recipe.group} images per step",
+        _attending(recipe),
         f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
     ]
     text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"

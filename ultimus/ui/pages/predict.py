@@ -100,7 +100,7 @@ def page() -> None:
         with left:
             uploads.take_in("Your pictures: drop, paste or choose them", camera=True)
         with right:
-            _about_pictures(note or f"Companions come from the {companions_pool.name}.")
+            _about_pictures(note or _where_companions_are_from(run, companions_pool))
         every = snapshot.refresh(run)
         guard.fragment(_view, run_every=every)(run, companions_pool, every)
     except UserError as error:
@@ -114,6 +114,11 @@ def _pool(run: Run) -> tuple[Run, Pool, str]:
     except UserError as error:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
         return session.shipped_run(), pool.examples(), ""
+
+
+def _where_companions_are_from(run: Run, companions_pool: Pool) -> str:
+    meet = run.info().recipe.model == "images"
+    return f"Companions come from the {companions_pool.name}." if meet else ""
 
 
 def _about_pictures(note: str) -> None:
@@ -238,10 +243,10 @@ def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]
         "name": each.name,
         "answer": classes[answer.top],
         "probability": float(answer.probabilities.max()),
-        "changes": answer.flip_rate,
-        "alone": _first(answer.alone, classes),
     }
-    if answer.together is not None:
+    if answer.has_companions:
+        row |= {"changes": answer.flip_rate, "alone": _first(answer.alone, classes)}
+    if answer.has_companions and answer.together is not None:
         row["together"] = _first(answer.together, classes)
     row["warning"] = warning
     return row
@@ -288,26 +293,33 @@ def _one(
             truth=each.label if each.label >= 0 else None,
         )  # fmt: skip
         figure.show(fig, "predicted", alt(fig), height=340)
-    with right:
-        fig = spread_figure(
-            answer.company.probabilities.numpy(), answer.alone.numpy(), classes, colors
-        )
-        figure.show(fig, "predicted-company", alt(fig), height=340)
     beside = companions.beside(torch.from_numpy(each.image))
+    with right:
+        if beside.any:
+            _spread(answer, classes, colors)
+        else:
+            _evidence(chosen, companions_pool, each.image, answer.top)
     drawn_from = _drawn_from(beside, companions_pool)
     st.markdown(_in_words(answer, classes, count, drawn_from))
     if beside.note:
         st.caption(beside.note)
-    if beside.any:
-        with st.expander("Why not just one number?"):
-            draws, others = beside.indices.shape
-            st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=drawn_from))
+    if not beside.any:
+        return
+    with st.expander("Why not just one number?"):
+        draws, others = beside.indices.shape
+        st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=drawn_from))
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
         _evidence(chosen, companions_pool, each.image, answer.top)
-    if beside.any:
-        with right:
-            _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
+    with right:
+        _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
+
+
+def _spread(answer: Prediction, classes: tuple[str, ...], colors: list[str]) -> None:
+    """The answer in each company."""
+    probabilities = answer.company.probabilities.numpy()
+    fig = spread_figure(probabilities, answer.alone.numpy(), classes, colors)
+    figure.show(fig, "predicted-company", alt(fig), height=340)
 
 
 def _drawn_from(beside: Companions, pool: Pool) -> str:
@@ -440,10 +452,13 @@ def _evidence(chosen: Snapshot, pool: Pool, image: np.ndarray, top: int) -> None
     figure.show(fig, "evidence", alt(fig), height=HEIGHT)
     count = f"{min(BASELINE, len(pool)):,}"
     total, constant = float(found.maps[place].sum()), float(found.constants[place])
+    logit = float(found.logits[place])
     st.caption(
-        f"Alone, its logit for “{name}” is {float(found.logits[place]):+.3f} beside the mean of "
-        f"all classes: {constant:+.3f} as the mean of {count} {pool.name}, and {total:+.3f} from "
-        "the places of this image." + " The answer above is in company." * found.exact
+        f"{'Alone, its' if found.exact else 'Its'} logit for “{name}” is {logit:+.3f} beside the "
+        f"mean of all classes: {constant:+.3f} as the mean of {count} {pool.name}, and "
+        f"{total:+.3f} from the places of this image."
+        + " The answer above is in company."
+        * found.exact
     )
     with st.expander("What is this?"):
         about = ABOUT_EVIDENCE if found.exact else ABOUT_EVIDENCE_OF_PATCHES

@@ -9,6 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from ...analysis.test_report import Verdict, calibration, companions, measure, select, wilson
+from ...data.groups import composition
 from ...data.sources import CIFAR10_CLASSES
 from ...errors import UserError
 from ...evaluation import features_of
@@ -44,13 +45,20 @@ LOOK = """<style>
   object-fit: fill; image-rendering: pixelated; border-radius: 4px;
 }
 </style>"""
+ABOUT_GROUPS = """
+- **In groups** the pictures look at each other, {group} at a time, as in training. The groups are
+  shuffled once and always the same. **Alone**, a picture can only look at itself.
+""".strip()
+ABOUT_PATCHES = """
+- The patches of one picture look at each other. Pictures meet no others, so that groups of them
+  make no difference.
+""".strip()
 ABOUT_NUMBERS = """
 - **Accuracy** is the share of the pictures whose most probable class is the true one.
 - The **95 % interval** (Wilson 1927) says how far chance alone could have moved it: had other
   pictures of the same kind been taken, the accuracy would very likely lie in there. It says nothing
   about other companions, another training, or pictures of another kind.
-- **In groups** the pictures look at each other, {group} at a time, as in training. The groups are
-  shuffled once and always the same. **Alone**, a picture can only look at itself.
+{together}
 - **Loss** is the mean of −ln p, where p is the probability of the true class. A network that gives
   all {classes} classes the same probability has ln {classes} = {even:.3f}.
 """
@@ -101,14 +109,16 @@ def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
         chosen = snapshot.last(run)
         if pictures.classes != CIFAR10_CLASSES:
             pictures, note = pool.examples(), ""
-    verdicts = _verdicts(chosen, pictures)
+    verdicts = _verdicts(chosen, pictures, run.info().recipe.grouping)
     _numbers(verdicts, chosen, pictures, note)
     now = choices.of(TestSet)
     choices.put_right(TestSet)
-    st.segmented_control(
-        "Look at the answers", list(SEATS), default=now.seat, required=True, format_func=SEATS.get,
-        help="Everything below is about these answers.", **choices.widget(TestSet, "seat"),
-    )  # fmt: skip
+    if chosen.model.kind == "images":
+        st.segmented_control(
+            "Look at the answers", list(SEATS), default=now.seat, required=True,
+            format_func=SEATS.get, help="Everything below is about these answers.",
+            **choices.widget(TestSet, "seat"),
+        )  # fmt: skip
     verdict = verdicts[now.seat]
     left, right = st.columns(2, gap="medium")
     with left:
@@ -156,14 +166,14 @@ class _Slot:
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _slot(weights: tuple, fingerprint: str, images: int) -> _Slot:
+def _slot(weights: tuple, fingerprint: str, images: int, grouping: str) -> _Slot:
     return _Slot()
 
 
-def _verdicts(chosen: Snapshot, pictures: Pool) -> dict[str, Verdict]:
+def _verdicts(chosen: Snapshot, pictures: Pool, grouping: str) -> dict[str, Verdict]:
     """The answers of these weights, measured once for all sessions, with a progress bar."""
     place = st.empty()  # also where there is no bar, so that what follows keeps its place
-    slot = _slot(chosen.key, pictures.fingerprint, len(pictures))
+    slot = _slot(chosen.key, pictures.fingerprint, len(pictures), grouping)
     if not slot.verdicts:
         text = f"{len(pictures):,} {pictures.name} pass through the convolutions …"
         bar = place.progress(0.0, text)
@@ -173,7 +183,7 @@ def _verdicts(chosen: Snapshot, pictures: Pool) -> dict[str, Verdict]:
                     chosen.model, pictures.images, lambda done: bar.progress(done, text)
                 )
                 slot.verdicts = {
-                    seat: measure(chosen.model, features, pictures.labels, size)
+                    seat: measure(chosen.model, features, pictures.labels, size, grouping)
                     for seat, size in TOGETHER.items()
                 }
         place.empty()
@@ -188,24 +198,36 @@ def _numbers(verdicts: dict[str, Verdict], chosen: Snapshot, pictures: Pool, not
     classes, count = len(pictures.classes), len(pictures)
     group, alone = verdicts.values()
     row = st.container(horizontal=True, gap="medium")
-    _metric(row, f"In groups of {group.group}", f"{group.accuracy:.1%}", _interval(group), 165)
+    composed, meet = composition(group.grouping), chosen.model.kind == "images"
+    if meet:
+        title = f"In groups of {group.group}{composed}"
+        width = 310 if composed else 165
+        _metric(row, title, f"{group.accuracy:.1%}", _interval(group), width)
     _metric(row, "Each alone", f"{alone.accuracy:.1%}", _interval(alone), 165)
     _metric(row, "By chance", f"{1 / classes:.1%}", f"one of {classes} classes", 140)
-    _metric(row, "Loss, in groups", f"{group.loss:.3f}", f"alone {alone.loss:.3f}", 140)
     even = math.log(classes)
+    if meet:
+        _metric(row, "Loss, in groups", f"{group.loss:.3f}", f"alone {alone.loss:.3f}", 140)
+    else:
+        _metric(row, "Loss", f"{alone.loss:.3f}", "", 140)
     _metric(row, "Loss by chance", f"{even:.3f}", f"ln {classes}", 140)
+    groups = f"in fixed shuffled groups of {group.group}{composed} and each alone"
     st.markdown(
-        f"Measured on **{count:,} {pictures.name}**, each counted once, in fixed shuffled groups "
-        f"of {group.group} and each alone, with the weights of step {chosen.step:,}. {note}"
+        f"Measured on **{count:,} {pictures.name}**, each counted once, "
+        f"{groups if meet else 'each alone'}, with the weights of step {chosen.step:,}. {note}"
     )
+    if composed:
+        st.caption("Who is put together tells something about the classes: compare like with like.")
     if count < ENOUGH:
         low, high = wilson(int(group.correct.sum()), count)
+        where = " in groups" if meet else ""
         st.warning(
-            f"{count} pictures tell little: the accuracy in groups may as well be {low:.0%} as "
+            f"{count} pictures tell little: the accuracy{where} may as well be {low:.0%} as "
             f"{high:.0%}. Everything below rests on these few.", icon=":material/warning:",
         )  # fmt: skip
     with st.expander("What do these numbers mean?"):
-        st.markdown(ABOUT_NUMBERS.format(group=group.group, classes=classes, even=even))
+        together = (ABOUT_GROUPS if meet else ABOUT_PATCHES).format(group=group.group)
+        st.markdown(ABOUT_NUMBERS.format(together=together, classes=classes, even=even))
 
 
 def _metric(row, title: str, value: str, below: str, width: int) -> None:
@@ -368,7 +390,7 @@ def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Snapshot, pict
     )
     if true != called:
         label += f" {names[true]} {_percent(chances[true])}"
-    group = companions(len(pictures), GROUP, image)
+    group = companions(len(pictures), GROUP, image, pictures.labels, verdict.grouping)
     row.page_link(
         st.session_state.pages["Attention"], label=label, icon="", width="stretch",
         query_params=query(
