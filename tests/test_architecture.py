@@ -20,6 +20,7 @@ FLOORS = (
     {"training", "analysis"},
     {"links", "runs"},
     {"bench", "explorer"},
+    {"lessons"},
     {"ui", "cli"},
     {"app", "__main__"},
 )

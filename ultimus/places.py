@@ -18,6 +18,7 @@ ASSETS = _place("assets", "assets")
 SHIPPED = ASSETS / "runs"
 EXAMPLES = ASSETS / "examples"
 OUTSIDERS = ASSETS / "outsiders"
+LESSONS = _place("assets/lessons", "lessons")
 
 
 def home() -> Path:
@@ -28,6 +29,12 @@ def home() -> Path:
 def runs_folder() -> Path:
     """Where runs are kept: ULTIMUS_RUNS, or `runs` where the program was started."""
     return Path(os.environ.get("ULTIMUS_RUNS") or "runs").resolve()
+
+
+def lessons_folder() -> Path | None:
+    """Where a teacher keeps lessons beside those that come with Ultimus: ULTIMUS_LESSONS."""
+    named = os.environ.get("ULTIMUS_LESSONS")
+    return Path(named).expanduser() if named else None
 
 
 def is_public() -> bool:

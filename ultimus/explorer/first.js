@@ -8,19 +8,22 @@ import { unpack } from "./scene.js";
 import { View } from "./view.js";
 
 const DOORS = {
-  Attention: ["See it", "Every number of who looks at whom."],
+  Attention: ["See it", "Who looks at whom, in numbers."],
   Train: ["Train it", "Watch a network learn, live."],
-  Predict: ["Your picture", "What does it say about your photo?"],
+  Predict: ["Your picture", "What does it say of yours?"],
 };
 const PLACES = { yours: "Predict", vectors: "Attention", look: "Attention", training: "Train" };
 
 /**
  * Build the page in an element.
  *
- * @param open called with the name of a page of the app.
+ * @param lessons what there is to choose from; why one cannot be used where it has a problem.
+ * @param choose called with "open" and the name of a page of the app, or "lesson" and that of one.
  * @returns a function that takes the theme anew, "light" or "dark".
  */
-export function build(root, packed, open, theme) {
+export function build(root, packed, lessons, choose, theme) {
+  const open = (page) => choose("open", page);
+  const start = (lesson) => choose("lesson", lesson);
   const view = new View(unpack(packed));
   const shown = { colors: null };
   const dress = (name) => {
@@ -32,14 +35,26 @@ export function build(root, packed, open, theme) {
   const colors = () => shown.colors;
   root.replaceChildren(
     hero(view, colors),
-    doors(open),
+    doors(lessons, open, start),
+    lessons.length ? section("lessons", "Lessons", shelf(lessons, start)) : "",
     section("network", "From a picture to its answer", drawing(view, colors, (place) => open(PLACES[place]))),
   );
   return dress;
 }
 
-function doors(open) {
+function doors(lessons, open, start) {
+  const first = lessons.find(({ problem }) => !problem);
   return h("nav", { class: "three" },
-    ...Object.entries(DOORS).map(([page, [name, about]]) =>
-      h("button", { type: "button", click: () => open(page) }, h("strong", {}, name), h("span", {}, about)))); // prettier-ignore
+    first && door("Start with a lesson", `Guess, then see. ${first.minutes} minutes.`, () => start(first.name), "primary"),
+    ...Object.entries(DOORS).map(([page, [name, about]]) => door(name, about, () => open(page)))); // prettier-ignore
+}
+
+function door(name, about, click, kind = null) {
+  return h("button", { type: "button", class: kind, click }, h("strong", {}, name), h("span", {}, about));
+}
+
+function shelf(lessons, start) {
+  return h("div", { class: "shelf" },
+    ...lessons.map(({ name, title, about, minutes, problem }) =>
+      problem ? h("p", { class: "problem" }, problem) : door(`${title} · ${minutes} min`, about, () => start(name)))); // prettier-ignore
 }

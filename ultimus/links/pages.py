@@ -157,6 +157,7 @@ TABS = {
     "company": "Change the company",
     "ablations": "Ablations",
 }
+POOLS = {"test": "test images", "examples": "example pictures"}
 WALK = 8  # steps; 0 for all of them
 
 
@@ -169,6 +170,7 @@ class Attention:
     """What is looked at on the Attention page.
 
     Attributes:
+        pictures: which of POOLS groups are made from; the examples are the same everywhere.
         size: of the group.
         classes: that the group is drawn from; none for all.
         draw: seed of the draw.
@@ -184,6 +186,7 @@ class Attention:
         ablation: which of ABLATIONS.
     """
 
+    pictures: str = choice("test", one_of(POOLS))
     size: int = choice(16, whole(groups.SMALLEST, groups.LARGEST))
     classes: tuple[str, ...] = choice((), kinds.several())
     draw: int = choice(0, whole(0, LAST_SEED))
@@ -234,3 +237,29 @@ class TestSet:
         ),
     )
     sheet: int = choice(1, whole(1, 10**6))
+
+
+# Lessons ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The lesson that runs beside the pages.
+
+    Attributes:
+        lesson: its name; empty for none.
+        card: which of its cards, from 1.
+    """
+
+    lesson: str = choice("", FREE)
+    card: int = choice(1, whole(1, 1000))
+
+
+PAGES: Final[dict[str, tuple[type, ...]]] = {
+    "look": (),
+    "train": (Shown, Train),
+    "attention": (Shown, Attention),
+    "predict": (Shown,),
+    "testset": (Shown, TestSet),
+}
+"""The pages by the names that lessons call them, and the states that a link to each holds."""

@@ -64,6 +64,11 @@ def opened(link: Mapping[str, str], states: Iterable[type]) -> list[Any]:
     return made
 
 
+def understood(states: Iterable[type]) -> set[str]:
+    """The names that a link may use for some states."""
+    return {name_of(field) for state in states for field in fields(state)}
+
+
 def _parsed(field: Field, text: str) -> Any:
     try:
         return field.metadata["kind"].parse(text[:MOST])

@@ -18,7 +18,7 @@ def own_pictures() -> list:
 
     The Predict page shows the same ones, and frames them.
     """
-    uploads.take_in("Your own pictures", on_taken=_forget_picked)
+    uploads.take_in("Your own pictures", on_taken=forget_picked)
     added = uploads.kept()
     if added:
         st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
@@ -27,7 +27,7 @@ def own_pictures() -> list:
 
 def _forget_own() -> None:
     uploads.forget()
-    _forget_picked()
+    forget_picked()
 
 
 def choose(pool: Pool) -> groups.Group:
@@ -42,15 +42,15 @@ def choose(pool: Pool) -> groups.Group:
     if most > groups.SMALLEST:
         st.slider(
             "Images in the group", groups.SMALLEST, most, size,
-            **choices.widget(Attention, "size", then=_forget_picked),
+            **choices.widget(Attention, "size", then=forget_picked),
         )  # fmt: skip
     st.multiselect(
         "Only these classes", pool.classes, classes, placeholder="all",
-        **choices.widget(Attention, "classes", tuple, then=_forget_picked),
+        **choices.widget(Attention, "classes", tuple, then=forget_picked),
     )  # fmt: skip
     st.number_input(
         "Seed of the draw", value=now.draw, step=1, help="The same seed draws the same images.",
-        **choices.widget(Attention, "draw", then=_forget_picked),
+        **choices.widget(Attention, "draw", then=forget_picked),
     )  # fmt: skip
     st.text_input(
         "Picked by hand", now.images, placeholder="numbers: 3, 8, 21",
@@ -143,5 +143,6 @@ def _pick(members: groups.Group) -> None:
     choices.change(Attention, images=", ".join(map(str, members)))
 
 
-def _forget_picked() -> None:
+def forget_picked() -> None:
+    """Draw the group, whatever was picked by hand."""
     choices.change(Attention, images="")

@@ -1,9 +1,9 @@
 // The first page as a component: Streamlit calls this anew when its theme changes.
-export default async function ({ parentElement, setTriggerValue }) {
+export default async function ({ parentElement, data, setTriggerValue }) {
   const box = parentElement.querySelector(".explorer");
   const theme = themeOf(box.parentElement);
   if (box.dress) (await box.dress)(theme);
-  else box.dress = begin(box, (page) => setTriggerValue("open", page), theme);
+  else box.dress = begin(box, data.lessons, setTriggerValue, theme);
 }
 
 // The page has light letters in a dark theme.
@@ -12,10 +12,10 @@ function themeOf(frame) {
   return r + g + b > 382 ? "dark" : "light";
 }
 
-async function begin(box, open, theme) {
+async function begin(box, lessons, choose, theme) {
   const address = (path) => new URL(path, document.baseURI).href;
   const [{ build }, answer] = await Promise.all([import(address(`${MODULES}first.js`)), fetch(address(SCENE))]);
-  if (answer.ok) return build(box, await answer.json(), open, theme);
+  if (answer.ok) return build(box, await answer.json(), lessons, choose, theme);
   box.textContent = await answer.text();
   return () => {};
 }

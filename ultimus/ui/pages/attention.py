@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...data.groups import Group, chance_mass, same_class_mass
 from ...errors import UserError
-from ...links.pages import MATRICES, TABS, Attention, Shown
+from ...links.pages import MATRICES, POOLS, TABS, Attention, Shown
 from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
 from ...plots.axes import alt
@@ -56,11 +56,16 @@ def page() -> None:
 def _pool(run: Run) -> tuple[Run, Pool]:
     """The run and its pictures; the shipped run and the examples where these cannot be had."""
     try:
-        pictures, note = pool.of(run)
+        pictures, note = pool.of(run, choices.of(Attention).pictures)
     except UserError as error:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
         run = session.shipped_run()
         pictures, note = pool.examples(), ""
+    st.segmented_control(
+        "Pictures", list(POOLS), default=choices.of(Attention).pictures, required=True,
+        format_func=POOLS.get, help="The examples are the same on every machine.",
+        **choices.widget(Attention, "pictures", then=grouping.forget_picked),
+    )  # fmt: skip
     st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
     return run, pictures.with_own(grouping.own_pictures())
 

@@ -1,11 +1,14 @@
 """The first page: pictures that look at each other, and where to go from there."""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from ...lessons import shelf
+from ..lesson import panel
 from ..server import explorer_files
-from ..state import guard
+from ..state import choices, guard
 
 _HERE = Path(__file__).parents[1] / "explorer"
 _ADDRESSES = f'const MODULES = "{explorer_files.modules()}", SCENE = "{explorer_files.SCENE}";\n'
@@ -22,8 +25,25 @@ _mount = st.components.v2.component(
 @guard.guarded
 def page() -> None:
     """Draw the page; a link with choices of a run or a recipe opens Train, as it always did."""
-    if st.query_params:
+    if st.query_params.keys() - panel.NAMES:
         st.switch_page(st.session_state.pages["Train"], query_params=st.query_params.to_dict())
-    opened = _mount(key="first", height="content", on_open_change=lambda: None).open
+    choices.arrive("Look")
+    chosen = _mount(
+        key="first", height="content", data={"lessons": _lessons()}, on_open_change=lambda: None,
+        on_lesson_change=lambda: None,
+    )  # fmt: skip
+    if chosen.lesson:
+        panel.start(str(chosen.lesson))
+    opened = chosen.open
     if opened in st.session_state.pages:
         st.switch_page(st.session_state.pages[opened])
+
+
+def _lessons() -> list[dict[str, Any]]:
+    """What a reader is told of each lesson, or why it cannot be used."""
+    return [
+        {"name": name, "problem": problem}
+        if lesson is None
+        else {"name": name, "title": lesson.title, "about": lesson.about, "minutes": lesson.minutes}
+        for name, lesson, problem in shelf.lessons()
+    ]

@@ -6,6 +6,7 @@ import streamlit as st
 import torch
 
 from ultimus.places import ASSETS
+from ultimus.ui.lesson import panel
 from ultimus.ui.pages import attention, first, lab, predict, test_set, train
 from ultimus.ui.state import browser
 
@@ -21,7 +22,10 @@ def spare_the_collector() -> None:
 
 
 spare_the_collector()
-st.set_page_config(page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.set_page_config(
+    page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide",
+    initial_sidebar_state="collapsed" if panel.is_on() else "auto",
+)  # fmt: skip
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
 st.html(ASSETS / "page.css")
 pages = {
@@ -39,5 +43,7 @@ pages = {
     ),
 }
 st.session_state.pages = pages  # for links between them
-st.navigation(list(pages.values()), position="top").run()
+page = st.navigation(list(pages.values()), position="top")
+panel.show(page.title)
+page.run()
 browser.attend()

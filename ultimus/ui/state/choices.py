@@ -29,6 +29,11 @@ def arrive(page: str, *states: type) -> None:
     if st.session_state.get("page_on_show") == page:
         return
     st.session_state.page_on_show = page
+    take_over(*states)
+
+
+def take_over(*states: type) -> None:
+    """Take over what the link says of some states."""
     for state in states:
         said = {field.name: values for field in fields(state) if (values := _said(field))}
         is_new = _place(state) not in st.session_state

@@ -70,10 +70,21 @@ class Pool:
         )
 
 
-def of(run: Run) -> tuple[Pool, str]:
-    """The test images of a run's data, and a note where the examples have to stand in for them."""
+def of(run: Run, pictures: str = "test") -> tuple[Pool, str]:
+    """The pictures that groups are made from, and a note where they are others than asked for.
+
+    Args:
+        run: whose pictures.
+        pictures: which of `links.pages.POOLS`: the test images of its data, or the examples where
+            it has their classes.
+
+    Raises:
+        UserError: they are not on this machine, and the examples cannot stand in for them.
+    """
     info = run.info()
     fingerprint, classes = info.dataset.fingerprint, info.dataset.classes or CIFAR10
+    if pictures == "examples" and classes == CIFAR10:
+        return examples(), ""
     for source in dict.fromkeys([info.recipe.data, *data.known_sources()]):
         dataset = _opened(source)
         if dataset and dataset.fingerprint == fingerprint:

@@ -1,0 +1,74 @@
+"""A lesson in a real browser: guessed, walked and handed out, by keyboard."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+def on_card(page: Page, number: int) -> None:
+    expect(page.locator(".lesson header span")).to_have_text(f"{number} of 10")
+    if number > 1:
+        expect(page).to_have_url(re.compile(rf"card={number}(&|$)"))
+
+
+def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    page.goto(server)
+    page.get_by_role("button", name="Start with a lesson").press("Enter")
+    lesson = page.locator(".lesson")
+    on_card(page, 1)
+    lesson.get_by_role("button", name="Next").press("Enter")
+    on_card(page, 2)
+    expect(page).to_have_url(re.compile("/attention?.*step=0"))
+    expect(lesson.locator(".reveal")).to_have_count(0)  # guess first
+    page.keyboard.press("1")  # to all alike: not so
+    expect(lesson.locator(".verdict")).to_have_text("Not so.")
+    expect(lesson.locator(".compared data").first).to_have_text("82.9 %")
+    expect(page).to_have_url(re.compile("step=39000"))  # the page shows the answer, too
+    for number in range(3, 10):
+        page.keyboard.press("ArrowRight")
+        on_card(page, number)
+    slider = lesson.get_by_role("slider")
+    slider.press("Home")
+    slider.press("ArrowRight")
+    lesson.get_by_role("button", name="This is my guess").press("Enter")
+    expect(lesson.locator(".verdict")).to_have_text("You guessed 10.5 %; it is 66.8 %.")
+    shown = lesson.locator(".compared data").all_inner_texts()
+    assert [text.replace("\u00a0", " ") for text in shown] == [
+        "69.0 %", "66.8 %", "65.6 %", "68.9 %", "10.5 %",
+    ]  # fmt: skip
+    line = lesson.locator(".compared .track b").first.bounding_box()
+    bar = lesson.locator(".compared .track.mine i").bounding_box()
+    assert line["x"] == pytest.approx(bar["x"] + bar["width"], abs=3)  # through all bars
+    page.reload()  # which forgets no guess
+    expect(lesson.locator(".verdict")).to_have_text(re.compile("10.5 %"))
+    page.get_by_role("link", name="Train").first.click()  # a look at another page ends no lesson
+    expect(page).to_have_url(re.compile("/train.*lesson=who-looks-at-whom"))
+    lesson.get_by_role("button", name="Next").click()
+    on_card(page, 10)
+    expect(page).to_have_url(re.compile("/attention"))
+    expect(lesson.locator(".summary")).to_contain_text("0 of 6 choices guessed right")
+    lesson.get_by_role("button", name="Finish").click()
+    expect(lesson).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("lesson="))
+
+
+def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server}/?lesson=who-looks-at-whom&card=7")
+    expect(page).to_have_url(re.compile("/attention.*step=0"))
+    lesson = page.locator(".lesson")
+    on_card(page, 7)
+    box = lesson.bounding_box()
+    assert box["x"] == 0 and box["width"] == 390 and box["y"] > 844 * 0.4  # the page stays in sight
+    lesson.get_by_role("button", name="Make the lesson small").click()
+    expect(lesson.get_by_role("button", name="Next")).to_be_hidden()
+    page.goto(f"{server}/?lesson=nowhere")
+    expect(page.get_by_text("There is no lesson 'nowhere' here")).to_be_visible()

@@ -1,0 +1,143 @@
+"""Lessons as teachers write them: read, refused in one sentence with the line, and harmless."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ultimus.errors import UserError
+from ultimus.lessons import shelf
+from ultimus.lessons.filled import filled
+from ultimus.lessons.lesson import read
+from ultimus.places import LESSONS
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+HEAD = 'title = "Mine"\nabout = "A try."\nminutes = 5\n'
+CARD = '[[card]]\ntitle = "One"\npage = "attention"\ntext = "Look."\n'
+TRAIN = CARD.replace("attention", "train")
+ASKED = f'{CARD}[card.question]\ntext = "Which?"\nchoices = ["a", "b"]\nanswer = 2\n'
+CHOICES = 'choices = ["a", "b"]\nanswer = 2'
+BEST = "measured ablation-best-cifar10"
+SCALE = "scale = { low = 1, high = 2 }"
+WHOLE = f'{HEAD}{ASKED}[card.reveal]\ntext = "b."\n'
+
+
+def written(folder: Path, text: str | bytes, name: str = "mine") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(LESSONS.glob("*.toml")), ids=lambda path: path.stem)
+def test_each_shipped_lesson_has_all_its_numbers(path):
+    made = filled(path.stem, read(path))
+    asked = [card for card in made["cards"] if "question" in card]
+    assert 5 <= made["minutes"] <= 10 and len(asked) >= 3
+    assert not re.search(r"[{}\ue000]", str([card["text"] for card in made["cards"]]))
+    for card in asked:
+        scale, right = card["question"]["scale"], card["reveal"]["number"]
+        assert scale is None or scale["low"] <= right["number"] <= scale["high"], card["title"]
+
+
+def test_its_numbers_are_those_of_the_network(tmp_path):
+    text = """
+{looks} gives {looked} {weight}, {keeps} to itself; {entropy} of {highest-entropy}; it says {says},
+alone {says-alone}. {measured ablation-best-cifar10: learned - uniform} are lost, the notebook had
+{notebook: train_accuracy 5}, and {notebook-interval} of tests; the rate was {recipe: lr}.
+"""
+    show = 'show = { pictures = "examples", cell = "5-7", step = 39000, run = "best-cifar10" }\n'
+    path = written(
+        tmp_path, f"{HEAD}{CARD.replace('Look.', 'X')}{show}".replace('"X"', f'"""{text}"""')
+    )
+    told = re.sub(r"<[^>]+>", "", filled("mine", read(path))["cards"][0]["text"])
+    assert " ".join(told.replace("\u00a0", " ").split()) == (
+        "frog #5 gives frog #7 82.9 %, 11.2 % to itself; 1.05 of 2.77; it says frog, alone frog. "
+        "2.2 points are lost, the notebook had 47.7 %, and 40.0 to 42.0 % of tests; the rate was "
+        "0.015."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (HEAD, 1, "card is missing"),
+        (HEAD.replace("5", '"five"') + CARD, 3, "minutes should be a valid integer"),
+        (HEAD.replace("5", "5000") + CARD, 3, "minutes should be less than or equal to 120"),
+        (HEAD + CARD + 'colour = "red"\n', 8, "card.colour is nothing that a lesson has"),
+        (HEAD + CARD.replace("attention", "nowhere"), 4, "no page 'nowhere'"),
+        (HEAD + CARD + 'show = { stepp = 3 }\n', 4, "'stepp' is no choice of this page"),
+        (HEAD + CARD + "show = { pass = 9 }\n", 4, "pass should be a whole number from 1 to 4"),
+        (HEAD + CARD + CARD.replace("Look.", "It is {wait}."), 11, "{wait} is no placeholder"),
+        (HEAD + CARD.replace('"Look."', '"""\nOne.\n{weight cell=x}."""'), 9, "cell should be"),
+        (HEAD + CARD.replace("Look.", "{measured nothing: here}"), 7, "no figures 'nothing'"),
+        (HEAD + CARD.replace("Look.", "{measured ../x: y}"), 7, "as {measured NAME: key}"),
+        (HEAD + CARD.replace("Look.", f"{{{BEST}: luck}}"), 7, "has no 'luck'"),
+        (HEAD + CARD.replace("Look.", "{notebook: loss 99}"), 7, "epochs 1 to 24"),
+        (HEAD + CARD.replace("Look.", "{recipe: colour}"), 7, "a recipe has no 'colour'"),
+        (HEAD + TRAIN.replace("Look.", "{weight}"), 7, "speaks of a cell"),
+        (HEAD + ASKED, 4, "a question needs a reveal"),
+        (WHOLE.replace("answer = 2", "answer = 3"), 8, "from 1 to 2"),
+        (WHOLE.replace("answer = 2", SCALE), 8, "either choices or a scale"),
+        (WHOLE.replace(CHOICES, SCALE.replace("1", "3")), 10, "low up to high"),
+        (WHOLE.replace(CHOICES, SCALE + '\nnumber = "1.5"'), 11, "number should"),
+        (HEAD + CARD + "text = 3\n", 8, "overwrite"),
+        (HEAD + '[[card]]\ntitle = "One\n', 5, "Illegal character"),
+        (HEAD + CARD * 41, 4, "at most 40"),
+        (HEAD + CARD.replace("Look.", "x" * 5001), 7, "at most 5000"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_answered_in_one_sentence_with_its_line(tmp_path, text, line, says):
+    with pytest.raises(UserError) as refused:
+        read(written(tmp_path, text))
+    sentence = str(refused.value)
+    assert f"on line {line} " in sentence and says in sentence, sentence
+    assert "\n" not in sentence and sentence.endswith(".") and len(sentence) < 700
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x00" * 300_000, b"a=" + b"[" * 90_000])
+def test_what_is_no_lesson_at_all_is_refused(tmp_path, content):
+    with pytest.raises(UserError, match=r"^The lesson mine\.toml cannot be "):
+        read(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        ("[here](javascript:alert(1))", "[here](javascript:alert(1))"),
+        ("[here](data:text/html,x)", "[here](data:text/html,x)"),
+        ("![pixel](https://example.org/x.png)", None),
+        ("[book](https://example.org)", 'rel="noopener noreferrer"'),
+        ("<div onclick='x'>\nblock\n</div>", "&lt;div onclick='x'&gt;"),
+    ],
+)
+def test_texts_are_words_alone(tmp_path, words, shown):
+    path = written(tmp_path, HEAD + CARD.replace('"Look."', f"'''{words}'''"))
+    made = filled("mine", read(path))["cards"][0]["text"]
+    assert not re.search(r"<(script|img|iframe|div|svg)|href=\"(?!https?:)", made)
+    assert shown is None or shown in made
+
+
+def test_a_teachers_own_lessons_stand_beside_those_that_are_shipped(tmp_path, monkeypatch):
+    written(tmp_path, WHOLE)
+    written(tmp_path, WHOLE.replace("Mine", "Mine instead"), "who-looks-at-whom")
+    written(tmp_path, "title =", "broken")
+    written(tmp_path, WHOLE, "no name for a link")
+    monkeypatch.setenv("ULTIMUS_LESSONS", str(tmp_path))
+    listed = {name: (lesson, problem) for name, lesson, problem in shelf.lessons()}
+    assert shelf.find("mine").title == "Mine"
+    assert shelf.find("who-looks-at-whom").title == "Mine instead"
+    assert listed["broken"][0] is None and "on line 1" in listed["broken"][1]
+    assert "no name for a link" not in listed
+    written(tmp_path, WHOLE.replace("Mine", "Mended"))
+    assert shelf.find("mine").title == "Mended"
+    with pytest.raises(UserError, match=r"There is no lesson '\.\./x' here"):
+        shelf.find("../x")
+
+
+def test_a_lesson_of_a_run_that_is_not_here_says_so(tmp_path):
+    path = written(tmp_path, HEAD + CARD.replace("Look.", "{weight}") + 'show = { run = "gone" }\n')
+    with pytest.raises(UserError, match="There is no run 'gone' here"):
+        filled("mine", read(path))

@@ -1,0 +1,221 @@
+/**
+ * A lesson beside the page that it speaks about: its cards, guesses, and what they are compared with.
+ *
+ * A lesson comes as ultimus/lessons/filled.py makes it. Guesses are kept in the browser, for as long
+ * as its tab is open.
+ */
+
+import { h } from "./dom.js";
+
+const KEPT = "ultimus-lesson"; // before the names of what is kept
+let hadFocus = false; // outlives the panel, which a page of the app mounts anew
+
+export class LessonPanel {
+  /**
+   * @param root an element of its own.
+   * @param lesson the lesson.
+   * @param card which card is shown, from 0.
+   * @param listener go(card, isRevealed): another card or an answer is shown; close().
+   */
+  constructor(root, lesson, card, listener) {
+    Object.assign(this, { root, lesson, listener, isSmall: false, asked: null });
+    this.card = Math.min(Math.max(card, 0), lesson.cards.length - 1);
+    root.addEventListener("keydown", (event) => this.press(event));
+    root.addEventListener("focusout", () => (hadFocus = false));
+    root.addEventListener("focusin", () => (hadFocus = true));
+    this.draw();
+    if (hadFocus) this.focus();
+  }
+
+  get now() {
+    return this.lesson.cards[this.card];
+  }
+
+  /** Show another card. */
+  go(card) {
+    if (card < 0 || card >= this.lesson.cards.length || card === this.card) return;
+    this.card = card;
+    this.draw();
+    this.focus();
+    this.tell(this.guess(card) !== null);
+  }
+
+  /** Show the card that whoever holds this panel is at. */
+  follow(card) {
+    if (card === this.asked) this.asked = null;
+    else if (this.asked === null && card !== this.card && this.lesson.cards[card]) {
+      this.card = card;
+      this.draw();
+    }
+  }
+
+  focus() {
+    this.root.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  press({ key, target }) {
+    if (target.type === "range") return; // which has the arrows for itself
+    if (key === "ArrowRight") this.go(this.card + 1);
+    else if (key === "ArrowLeft") this.go(this.card - 1);
+    else if (/^[1-9]$/.test(key) && this.now.question?.choices[key - 1] && this.guess() === null) {
+      this.take(key - 1);
+    }
+  }
+
+  // Guesses ---------------------------------------------------------------------------------------
+
+  /** What was guessed on a card: a choice or a number; null for nothing yet. */
+  guess(card = this.card) {
+    const kept = sessionStorage.getItem(this.place(card));
+    return kept === null ? null : Number(kept);
+  }
+
+  place(card) {
+    return `${KEPT} ${this.lesson.name} ${card}`;
+  }
+
+  take(guess) {
+    sessionStorage.setItem(this.place(this.card), guess);
+    this.draw();
+    this.root.querySelector(".verdict").focus({ preventScroll: true });
+    this.root.querySelector(".reveal").scrollIntoView({ block: "nearest" });
+    this.tell(true);
+  }
+
+  tell(isRevealed) {
+    this.asked = this.card;
+    this.listener.go(this.card, isRevealed);
+  }
+
+  /** Forget all guesses, and begin. */
+  restart() {
+    this.lesson.cards.forEach((_, card) => sessionStorage.removeItem(this.place(card)));
+    this.go(0);
+  }
+
+  // Drawing ---------------------------------------------------------------------------------------
+
+  draw() {
+    const { title, text, question } = this.now;
+    const isGuessed = Boolean(question) && this.guess() !== null;
+    this.root.replaceChildren(
+      h("aside", { class: `lesson${this.isSmall ? " small" : ""}`, "aria-label": `Lesson: ${this.lesson.title}` },
+        this.head(),
+        h("div", { class: "text" },
+          h("h2", { tabindex: -1 }, title),
+          written(text),
+          question ? this.question(question, isGuessed) : null,
+          isGuessed && this.reveal(),
+          this.isLast && this.summary()),
+        this.foot(Boolean(question) && !isGuessed))); // prettier-ignore
+  }
+
+  get isLast() {
+    return this.card === this.lesson.cards.length - 1;
+  }
+
+  head() {
+    const { cards, title } = this.lesson;
+    const steps = cards.map((card, n) =>
+      h("button", { type: "button", title: card.title, "aria-label": `Card ${n + 1}: ${card.title}`,
+        "aria-current": n === this.card ? "step" : false, class: this.guess(n) === null ? null : "guessed",
+        click: () => this.go(n) })); // prettier-ignore
+    const small = this.isSmall ? "Show the lesson" : "Make the lesson small";
+    return h("header", {},
+      h("p", {}, h("strong", {}, title), h("span", {}, `${this.card + 1} of ${cards.length}`)),
+      h("button", { type: "button", class: "sign shrink", "aria-label": small, title: small, click: () => this.shrink() }, this.isSmall ? "▴" : "▾"),
+      h("button", { type: "button", class: "sign", "aria-label": "Close the lesson", title: "Close the lesson", click: () => this.listener.close() }, "×"),
+      h("nav", { "aria-label": "Cards of the lesson" }, ...steps)); // prettier-ignore
+  }
+
+  shrink() {
+    this.isSmall = !this.isSmall;
+    this.draw();
+  }
+
+  foot(isAsked) {
+    const button = (text, card, kind) =>
+      h("button", { type: "button", class: kind, disabled: card < 0 || card >= this.lesson.cards.length,
+        click: () => this.go(card) }, text); // prettier-ignore
+    const last = h("button", { type: "button", class: "primary", click: () => this.listener.close() }, "Finish");
+    return h("footer", {}, button("Back", this.card - 1),
+      this.isLast ? last : button(isAsked ? "Skip" : "Next", this.card + 1, isAsked ? null : "primary")); // prettier-ignore
+  }
+
+  question(question, isGuessed) {
+    const box = question.scale ? this.scale(question.scale, isGuessed) : this.choices(question, isGuessed);
+    return h("div", { class: "question", role: "group", "aria-label": "Your guess" },
+      h("p", { class: "guess" }, "Guess first"), written(question.text), box); // prettier-ignore
+  }
+
+  choices({ choices }, isGuessed) {
+    const right = this.now.reveal.answer;
+    return h("ol", {}, ...choices.map((choice, n) => {
+      const isMine = isGuessed && this.guess() === n;
+      const kind = [isMine && "mine", isGuessed && n === right && "right"].filter(Boolean).join(" ");
+      const button = h("button", { type: "button", class: kind, disabled: isGuessed, "aria-pressed": isMine, click: () => this.take(n) });
+      button.innerHTML = choice;
+      if (kind) button.append(h("small", {}, { "mine right": "your guess, and right", mine: "your guess", right: "right" }[kind]));
+      return h("li", {}, button);
+    })); // prettier-ignore
+  }
+
+  scale({ low, high, step, unit }, isGuessed) {
+    const middle = low + Math.round((high - low) / 2 / step) * step;
+    const value = isGuessed ? this.guess() : middle;
+    const shown = h("output", {}, inUnit(value, step, unit));
+    const slider = h("input", { type: "range", min: low, max: high, step, value, disabled: isGuessed,
+      "aria-label": `Your guess${unit ? ` in ${unit}` : ""}` }); // prettier-ignore
+    slider.addEventListener("input", () => (shown.value = inUnit(Number(slider.value), step, unit)));
+    const take = h("button", { type: "button", class: "primary", click: () => this.take(Number(slider.value)) }, "This is my guess");
+    return h("div", { class: "scale" }, slider, shown, isGuessed ? null : take);
+  }
+
+  reveal() {
+    const { reveal, question } = this.now;
+    const verdict = question.scale
+      ? `You guessed ${inUnit(this.guess(), question.scale.step, question.scale.unit)}; it is ${reveal.number.text}.`
+      : this.guess() === reveal.answer ? "Right." : "Not so.";
+    return h("div", { class: "reveal" },
+      h("p", { class: "verdict", tabindex: -1, role: "status" }, verdict),
+      reveal.bars.length ? this.compared() : null,
+      written(reveal.text)); // prettier-ignore
+  }
+
+  /** Bars from 0, with what was guessed as a line through them. */
+  compared() {
+    const { reveal, question } = this.now;
+    const guess = question.scale ? this.guess() : null;
+    const most = Math.max(...reveal.bars.map(({ number }) => number), guess ?? 0) || 1;
+    const place = (number) => `${(100 * Math.max(number, 0)) / most}%`;
+    const track = (number, kind = "") =>
+      h("div", { class: `track ${kind}` }, h("i", { style: `width:${place(number)}` }),
+        guess === null ? null : h("b", { style: `left:${place(guess)}` })); // prettier-ignore
+    const rows = reveal.bars.map(({ name, number, text }) => [h("span", {}, name), track(number), h("data", { value: number }, text)]);
+    if (guess !== null) {
+      const { step, unit } = question.scale;
+      rows.push([h("span", { class: "mine" }, "your guess"), track(guess, "mine"), h("data", { value: guess }, inUnit(guess, step, unit))]);
+    }
+    return h("div", { class: "compared" }, ...rows.flat());
+  }
+
+  /** How the guesses of the lesson went. */
+  summary() {
+    const asked = this.lesson.cards.map((card, n) => [card, this.guess(n)]).filter(([card]) => card.question && !card.question.scale);
+    const right = asked.filter(([card, guess]) => guess === card.reveal.answer).length;
+    return h("p", { class: "summary" }, `${right} of ${asked.length} choices guessed right. `,
+      h("button", { type: "button", click: () => this.restart() }, "Start again")); // prettier-ignore
+  }
+}
+
+/** HTML that the server has made of Markdown. */
+function written(html) {
+  const box = h("div", { class: "written" });
+  box.innerHTML = html;
+  return box;
+}
+
+function inUnit(value, step, unit) {
+  const digits = Math.max(0, Math.ceil(-Math.log10(step)));
+  return `${value.toFixed(digits).replace("-", "−")}${unit ? ` ${unit}` : ""}`;
+}

@@ -1,0 +1,1 @@
+"""Lessons: files of cards that lead through the pages, with questions that are guessed first."""

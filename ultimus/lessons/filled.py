@@ -1,0 +1,94 @@
+"""A lesson as a browser gets it: texts as HTML, placeholders computed."""
+
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+
+from . import markup, values
+from .lesson import Card, Lesson, Question, Reveal
+from .moment import Moments
+from .values import Value
+
+_MARK = "\ue000{}\ue001"  # stands for a placeholder while Markdown is read; in no text itself
+
+
+def filled(name: str, lesson: Lesson) -> dict[str, Any]:
+    """A lesson as JSON that `lesson.js` draws.
+
+    Raises:
+        UserError: a run, its pictures or a cell that it speaks of are not here.
+    """
+    moments = Moments()
+    return {
+        "name": name,
+        "title": lesson.title,
+        "minutes": lesson.minutes,
+        "cards": [_card(card, moments) for card in lesson.card],
+    }
+
+
+def _card(card: Card, moments: Moments) -> dict[str, Any]:
+    before, after = _Filler(card.link, moments), _Filler(card.link_after, moments)
+    made = {"title": card.title, "page": card.page, "link": card.link,
+            "text": before.html(card.text)}  # fmt: skip
+    if card.question and card.reveal:
+        made["question"] = _question(card.question, before)
+        made["reveal"] = _reveal(card.question, card.reveal, after)
+    return made
+
+
+def _question(question: Question, filler: "_Filler") -> dict[str, Any]:
+    return {
+        "text": filler.html(question.text),
+        "choices": [filler.inline(choice) for choice in question.choices],
+        "scale": question.scale.model_dump() if question.scale else None,
+    }
+
+
+def _reveal(question: Question, reveal: Reveal, filler: "_Filler") -> dict[str, Any]:
+    return {
+        "text": filler.html(reveal.text),
+        "link": filler.link,
+        "answer": question.answer - 1 if question.answer else None,
+        "number": filler.value(question.number)._asdict() if question.number else None,
+        "bars": [{"name": name, **filler.value(bar)._asdict()}
+                 for name, bar in reveal.bars.items()],
+    }  # fmt: skip
+
+
+class _Filler:
+    """Fills texts that stand beside what a link shows."""
+
+    def __init__(self, link: dict[str, str], moments: Moments):
+        self.link = link
+        self.moments = moments
+
+    def html(self, text: str) -> str:
+        return self._marked(text, markup.html)
+
+    def inline(self, text: str) -> str:
+        return self._marked(text, markup.inline)
+
+    def value(self, text: str) -> Value:
+        """What a text that is one placeholder stands for."""
+        return self._computed(values.placeholders(text)[0])
+
+    def _marked(self, text: str, read: Callable[[str], str]) -> str:
+        """Markdown as HTML, whose placeholders are filled afterwards, so that none is Markdown."""
+        found = values.placeholders(text)
+        counter = iter(range(len(found)))
+        made = read(values.replaced(text, lambda _: _MARK.format(next(counter))))
+        for place, placeholder in enumerate(found):
+            made = made.replace(_MARK.format(place), _element(self._computed(placeholder)))
+        return made
+
+    def _computed(self, placeholder: str) -> Value:
+        return values.value(placeholder, self.link, self.moments.find)
+
+
+def _element(value: Value) -> str:
+    text = html.escape(value.text)
+    if value.number != value.number:  # a name
+        return text
+    return f'<data value="{json.dumps(value.number)}">{text}</data>'

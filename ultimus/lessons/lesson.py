@@ -1,0 +1,252 @@
+"""A lesson as its file says it: TOML, a table for each card, texts in Markdown.
+
+What a card shows is written with the names of its page's link, and checked by what checks links.
+Numbers stand in texts as placeholders, such as {weight} or {measured NAME: key}; see values.py.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import UserError, reason
+from ..files import read_bounded
+from ..links.kinds import Unfit
+from ..links.pages import PAGES
+from ..links.state import opened, understood
+from . import values
+from .lines import line_of
+
+MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
+
+Line = Annotated[str, Field(min_length=1, max_length=120)]
+Words = Annotated[str, Field(min_length=1, max_length=5000)]
+Number = Annotated[str, Field(max_length=200, pattern=r"^\{[^{}\n]+\}$")]
+Show = dict[str, str | int | float | bool]
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Scale(BaseModel):
+    """The numbers that may be guessed.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        step: between two of them.
+        unit: as it stands behind a number.
+    """
+
+    model_config = STRICT
+
+    low: float
+    high: float
+    step: float = Field(1, gt=0)
+    unit: str = Field("", max_length=20)
+
+    @model_validator(mode="after")
+    def _is_wide(self) -> "Scale":
+        if not self.low < self.high or (self.high - self.low) / self.step > 10_000:
+            raise ValueError("a scale goes from low up to high, in 10,000 steps at most")
+        return self
+
+
+class Question(BaseModel):
+    """What is guessed before the answer is shown: one of some choices, or a number.
+
+    Attributes:
+        text: the question.
+        choices: to choose from.
+        answer: which of them is right, from 1.
+        scale: of a number instead.
+        number: the right one, a placeholder.
+    """
+
+    model_config = STRICT
+
+    text: Words
+    choices: list[Line] = Field([], max_length=6)
+    answer: int | None = None
+    scale: Scale | None = None
+    number: Number | None = None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "Question":
+        if bool(self.choices) == bool(self.scale):
+            raise ValueError("a question has either choices or a scale")
+        if self.choices and not 1 <= (self.answer or 0) <= len(self.choices):
+            raise ValueError(f"answer should be the right choice, from 1 to {len(self.choices)}")
+        if self.scale and not self.number:
+            raise ValueError("number should be a placeholder, such as {measured NAME: key}")
+        return self
+
+
+class Reveal(BaseModel):
+    """What is shown once somebody has guessed.
+
+    Attributes:
+        text: what the answer is, and why.
+        show: what the page shows from then on, beside what it showed.
+        bars: numbers to draw, placeholders, by their names; the guess is drawn among them.
+    """
+
+    model_config = STRICT
+
+    text: Words
+    show: Show = {}
+    bars: dict[Line, Number] = Field({}, max_length=12)
+
+
+class Card(BaseModel):
+    """A step of a lesson.
+
+    Attributes:
+        title: of the card.
+        page: that stands beside it, a name of `links.pages.PAGES`.
+        show: what that page shows, as its link says it.
+        text: what the card says.
+        question: to guess.
+        reveal: after the guess.
+    """
+
+    model_config = STRICT
+
+    title: Line
+    page: str
+    show: Show = {}
+    text: Words
+    question: Question | None = None
+    reveal: Reveal | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_page(self) -> "Card":
+        if self.page not in PAGES:
+            raise ValueError(f"there is no page {self.page[:40]!r}: there are {', '.join(PAGES)}")
+        if (self.question is None) != (self.reveal is None):
+            raise ValueError("a question needs a reveal, and a reveal a question")
+        try:
+            opened(self.link, PAGES[self.page])
+            opened(self.link_after, PAGES[self.page])
+        except Unfit as unfit:
+            raise ValueError(str(unfit)) from unfit
+        return self
+
+    @property
+    def link(self) -> dict[str, str]:
+        """What the page's link says."""
+        return {name: str(value).lower() if isinstance(value, bool) else str(value)
+                for name, value in self.show.items()}  # fmt: skip
+
+    @property
+    def link_after(self) -> dict[str, str]:
+        """The same once the answer is shown."""
+        shown = self.reveal.show if self.reveal else {}
+        return self.model_copy(update={"show": self.show | shown}).link
+
+
+class Lesson(BaseModel):
+    """A lesson.
+
+    Attributes:
+        title: of the lesson.
+        about: one sentence for whoever chooses.
+        minutes: that it takes.
+        show: what all cards show, as far as their pages can; a card may say otherwise.
+        card: its cards.
+    """
+
+    model_config = STRICT
+
+    title: Line
+    about: Words
+    minutes: int = Field(ge=1, le=120)
+    show: Show = {}
+    card: list[Card] = Field(min_length=1, max_length=40)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shared(cls, entries: Any) -> Any:
+        """Give each card what all of them show."""
+        shared, cards = entries.get("show", {}), entries.get("card")
+        if not (isinstance(shared, dict) and isinstance(cards, list)):
+            return entries  # which is said where they are checked
+        return entries | {"card": [_with(shared, card) for card in cards]}
+
+
+def _with(shared: dict[str, Any], card: Any) -> Any:
+    if not isinstance(card, dict) or not isinstance(card.get("show", {}), dict):
+        return card
+    known = understood(PAGES.get(str(card.get("page")), ()))
+    return card | {"show": {k: v for k, v in shared.items() if k in known} | card.get("show", {})}
+
+
+def read(path: Path) -> Lesson:
+    """The lesson in a file.
+
+    Raises:
+        UserError: it cannot be used; the sentence names the line.
+    """
+    try:
+        text = read_bounded(path, MOST_BYTES).decode()
+        lesson = Lesson.model_validate(tomllib.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _problem(path, line_of(text, first["loc"]), _what(first)) from error
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        raise _problem(path, line, _AT_LINE.sub("", str(error)).strip()) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"The lesson {path.name} cannot be read ({reason(error)}): it should be a file of "
+            "TOML in UTF-8."
+        ) from error
+    _check_placeholders(path, text, lesson)
+    return lesson
+
+
+def texts(lesson: Lesson) -> list[tuple[tuple[str | int, ...], str]]:
+    """All texts that may hold placeholders, and where they stand."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for place, card in enumerate(lesson.card):
+        at = ("card", place)
+        found.append(((*at, "text"), card.text))
+        if question := card.question:
+            found.append(((*at, "question", "text"), question.text))
+            found += [((*at, "question", "choices"), choice) for choice in question.choices]
+            found.append(((*at, "question", "number"), question.number or ""))
+        if reveal := card.reveal:
+            found.append(((*at, "reveal", "text"), reveal.text))
+            found += [((*at, "reveal", "bars"), bar) for bar in reveal.bars.values()]
+    return found
+
+
+def _check_placeholders(path: Path, text: str, lesson: Lesson) -> None:
+    for place, words in texts(lesson):
+        for placeholder in values.placeholders(words):
+            try:
+                values.check(placeholder, PAGES[lesson.card[int(place[1])].page])
+            except UserError as error:
+                line = line_of(text, place)
+                before = text.split("\n")[line - 1 :]
+                further = next((n for n, row in enumerate(before) if placeholder in row), 0)
+                raise _problem(path, line + further, str(error)) from error
+
+
+def _what(detail: Any) -> str:
+    """What pydantic found, for whoever wrote the file."""
+    field = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        return f"{field[-60:]} is nothing that a lesson has"
+    if detail["type"] == "missing":
+        return f"{field} is missing"
+    _, _, rule = detail["msg"].partition(" should ")
+    return f"{field} should {rule or detail['msg']}"
+
+
+def _problem(path: Path, line: int, what: str) -> UserError:
+    return UserError(f"The lesson {path.name} cannot be used, since on line {line} {what[:400]}.")

@@ -1,0 +1,263 @@
+"""The numbers in a lesson's texts: computed by the network, or read from what was measured.
+
+A placeholder is a name in braces, with what it needs behind it:
+
+    {weight}                    of the cell that the card shows
+    {weight pass=2 cell=3-5}    of another one, said as the page's link says it
+    {measured NAME: key}        a figure of assets/measured/NAME.json
+    {measured NAME: a - b}      the difference of two
+    {notebook: loss 6}          what the notebook's log says of an epoch
+    {recipe: lr}                a choice of the run's recipe
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from ..analysis.measured import measured
+from ..analysis.test_report import wilson
+from ..errors import UserError
+from ..links.kinds import Unfit
+from ..links.pages import Attention, Shown
+from ..links.state import opened, understood
+from ..places import ASSETS
+from ..recipe import Recipe
+from .moment import Moment
+
+_PLACEHOLDER = re.compile(r"\{([^{}\n]{1,200})\}")
+_MOMENT = (Shown, Attention)
+
+
+class Value(NamedTuple):
+    """A number and how it stands in a text; shares are in percent.
+
+    Attributes:
+        number: NaN for what is no number.
+        text: for people.
+    """
+
+    number: float
+    text: str
+
+
+def placeholders(text: str) -> list[str]:
+    """What stands in braces in a text."""
+    return _PLACEHOLDER.findall(text)
+
+
+def replaced(text: str, by: Callable[[str], str]) -> str:
+    """A text with something else for each placeholder."""
+    return _PLACEHOLDER.sub(lambda found: by(found[1]), text)
+
+
+def check(placeholder: str, states: Iterable[type]) -> None:
+    """See to it that a placeholder can be computed on a page with these states.
+
+    Raises:
+        UserError: it cannot be; a part of a sentence.
+    """
+    name, argument = _parts(placeholder)
+    if name in OF_FIGURES:
+        OF_FIGURES[name](argument)
+    elif name in OF_RUN:
+        _recipe_choice(argument)
+    elif Attention not in states:
+        raise UserError(f"{{{placeholder}}} speaks of a cell, which the attention page alone has")
+    else:
+        _overridden({}, argument)
+
+
+def value(placeholder: str, link: Mapping[str, str], find: Callable[[Shown, Attention], Moment]
+          ) -> Value:  # fmt: skip
+    """Compute a placeholder.
+
+    Args:
+        placeholder: what stands in the braces, checked.
+        link: what the card's page shows.
+        find: the network and its pictures at a state.
+
+    Raises:
+        UserError: the run or its pictures are not here, or there is no such cell.
+    """
+    name, argument = _parts(placeholder)
+    if name in OF_FIGURES:
+        return OF_FIGURES[name](argument)
+    if name in OF_RUN:
+        shown = {key: text for key, text in link.items() if key in understood([Shown])}
+        return OF_RUN[name](find(*_overridden(shown, "")), argument)
+    return OF_CELL[name](find(*_overridden(link, argument)))
+
+
+def _parts(placeholder: str) -> tuple[str, str]:
+    """The name of a placeholder, and what stands behind it."""
+    name, argument = re.fullmatch(r"\s*([\w-]*):?(.*)", placeholder, re.S).groups()
+    if name not in {*OF_CELL, *OF_FIGURES, *OF_RUN}:
+        known = ", ".join([*OF_CELL, *OF_FIGURES, *OF_RUN])
+        raise UserError(f"{{{placeholder[:40]}}} is no placeholder: there are {known}")
+    return name, argument.strip()
+
+
+def _overridden(link: Mapping[str, str], argument: str) -> list:
+    """The states of a link, some of it said anew, such as "step=0 pass=2"."""
+    anew = dict(part.partition("=")[::2] for part in argument.split())
+    try:
+        return opened({**link, **anew}, _MOMENT)
+    except Unfit as unfit:
+        raise UserError(str(unfit)) from unfit
+
+
+# What the network computes ------------------------------------------------------------------------
+
+
+def _share(share: float, digits: int = 1) -> Value:
+    return Value(100 * share, f"{100 * share:.{digits}f}\u00a0%")
+
+
+def _number(number: float, digits: int) -> Value:
+    return Value(number, f"{number:.{digits}f}".replace("-", "−"))
+
+
+def _count(count: int) -> Value:
+    return Value(count, f"{count:,}")
+
+
+OF_CELL: dict[str, Callable[[Moment], Value]] = {
+    "looks": lambda m: Value(math.nan, m.name(m.i)),
+    "looked": lambda m: Value(math.nan, m.name(m.j)),
+    "size": lambda m: _count(m.size),
+    "step": lambda m: _count(m.step),
+    "product": lambda m: _number(m.product, 2),
+    "score": lambda m: _number(m.score, 2),
+    "weight": lambda m: _share(m.weight),
+    "even": lambda m: _share(1 / m.size),
+    "keeps": lambda m: _share(m.keeps),
+    "own-class": lambda m: _share(m.own_class, 0),
+    "by-chance": lambda m: _share(m.by_chance, 0),
+    "entropy": lambda m: _number(m.entropy, 2),
+    "highest-entropy": lambda m: _number(math.log(m.size), 2),
+    "class": lambda m: Value(math.nan, m.truth),
+    "says": lambda m: Value(math.nan, m.says),
+    "sure": lambda m: _share(m.sure, 0),
+    "right-class": lambda m: _share(m.right_class, 0),
+    "says-alone": lambda m: Value(math.nan, m.alone.says),
+    "sure-alone": lambda m: _share(m.alone.sure, 0),
+    "right": lambda m: _count(m.right),
+}
+"""By name, what a cell of a pass and its picture are, at the step and in the group of a card."""
+
+
+# What the run is ----------------------------------------------------------------------------------
+
+
+def _recipe_choice(name: str) -> str:
+    if name not in Recipe.model_fields:
+        raise UserError(f"a recipe has no {name[:40]!r}")
+    return name
+
+
+def _recipe(moment: Moment, name: str) -> Value:
+    chosen = getattr(moment.recipe, _recipe_choice(name))
+    is_number = isinstance(chosen, int | float)
+    return Value(chosen if is_number else math.nan, f"{chosen:g}" if is_number else str(chosen))
+
+
+OF_RUN: dict[str, Callable[[Moment, str], Value]] = {"recipe": _recipe}
+
+
+# What was measured --------------------------------------------------------------------------------
+
+_FIGURE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+)")
+_OF_TESTS = 10_000  # test images of CIFAR-10
+
+
+def _figures(argument: str) -> tuple[str, list[float], str]:
+    """The unit of a figure, one value for each seed, and the keys that are named."""
+    found = _FIGURE.fullmatch(argument)
+    if not found:
+        raise UserError("a measured figure is written as {measured NAME: key}")
+    try:
+        known = measured(found[1])
+    except UserError as error:
+        raise UserError(f"there are no figures {found[1][:60]!r} in assets/measured") from error
+    keys = found[2].split(" - ")
+    for key in keys:
+        if key not in known.values:
+            raise UserError(f"{found[1]} has no {key[:60]!r}: it has {', '.join(known.values)}")
+    columns = zip(*(known.values[key] for key in keys), strict=True)
+    return known.unit, [first - sum(rest) for first, *rest in columns], found[2]
+
+
+def _measured(argument: str) -> Value:
+    """The mean over the seeds, with their standard deviation where there are several."""
+    unit, found, keys = _figures(argument)
+    middle = sum(found) / len(found)
+    spread = math.sqrt(sum((x - middle) ** 2 for x in found) / max(1, len(found) - 1))
+    factor, digits = (100, 1) if unit == "share" else (1, 3)
+    text = f"{factor * middle:.{digits}f}".replace("-", "−")
+    if len(found) > 1:
+        text += f" ± {factor * spread:.{digits}f}"
+    behind = {"share": "\u00a0points" if " - " in keys else "\u00a0%"}.get(
+        unit, f" {unit}".rstrip()
+    )
+    return Value(factor * middle, text + behind)
+
+
+def _one(which: Callable[[list[float]], float]) -> Callable[[str], Value]:
+    def found(argument: str) -> Value:
+        unit, values, _ = _figures(argument)
+        return (
+            _share(which(values))
+            if unit == "share"
+            else Value(which(values), f"{which(values):.3g}")
+        )
+
+    return found
+
+
+def _interval(argument: str) -> Value:
+    """Where a share of the test images may lie, if others of their kind were taken (95 %)."""
+    _, found, _ = _figures(argument)
+    middle = sum(found) / len(found)
+    return _between(middle, _OF_TESTS)
+
+
+def _between(share: float, count: int) -> Value:
+    low, high = (float(end) for end in wilson(share * count, count))
+    return Value(100 * share, f"{100 * low:.1f} to {100 * high:.1f} %")
+
+
+def _notebook(argument: str) -> Value:
+    """A column of the published log at an epoch, or its one test accuracy."""
+    log = _log()
+    if argument == "test_accuracy":
+        return _share(log["test_accuracy"], 0)
+    column, _, epoch = argument.rpartition(" ")
+    rows = {str(row["epoch"]): row for row in log["epochs"]}
+    if epoch not in rows or column not in rows[epoch]:
+        raise UserError(
+            "the notebook's log is asked as {notebook: loss 6}, of loss, train_accuracy or lr, "
+            f"epochs 1 to {len(rows)}, or {{notebook: test_accuracy}}"
+        )
+    number = rows[epoch][column]
+    if column == "train_accuracy":
+        return _share(number)
+    return Value(number, f"{number:.2g}" if column == "lr" else f"{number:.2f}")
+
+
+@cache
+def _log() -> dict:
+    return json.loads((ASSETS / "seed_log.json").read_text(encoding="utf-8"))
+
+
+OF_FIGURES: dict[str, Callable[[str], Value]] = {
+    "measured": _measured,
+    "lowest": _one(min),
+    "highest": _one(max),
+    "interval": _interval,
+    "notebook": _notebook,
+    "notebook-interval": lambda _: _between(_log()["test_accuracy"], _OF_TESTS),
+}
+"""By name, what was measured before; none of it is computed here."""

@@ -1,0 +1,1 @@
+"""The lesson that runs beside the pages."""

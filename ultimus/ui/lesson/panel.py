@@ -1,0 +1,120 @@
+"""The lesson beside the page: which card it is at, and what that card shows of the page."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from ...errors import UserError
+from ...lessons import shelf
+from ...lessons.filled import filled
+from ...lessons.lesson import Card
+from ...lessons.lesson import Lesson as Content
+from ...links.pages import Lesson
+from ...links.state import understood
+from ...places import SHIPPED, runs_folder
+from ...runs.run import Run
+from ..server import explorer_files
+from ..state import choices, guard
+
+KEY = "lesson"
+PANEL = "lesson panel"
+TITLES = {"look": "First", "train": "Train", "attention": "Attention", "predict": "Predict",
+          "testset": "Test set"}  # fmt: skip
+NAMES = understood([Lesson])
+_HERE = Path(__file__).parent
+_mount = st.components.v2.component(
+    "ultimus_lesson",
+    html='<div class="frame"><div class="box"></div></div>',
+    css=(explorer_files.FOLDER / "lesson.css").read_text(encoding="utf-8")
+    + ".frame { color: var(--st-text-color); --lesson-top: 3.75rem; }",
+    js=f'const MODULES = "{explorer_files.modules()}";\n'
+    + (_HERE / "panel.js").read_text(encoding="utf-8"),
+)
+
+
+def show(page: str) -> None:
+    """Draw the panel, if a lesson is on; another page may be opened then.
+
+    Args:
+        page: the title of the page that is about to be drawn.
+    """
+    place = st.container(key=KEY)  # holds its place, so that what follows stays where it is
+    if st.session_state.get("page_on_show") != page:
+        choices.take_over(Lesson)
+    if choices.of(Lesson).lesson:
+        with place:
+            guard.guarded(_show)()
+
+
+def is_on() -> bool:
+    """Whether a lesson runs, which needs the room of the sidebar."""
+    return bool(choices.current(Lesson).lesson or st.query_params.get("lesson"))
+
+
+def start(name: str) -> NoReturn:
+    """Begin a lesson.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    st.session_state.lesson_turn = st.session_state.get("lesson_turn", 0) + 1
+    choices.change(Lesson, lesson=name, card=1)
+    first = shelf.find(name).card[0]
+    _open(first, first.link)
+
+
+def _show() -> None:
+    now = choices.current(Lesson)
+    try:
+        content = shelf.find(now.lesson)
+        cards = _numbered(now.lesson, content)
+    except UserError:
+        choices.change(Lesson, lesson="", card=1)
+        raise
+    place = min(now.card, len(content.card))
+    gone = st.session_state.pop("lesson_gone", None)
+    card = content.card[place - 1]
+    if gone:
+        _open(card, card.link_after if gone["isRevealed"] else card.link)
+    if st.query_params.keys() <= NAMES and card.link:  # a link that names a card alone
+        _open(card, card.link)
+    turn = st.session_state.get("lesson_turn", 0)
+    _mount(
+        key=PANEL, data={"lesson": cards, "card": place, "turn": turn}, on_go_change=_go,
+        on_close_change=_close,
+    )  # fmt: skip
+
+
+def _go() -> None:
+    """Another card, or the answer of this one; what a browser sends may be anything."""
+    asked = st.session_state[PANEL].get("go")
+    card = asked.get("card") if isinstance(asked, dict) else None
+    if isinstance(card, int) and 1 <= card <= 1000:
+        choices.change(Lesson, card=card)
+        st.session_state.lesson_gone = {"isRevealed": bool(asked.get("isRevealed"))}
+
+
+def _close() -> None:
+    choices.change(Lesson, lesson="", card=1)
+
+
+def _open(card: Card, link: dict[str, str]) -> NoReturn:
+    """Open a card's page as by a link, so that the page needs to know of no lesson."""
+    now = choices.current(Lesson)
+    st.session_state.pop("page_on_show", None)
+    page = st.session_state.pages[TITLES[card.page]]
+    st.switch_page(page, query_params={**link, "lesson": now.lesson, "card": str(now.card)})
+
+
+def _numbered(name: str, content: Content) -> dict[str, Any]:
+    """The lesson with its numbers, computed once for as long as its runs stand as they are."""
+    runs = {card.link["run"] for card in content.card if card.link.get("run")}
+    stand = tuple((run, Run.find(run, runs_folder(), SHIPPED).snapshots) for run in sorted(runs))
+    return _filled(name, content.model_dump_json(), stand)
+
+
+@lru_cache(maxsize=32)
+def _filled(name: str, content: str, stand: tuple) -> dict[str, Any]:
+    return filled(name, Content.model_validate_json(content))
