@@ -73,31 +73,32 @@ def _show() -> None:
     except UserError:
         choices.change(Lesson, lesson="", card=1)
         raise
-    place = min(now.card, len(content.card))
-    gone = st.session_state.pop("lesson_gone", None)
-    card = content.card[place - 1]
-    if gone:
-        _open(card, card.link_after if gone["isRevealed"] else card.link)
-    if st.query_params.keys() <= NAMES and card.link:  # a link that names a card alone
-        _open(card, card.link)
-    turn = st.session_state.get("lesson_turn", 0)
-    _mount(
-        key=PANEL, data={"lesson": cards, "card": place, "turn": turn}, on_go_change=_go,
-        on_close_change=_close,
-    )  # fmt: skip
-
-
-def _go() -> None:
-    """Another card, or the answer of this one; what a browser sends may be anything."""
-    asked = st.session_state[PANEL].get("go")
-    card = asked.get("card") if isinstance(asked, dict) else None
-    if isinstance(card, int) and 1 <= card <= 1000:
+    if asked := _newly_asked():
+        card, is_revealed = asked
+        if not 1 <= card <= len(content.card):
+            choices.change(Lesson, lesson="", card=1)
+            st.rerun()  # the page has the whole width again
         choices.change(Lesson, card=card)
-        st.session_state.lesson_gone = {"isRevealed": bool(asked.get("isRevealed"))}
+        chosen = content.card[card - 1]
+        _open(chosen, chosen.link_after if is_revealed else chosen.link)
+    card = min(now.card, len(content.card))
+    link = content.card[card - 1].link
+    if st.query_params.keys() <= NAMES and link:  # a link that names a card alone
+        _open(content.card[card - 1], link)
+    turn = st.session_state.get("lesson_turn", 0)
+    data = {"lesson": cards, "card": card, "turn": turn}
+    _mount(key=PANEL, data=data, on_asked_change=lambda: None)
 
 
-def _close() -> None:
-    choices.change(Lesson, lesson="", card=1)
+def _newly_asked() -> tuple[int, bool] | None:
+    """The card that is asked for, 0 for none any more, and whether with its answer; None if nothing
+    is asked that was not before. What a browser sends may be anything."""
+    asked = (st.session_state.get(PANEL) or {}).get("asked")
+    if not isinstance(asked, dict) or asked.get("number") == st.session_state.get("lesson_asked"):
+        return None
+    st.session_state.lesson_asked = asked.get("number")
+    card = asked.get("card")
+    return (card, asked.get("isRevealed") is True) if isinstance(card, int) else None
 
 
 def _open(card: Card, link: dict[str, str]) -> NoReturn:
