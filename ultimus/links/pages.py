@@ -258,6 +258,7 @@ class Lesson:
 PAGES: Final[dict[str, tuple[type, ...]]] = {
     "look": (),
     "train": (Shown, Train),
+    "lab": (Lab,),
     "attention": (Shown, Attention),
     "predict": (Shown,),
     "testset": (Shown, TestSet),

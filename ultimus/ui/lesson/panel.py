@@ -20,8 +20,8 @@ from ..state import choices, guard
 
 KEY = "lesson"
 PANEL = "lesson panel"
-TITLES = {"look": "First", "train": "Train", "attention": "Attention", "predict": "Predict",
-          "testset": "Test set"}  # fmt: skip
+TITLES = {"look": "First", "train": "Train", "lab": "Lab", "attention": "Attention",
+          "predict": "Predict", "testset": "Test set"}  # fmt: skip
 NAMES = understood([Lesson])
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
