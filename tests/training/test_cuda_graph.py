@@ -6,12 +6,11 @@ same memory with the Python numbers of the first time, which is what a CUDA grap
 
 import math
 import sys
-from collections.abc import Callable
 
 import pytest
 import torch
 from support.metrics import lines
-from torch.utils._python_dispatch import TorchDispatchMode
+from support.tape import record, tape
 from torch.utils._pytree import tree_leaves
 
 from ultimus.checkpoints import checkpoint
@@ -25,7 +24,7 @@ from ultimus.runs.recorder import Recorder
 from ultimus.runs.run import Run
 from ultimus.runs.worker import work
 from ultimus.training import cuda_graph
-from ultimus.training.cuda_graph import WARM_UP, Adam, Rates, Steps
+from ultimus.training.cuda_graph import Adam, Rates, Steps
 from ultimus.training.trainer import (
     FIRST_STEPS,
     DivergedError,
@@ -102,57 +101,9 @@ def _same(ours: Training, reference: Training, tolerance: float = 2e-5) -> None:
     torch.testing.assert_close(_effective(ours), _effective(reference), rtol=0, atol=tolerance)
 
 
-# The tape: what a recording is, on a processor ------------------------------------------------
-
-
-class Tape(TorchDispatchMode):
-    """Operations as they are asked for."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
-        result = operation(*arguments, **(options or {}))
-        self.calls.append((operation, arguments, options or {}, result))
-        return result
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        """The same operations, whose results lie where they lay."""
-        for operation, arguments, options, result in self.calls:
-            again = operation(*arguments, **options)
-            for place, new in zip(tree_leaves(result), tree_leaves(again), strict=True):
-                if isinstance(place, torch.Tensor) and place.data_ptr() != new.data_ptr():
-                    place.copy_(new)
-
-    def script(self) -> list[tuple]:
-        """What was asked for, tensors aside."""
-        return [
-            (str(operation), [each for each in tree_leaves((arguments, options))
-                              if not isinstance(each, torch.Tensor)])
-            for operation, arguments, options, _ in self.calls
-        ]  # fmt: skip
-
-
-def _tape(step: Callable[[], None]) -> Tape:
-    with Tape() as tape:
-        step()
-    return tape
-
-
-def _record(step: Callable[[], None], before: Callable[[], object]) -> Callable[[], None]:
-    """`graph.record` for a processor. To tape a step is to make it, unlike recording on a GPU."""
-    for _ in range(WARM_UP):
-        before()
-        step()
-    before()
-    return _tape(step).replay
-
-
 @pytest.fixture
 def taped(monkeypatch):
-    monkeypatch.setattr(cuda_graph, "record", _record)
+    monkeypatch.setattr(cuda_graph, "record", record)
 
 
 # The same as on a processor -------------------------------------------------------------------
@@ -257,14 +208,14 @@ def _begun(recipe: Recipe, dataset: Dataset) -> Steps:
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "soap"])
 def test_no_python_number_of_a_step_changes_with_the_step(dataset, optimizer):
     steps = _begun(_recipe(optimizer=optimizer, **RICH), dataset)
-    scripts = [_tape(steps._make_one).script() for _ in range(3)]
+    scripts = [tape(steps._make_one).script() for _ in range(3)]
     assert len(scripts[0]) > 100 and scripts[0] == scripts[1] == scripts[2]
     assert steps._next.item() == 3 and len(set(steps.read(0, 3)[:, 0].tolist())) == 3
 
 
 def test_nothing_in_a_step_waits_for_the_device(dataset):
     steps = _begun(_recipe(**RICH), dataset)
-    asked = {operation for operation, _ in _tape(steps._make_one).script()}
+    asked = {operation for operation, _ in tape(steps._make_one).script()}
     assert not [each for each in asked for name in WAITING if f".{name}." in each]
 
 
@@ -506,7 +457,7 @@ def test_a_worker_weighs_strides_and_makes_single_steps(dataset, tmp_path):
 @pytest.fixture
 def gpu_in_name(monkeypatch):
     """What `train` takes for a GPU is a processor with a tape."""
-    monkeypatch.setattr(cuda_graph, "record", _record)
+    monkeypatch.setattr(cuda_graph, "record", record)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
         training_module,

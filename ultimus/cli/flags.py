@@ -173,6 +173,10 @@ def _bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--data", type=source, default="shapes", help="shapes, cifar10 or a folder")
     bench.add_argument("--rounds", type=int, help="of alternating turns, about a second each")
     bench.add_argument("--short", action="store_true", help="a look of a few rounds")
+    bench.add_argument(
+        "--gpu", action="store_true", help="measure training on an NVIDIA card, at most six minutes"
+    )
+    bench.add_argument("--out", type=place, metavar="FILE", help="write the card's figures there")
 
 
 def _data(data: argparse.ArgumentParser) -> None:
