@@ -19,8 +19,10 @@ from ultimus.analysis.ablation import MOST_PASSES, accuracies, accuracy
 from ultimus.analysis.measured import Measured
 from ultimus.analysis.out_of_distribution import calibrate, of_cifar10
 from ultimus.analysis.strangers import KINDS, strangers
+from ultimus.analysis.test_report import by_size, dependence, measure
 from ultimus.checkpoints import checkpoint
 from ultimus.data.dataset import Dataset
+from ultimus.data.groups import SORTED
 from ultimus.evaluation import features_of
 from ultimus.files import write_atomically
 from ultimus.model import Transformer
@@ -98,7 +100,59 @@ def outsiders(model: Transformer, dataset: Dataset) -> dict:
     }
 
 
-MEASURES = {"ablation-best-cifar10": ablations, "outsiders-best-cifar10": outsiders}
+def groups(model: Transformer, dataset: Dataset) -> dict:
+    """Accuracy by group size and order, and what another shuffle changes."""
+    features, labels = features_of(model, dataset.test.images), dataset.test.labels
+    found = list(by_size(model, features, labels))
+    whole = [measure(model, features, labels, len(labels), way) for way in ("random", SORTED)]
+    found.append((len(labels), *(verdict.accuracy for verdict in whole)))
+    seeds = [1, 2, 3, 4, 5]
+    first = measure(model, features, labels)
+    again = [measure(model, features, labels, seed=seed) for seed in seeds]
+    changed = [(each.guesses != first.guesses).double().mean().item() for each in again]
+    return {
+        "about": "Test accuracy of the shipped run by group size, shuffled and sorted by class; "
+        "and the share of answers that change where groups of 16 are shuffled again",
+        "unit": "share",
+        "seeds": seeds,
+        "seeds_of": "the shuffles",
+        "values": {
+            "answers changed": changed,
+            "accuracy in groups of 16": [each.accuracy for each in again],
+        },
+        "curves": {
+            "by size": {
+                name: [row[place] for row in found]
+                for place, name in enumerate(("size", "shuffled", "sorted"))
+            }
+        },
+    }
+
+
+def dependences(model: Transformer, dataset: Dataset) -> dict:
+    """How independent the answers of a group are."""
+    features, seeds = features_of(model, dataset.test.images), [0, 1, 2, 3, 4]
+    found = [measure(model, features, dataset.test.labels, seed=seed) for seed in seeds]
+    return {
+        "about": "Variance of the number of right answers in a group of 16, beside that of "
+        "independent answers",
+        "unit": "ratio",
+        "seeds": seeds,
+        "seeds_of": "the shuffles",
+        "values": {
+            "groups of 16": [
+                dependence(verdict, seed) for verdict, seed in zip(found, seeds, strict=True)
+            ]
+        },
+    }
+
+
+MEASURES = {
+    "ablation-best-cifar10": ablations,
+    "dependence-best-cifar10": dependences,
+    "groups-best-cifar10": groups,
+    "outsiders-best-cifar10": outsiders,
+}
 
 
 if __name__ == "__main__":

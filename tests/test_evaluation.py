@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from ultimus.data.augment import preprocess
 from ultimus.data.dataset import Split
+from ultimus.data.groups import SORTED
 from ultimus.evaluation import (
     evaluate,
     features_of,
@@ -155,3 +156,22 @@ def test_composed_groups_change_who_meets_and_are_said(model, split):
 
 def test_a_split_of_a_single_group_is_not_composed(split):
     assert (fixed_groups(N, 100, split.labels, "fours") == fixed_groups(N, 100)).all()
+
+
+def test_sorted_groups_hold_one_class_after_another_in_the_order_of_the_data(model, split):
+    groups = fixed_groups(N, 5, split.labels, SORTED)
+    classes = split.labels[groups.flatten()[:N]].tolist()
+    assert classes == sorted(classes) and set(groups.flatten()) == set(range(N))
+    first = [place for place, label in enumerate(split.labels.tolist()) if label == 0]
+    assert groups.flatten()[: len(first)].tolist() == first
+    result = evaluate(model, split, 5, SORTED)
+    features = features_of(model, split.images)
+    logits = [logits_after(model, features[chosen])[-1] for chosen in torch.from_numpy(groups)]
+    right = torch.cat(logits)[:N].argmax(dim=1) == split.labels[groups.flatten()[:N]]
+    assert result.accuracy == right.double().mean().item()
+    assert result.conditions == "in groups of 5, sorted by class"
+
+
+def test_another_seed_shuffles_otherwise():
+    assert (fixed_groups(N, 5, seed=1) == fixed_groups(N, 5, seed=1)).all()
+    assert (fixed_groups(N, 5, seed=1) != fixed_groups(N, 5)).any()

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .data.augment import preprocess
 from .data.dataset import Split
-from .data.groups import compose, conditions
+from .data.groups import SORTED, compose, conditions
 from .errors import UserError
 from .model import FEATURES, PASSES, Transformer
 
@@ -97,7 +97,11 @@ def logits_after(model: Transformer, features: Tensor, passes: int = PASSES) -> 
 
 
 def fixed_groups(
-    images: int, group: int, labels: Tensor | None = None, grouping: str = "random"
+    images: int,
+    group: int,
+    labels: Tensor | None = None,
+    grouping: str = "random",
+    seed: int = 0,
 ) -> np.ndarray:
     """Which images meet in which group when a split is measured: always the same, shuffled.
 
@@ -105,7 +109,8 @@ def fixed_groups(
         images: N, how many there are.
         group: B; all of them where they are fewer.
         labels: (N,), the classes, which groups that are not random depend on.
-        grouping: see `data.groups.ALIKE`; a single group of all is not composed.
+        grouping: see `data.groups.ALIKE`, or SORTED; a single group of all is not composed.
+        seed: of the shuffle; what is sorted is not shuffled.
 
     Returns:
         (G, B) indices. Where the last group is not full, images of the first fill it up.
@@ -119,9 +124,11 @@ def fixed_groups(
             "groups of one or more."
         )
     group = min(group, images)
-    draw = np.random.default_rng(0)
+    draw = np.random.default_rng(seed)
     order = draw.permutation(images)
-    if grouping != "random" and group < images:
+    if grouping == SORTED:
+        order = labels.numpy(force=True).argsort(kind="stable")
+    elif grouping != "random" and group < images:
         order = compose(order, labels, group, grouping, draw)
     return np.resize(order, (-(-images // group), group))
 
@@ -133,6 +140,7 @@ def in_groups(
     group: int,
     labels: Tensor | None = None,
     grouping: str = "random",
+    seed: int = 0,
 ) -> Tensor:
     """The answers to all images of a split, each in its fixed group.
 
@@ -142,6 +150,7 @@ def in_groups(
         group: B, images per group; all of them where they are fewer.
         labels: (N,), see `fixed_groups`.
         grouping: likewise.
+        seed: likewise.
 
     Returns:
         (..., N, C), in the order of the images; each counts once.
@@ -150,7 +159,7 @@ def in_groups(
         UserError: there are no images, or the group has none.
     """
     count = len(features)
-    groups = torch.from_numpy(fixed_groups(count, group, labels, grouping))  # (G, B)
+    groups = torch.from_numpy(fixed_groups(count, group, labels, grouping, seed))  # (G, B)
     tokens = features[0, ..., 0].numel()
     answers = [
         answer(features[chosen]).flatten(-3, -2)
@@ -171,7 +180,7 @@ def evaluate(
         split: what to measure on.
         group: images per attention group; the whole split where it is smaller. In a network of
             patches an image is a group by itself, whatever is asked for.
-        grouping: how the groups are composed, see `data.groups.ALIKE`.
+        grouping: how the groups are composed, see `data.groups.ALIKE` and SORTED.
 
     Raises:
         UserError: there are no images, or the group has none or cannot be composed so.

@@ -9,9 +9,19 @@ import torch
 
 from ultimus import Transformer, evaluate, load, open_dataset
 from ultimus.analysis.ablation import accuracy
-from ultimus.analysis.test_report import Verdict, calibration, companions, measure, select, wilson
+from ultimus.analysis.test_report import (
+    Verdict,
+    by_size,
+    calibration,
+    companions,
+    dependence,
+    measure,
+    select,
+    wilson,
+)
 from ultimus.data.augment import preprocess
 from ultimus.data.dataset import Split
+from ultimus.data.groups import SORTED
 from ultimus.evaluation import features_of, fixed_groups
 
 N, B, C = 101, 7, 5
@@ -80,6 +90,31 @@ def test_alone_is_a_group_of_one(model, features, split):
     with torch.inference_mode():
         own = model(preprocess(split.images[:11]), 1)
     torch.testing.assert_close(alone.logits[:11], own, rtol=1e-4, atol=1e-4)
+
+
+def test_accuracy_by_size_is_that_of_each_size_in_both_orders(model, features, split):
+    found = list(by_size(model, features, split.labels, most=9))
+    assert [each.size for each in found] == [1, 2, 4, 8]
+    for size, shuffled, by_class in found:
+        assert shuffled == evaluate(model, split, size).accuracy
+        assert by_class == evaluate(model, split, size, SORTED).accuracy
+    assert found[0].shuffled == found[0].sorted_by_class
+    assert any(each.shuffled != each.sorted_by_class for each in found)
+
+
+def test_dependence_is_the_variance_over_groups_beside_that_of_independent_answers():
+    labels = torch.zeros(64, dtype=torch.int64)
+    groups = torch.from_numpy(fixed_groups(64, 4))
+    right = torch.zeros(64, dtype=torch.bool)
+    right[groups[:4].flatten()] = True  # four groups wholly, the other twelve not at all
+    together = Verdict(torch.where(right[:, None], torch.tensor([1.0, 0]), torch.tensor([0, 1.0])),
+                       labels, 4)  # fmt: skip
+    assert dependence(together) == pytest.approx(4.0)  # as if a group were one answer
+    right = torch.zeros(64, dtype=torch.bool)
+    right[groups[:, 0]] = True  # one of each
+    apart = Verdict(torch.where(right[:, None], torch.tensor([1.0, 0]), torch.tensor([0, 1.0])),
+                    labels, 4)  # fmt: skip
+    assert dependence(apart) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("image", [0, 13, N - 1])

@@ -24,6 +24,7 @@ from ultimus.checkpoints import checkpoint
 from ultimus.cli import main
 from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
+from ultimus.evaluation import evaluate
 from ultimus.model import Transformer
 from ultimus.places import EXAMPLES
 from ultimus.recipe import PRESETS, Recipe
@@ -180,6 +181,22 @@ def test_evaluate_takes_a_run_its_folder_and_files_of_weights(trained, data, tmp
 def test_evaluate_says_the_same_in_words(trained, capsys):
     assert main(["evaluate", str(trained.folder), "--group", "5"]) == 0
     assert re.search(r"% of 31 test images of pictures, in groups of 5", capsys.readouterr().out)
+
+
+def test_evaluate_measures_several_sizes_shuffled_and_sorted(trained, capsys):
+    folder, dataset = str(trained.folder), open_dataset(trained.info().recipe.data)
+    model = checkpoint.load(trained.snapshot(trained.snapshots[-1]))
+    several = _evaluated(capsys, folder, "--group", "1,4,31", "--order", "sorted")
+    assert [each["group"] for each in several] == [1, 4, 31]
+    for each in several:
+        assert each["accuracy"] == evaluate(model, dataset.test, each["group"], "sorted").accuracy
+    assert several[1]["grouping"] == "sorted"
+    assert main(["evaluate", folder, "--group", "4,5", "--order", "sorted"]) == 0
+    assert capsys.readouterr().out.count("sorted by class") == 2
+    for wrong in (["--group", "4,x"], ["--group", "0"], ["--group", "4,32"],
+                  ["--order", "sorted", "--grouping", "pairs"]):  # fmt: skip
+        assert main(["evaluate", folder, *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 # Predicting -----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def drawn(page: Page) -> Page:
 
 
 def matrix(page: Page) -> Locator:
-    return page.get_by_role("img", name=re.compile("^What each class is taken for"))
+    return page.get_by_role("img", name=re.compile("^Confusion matrix"))
 
 
 def click_cell(page: Page, i: int, j: int) -> None:
@@ -65,21 +65,21 @@ def test_a_clicked_cell_shows_its_pictures(server: str, person: Callable[[], Pag
     """A mistake, something right, and back to all mistakes by a second click."""
     verdict = judged()
     page = visit(person(), server)
-    expect(heading(page, "The surest mistakes")).to_be_visible()
+    expect(heading(page, "Mistakes")).to_be_visible()
     mistakes = select(verdict).tolist()
     expect(pictures(page)).to_have_count(len(mistakes))
     true, called = int(verdict.labels[mistakes[0]]), int(verdict.guesses[mistakes[0]])
     for i, j in ((true, called), (8, 8)):
         click_cell(page, i, j)
         expect(page).to_have_url(re.compile(f"pair={i}-{j}"))
-        expect(heading(page, "The surest mistakes")).to_have_count(0)
+        expect(heading(page, "Mistakes")).to_have_count(0)
         expect(pictures(page)).to_have_count(int(verdict.confusion[i, j]))
         shown = [image_of(each) for each in pictures(page).all()]
         assert shown == select(verdict, i, j).tolist()
     page.reload()
-    expect(heading(page, "True class ship, named rightly")).to_be_visible()
+    expect(heading(page, "True class ship, correct")).to_be_visible()
     click_cell(drawn(page), 8, 8)
-    expect(heading(page, "The surest mistakes")).to_be_visible()
+    expect(heading(page, "Mistakes")).to_be_visible()
 
 
 def test_pictures_are_enlarged_without_smoothing(server: str, person: Callable[[], Page]):

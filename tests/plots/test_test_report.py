@@ -17,6 +17,7 @@ from ultimus.plots.test_report import (
     bars_height,
     calibration_figure,
     confusion_map,
+    size_figure,
 )
 
 C, M = 5, 7  # classes, bins
@@ -94,9 +95,9 @@ def test_every_number_is_written_once_and_where_it_can_be_read():
 
 def test_hovering_names_both_classes_and_the_counts():
     words = confusion_map(COUNTS, CLASSES, COLORS).data[0].hovertext
-    assert words[1][0] == "dog, taken for cat:<br><b>40</b> of 100 (40.0%)"
-    assert words[2][2] == "ship, named rightly:<br><b>998</b> of 1,000 (99.8%)"
-    assert words[3][1] == "no pictures of the class frog"
+    assert words[1][0] == "dog, predicted as cat:<br><b>40</b> of 100 (40.0%)"
+    assert words[2][2] == "ship, correct:<br><b>998</b> of 1,000 (99.8%)"
+    assert words[3][1] == "no images of the class frog"
 
 
 def test_classes_that_are_called_like_numbers_keep_their_places():
@@ -125,9 +126,9 @@ def test_what_is_selected_is_outlined(selected, frame):
 
 def test_the_words_name_the_most_frequent_mistakes():
     words = alt(confusion_map(COUNTS, CLASSES, COLORS))
-    assert "1,198 of 1,300 rightly" in words
-    assert re.search(r"dog taken for cat \(40 of 100\), cat taken for dog \(30 of 100\)", words)
-    assert alt(confusion_map(np.eye(C, dtype=int), CLASSES, COLORS)).endswith("rightly named.")
+    assert "1,198 of 1,300 correct" in words
+    assert "dog predicted as cat (40 of 100), cat predicted as dog (30 of 100)" in words
+    assert alt(confusion_map(np.eye(C, dtype=int), CLASSES, COLORS)).endswith("correct.")
 
 
 # Accuracies and calibration -----------------------------------------------------------------------
@@ -141,7 +142,7 @@ def test_bars_tell_their_values_and_intervals():
     interval, overall = fig.layout.shapes  # none for the class without pictures
     assert interval.path.startswith("M0.25000,0H0.75000")
     assert (overall.x0, overall.x1) == (0.4, 0.4)
-    assert "cat 50.0% (25.0% to 75.0%), dog no pictures; all together 40.0%" in alt(fig)
+    assert "cat 50.0% (25.0% to 75.0%), dog no images; all together 40.0%" in alt(fig)
     assert bars_height(2) < bars_height(3)
 
 
@@ -159,3 +160,12 @@ def test_calibration_draws_bins_that_have_answers():
 def test_figures_need_no_torch_and_no_streamlit():
     source = Path(test_report.__file__).read_text()
     assert not re.search(r"^\s*(import|from) (torch|streamlit)", source, re.MULTILINE)
+
+
+def test_accuracy_by_group_size_has_a_line_for_each_order_and_tells_all_in_words():
+    fig = size_figure([1, 2, 4], [0.5, 0.6, 0.7], [0.5, 0.45, 0.4])
+    go.Figure(fig.to_dict())  # with plotly's own checks
+    shuffled, by_class = fig.data
+    assert shuffled.y.tolist() == [0.5, 0.6, 0.7] and by_class.y.tolist() == [0.5, 0.45, 0.4]
+    assert fig.layout.xaxis.type == "log"
+    assert "sorted by class: 50.0% in groups of 1, 45.0% in groups of 2" in alt(fig)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from support.boards import sent
+from support.boards import numbers, sent
 
 import ultimus
+from ultimus.analysis import measured as figures
 from ultimus.analysis.test_report import Verdict, companions, measure, select
 from ultimus.checkpoints import checkpoint
 from ultimus.data.dataset import Dataset, Split, open_dataset
@@ -26,6 +27,7 @@ from ultimus.ui.state import pool
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 EARLY, LAST = 6089, 39000  # steps of its snapshots
 FIGURES = {"confusion", "classes", "calibration"}
+BY_SIZE = {"sizes"}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def visit(**link: str) -> AppTest:
 
 def checked(page: AppTest) -> AppTest:
     assert not page.exception
-    assert set(sent(page)) == FIGURES
+    assert set(sent(page)) - BY_SIZE == FIGURES
     return page
 
 
@@ -152,7 +154,7 @@ def test_a_first_visit_judges_the_shipped_run_by_the_example_pictures(runs: Path
 
 def test_twenty_pictures_are_called_few(runs: Path):
     page = visit()
-    assert "20 pictures tell little" in page.warning[0].value
+    assert "20 images tell little" in page.warning[0].value
     said = "\n".join(each.value for each in page.markdown)
     assert "**20 example pictures**" in said
     assert "these are examples" in said
@@ -168,6 +170,32 @@ def test_a_whole_test_set_agrees_with_the_evaluation(of_shapes: Run, shapes: Dat
     assert not page.warning
     said = "\n".join(each.value for each in page.markdown)
     assert f"**{len(shapes.test):,} test images of {shapes.name}**" in said
+
+
+def test_without_test_images_group_sizes_are_those_that_were_measured_of_the_shipped_run(
+    runs: Path,
+):
+    page = visit()
+    shuffled, by_class = sent(page)["sizes"]["figure"]["data"]
+    told = figures.measured("groups-best-cifar10").curves["by size"]
+    assert numbers(shuffled["y"]) == pytest.approx(told["shuffled"])
+    assert numbers(by_class["y"]) == pytest.approx(told["sorted"])
+    said = "\n".join(each.value for each in page.caption)
+    assert "10,000 test images of CIFAR-10" in said and "changes 565 to 590 answers" in said
+
+
+def test_group_sizes_are_measured_on_request_and_kept(of_shapes: Run, shapes: Dataset):
+    page = visit(run=of_shapes.id)
+    assert "sizes" not in sent(page)
+    page = click(page, "Measure by group size")
+    shuffled, by_class = sent(page)["sizes"]["figure"]["data"]
+    model = checkpoint.load(of_shapes.snapshot(7)).eval()
+    place = numbers(shuffled["x"]).tolist().index(16)
+    assert numbers(shuffled["y"])[place] == pytest.approx(evaluate(model, shapes.test).accuracy)
+    assert numbers(by_class["y"])[place] == pytest.approx(
+        evaluate(model, shapes.test, 16, "sorted").accuracy
+    )
+    assert "sizes" in sent(visit(run=of_shapes.id))
 
 
 def test_every_figure_has_words(runs: Path):
@@ -215,8 +243,8 @@ def test_a_snapshot_is_measured_once_for_all(runs: Path, measurements: list[int]
     page = visit()
     assert measurements == [20]
     checked(page.button_group(key="seat").set_value("alone").run())
-    click(page, "Previous")
-    click(page, "Next")
+    click(page, "Previous page")
+    click(page, "Next page")
     visit(pair="3-5")
     assert measurements == [20, 20]  # the last one and the one before
 
@@ -236,7 +264,7 @@ def test_a_measurement_that_was_left_can_be_made_again(
 
 def test_the_surest_mistakes_come_first(runs: Path):
     page = visit()
-    assert heading(page) == "The surest mistakes"
+    assert heading(page) == "Mistakes"
     assert images(page) == select(judged()).tolist()
 
 
@@ -262,11 +290,11 @@ def test_a_picture_leads_to_its_group(runs: Path):
 @pytest.mark.parametrize(
     ("pair", "name"),
     [
-        ((3, 5), "True class cat, taken for dog"),
-        ((8, 8), "True class ship, named rightly"),
-        ((3, None), "True class cat, taken for something else"),
-        ((None, 5), "Taken for dog, and none"),
-        ((0, 9), "True class airplane, taken for truck"),  # of which there are none
+        ((3, 5), "True class cat, predicted as dog"),
+        ((8, 8), "True class ship, correct"),
+        ((3, None), "True class cat, predicted as something else"),
+        ((None, 5), "Predicted as dog, and none"),
+        ((0, 9), "True class airplane, predicted as truck"),  # of which there are none
     ],
 )
 def test_a_link_restores_a_cell(runs: Path, pair: tuple, name: str):
@@ -277,7 +305,7 @@ def test_a_link_restores_a_cell(runs: Path, pair: tuple, name: str):
     assert page.query_params["pair"] == text
     framed = frames(page)
     assert frames(click(page, "All mistakes")) == framed - 2
-    assert heading(page) == "The surest mistakes"
+    assert heading(page) == "Mistakes"
     assert "pair" not in page.query_params
 
 
@@ -286,15 +314,15 @@ def test_sheets_are_turned(of_shapes: Run, shapes: Dataset):
     model = checkpoint.load(of_shapes.snapshot(7)).eval()
     everything = select(measured(model, shapes.test)).tolist()
     assert images(page) == everything[:30]
-    click(page, "Less sure")
+    click(page, "Next page")
     assert images(page) == everything[30:60]
     assert page.query_params["sheet"] == "2"
-    click(page, "Surer")
+    click(page, "Previous page")
     assert images(page) == everything[:30]
     last = -(-len(everything) // 30)
     page = visit(run=of_shapes.id, sheet="9999")
     assert images(page) == everything[(last - 1) * 30 :]
-    assert next(each for each in page.button if each.label == "Less sure").disabled
+    assert next(each for each in page.button if each.label == "Next page").disabled
 
 
 @pytest.mark.parametrize(
@@ -319,7 +347,7 @@ def test_nonsense_in_a_link_leaves_the_page_usable(runs: Path, link: dict):
 
 
 def test_another_step_is_another_verdict(runs: Path):
-    page = click(visit(), "Previous")
+    page = click(visit(), "Previous page")
     step = Run(SHIPPED).snapshots[-2]
     assert np.array_equal(confusions(page), judged(step).confusion.numpy())
     assert page.query_params["step"] == str(step)

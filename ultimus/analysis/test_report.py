@@ -6,6 +6,7 @@ read from that, so that no question is answered by computing twice.
 Shape letters: N images, G groups, B images in a group, D = 48 features, C classes, M bins.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -16,11 +17,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.groups import Group
+from ..data.groups import SORTED, Group
 from ..evaluation import attending, fixed_groups, in_groups, logits_after
 from ..model import Transformer
 
 BINS = 10
+LARGEST = 1024  # images in a group; its attention takes 4 MB a pass
 Z95 = 1.959963984540054  # a normal variable stays within ± this 95 times in a hundred
 
 
@@ -100,6 +102,7 @@ def measure(
     labels: Tensor,
     group: int = 16,
     grouping: str = "random",
+    seed: int = 0,
 ) -> Verdict:
     """Let a model answer all images of a split, in the groups of `evaluation.evaluate`.
 
@@ -108,7 +111,8 @@ def measure(
         features: (N, D), what its convolutions make of the images (`evaluation.features_of`).
         labels: (N,), their classes.
         group: B, images per group; the whole split where it is smaller; 1 leaves each alone.
-        grouping: how the groups are composed, see `data.groups.ALIKE`.
+        grouping: how the groups are composed, see `data.groups.ALIKE` and SORTED.
+        seed: of the shuffle.
 
     Raises:
         UserError: there are no images, or the group has none or cannot be composed so.
@@ -116,9 +120,64 @@ def measure(
     group = attending(model, group)
     grouping = "random" if group == 1 else grouping
     logits = in_groups(
-        lambda x: logits_after(model, x)[-1], features, group, labels, grouping
+        lambda x: logits_after(model, x)[-1], features, group, labels, grouping, seed
     )  # (N, C)
     return Verdict(logits, labels, min(group, len(labels)), grouping)
+
+
+def by_size(
+    model: Transformer, features: Tensor, labels: Tensor, most: int = LARGEST
+) -> Iterator["InCompany"]:
+    """Measure again in groups of other sizes, shuffled and sorted by class.
+
+    Args:
+        model: the trained network.
+        features: (N, D), as for `measure`.
+        labels: (N,), as for `measure`.
+        most: images in the largest group, whose attention is as large as its square.
+
+    Yields:
+        A size and its two accuracies, from each alone to `most`, in powers of two.
+    """
+    for size in (2**power for power in range(min(most, len(labels)).bit_length())):
+        shuffled, by_class = (
+            measure(model, features, labels, size, grouping).accuracy
+            for grouping in ("random", SORTED)
+        )
+        yield InCompany(size, shuffled, by_class)
+
+
+class InCompany(NamedTuple):
+    """What a model reaches in groups of one size.
+
+    Attributes:
+        size: images in a group.
+        shuffled: the accuracy where they are shuffled, 0...1.
+        sorted_by_class: the accuracy where they are sorted by class.
+    """
+
+    size: int
+    shuffled: float
+    sorted_by_class: float
+
+
+def dependence(verdict: Verdict, seed: int = 0) -> float:
+    """How much more the number of right answers in a group varies than that of independent ones.
+
+    The variance over the groups of their number of right answers, as a part of what it would be if
+    an answer told nothing about the others: B p (1 - p) with the accuracy p (the design effect of
+    Kish 1965). An interval for independent answers is too narrow by its root.
+
+    Args:
+        verdict: what was measured in groups.
+        seed: of the shuffle, as given to `measure`.
+    """
+    groups = torch.from_numpy(
+        fixed_groups(len(verdict.labels), verdict.group, verdict.labels, verdict.grouping, seed)
+    )
+    share = verdict.accuracy
+    right = verdict.correct[groups].sum(dim=1).double()  # (G,)
+    return (right.var(correction=0) / (verdict.group * share * (1 - share))).item()
 
 
 def companions(

@@ -8,29 +8,51 @@ from pathlib import Path
 from ..analysis.prediction import ready_data
 from ..checkpoints import checkpoint
 from ..data.classes import matched
+from ..data.dataset import Dataset
+from ..data.groups import SORTED
 from ..errors import UserError
-from ..evaluation import evaluate
+from ..evaluation import Evaluation, evaluate
 from ..model import Transformer
 from .common import find_run, last_snapshot, note, open_data
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the measurement; returns the exit code."""
+    """Print the measurements; returns the exit code."""
     model, classes, source = _model_and_data(options)
     dataset, order = matched(open_data(source), classes, model.classes)
     note(order)
-    if not 1 <= options.group <= len(dataset.test):
-        raise UserError(
-            f"The group of {options.group} should be 1 to {len(dataset.test)}, the number of "
-            "test images."
-        )
+    _check(options, len(dataset.test))
     if model.kind == "patches":
         note(
             "The tokens of this network are the patches of one image, so groups of images make no "
             "difference."
         )
-    result = evaluate(model, dataset.test, options.group, options.grouping)
-    answer = {
+    grouping = SORTED if options.order == SORTED else options.grouping
+    results = [evaluate(model, dataset.test, group, grouping) for group in options.group]
+    answers = [_about(result, model, dataset) for result in results]
+    if options.json:
+        print(json.dumps(answers[0] if len(answers) == 1 else answers))
+    else:
+        print("\n".join(_in_words(result, dataset) for result in results))
+    return 0
+
+
+def _check(options: argparse.Namespace, images: int) -> None:
+    """Refuse groups that there cannot be."""
+    for group in options.group:
+        if not 1 <= group <= images:
+            raise UserError(
+                f"The group of {group} should be 1 to {images}, the number of test images."
+            )
+    if options.order == SORTED and options.grouping != "random":
+        raise UserError(
+            f"Groups are either sorted or made of {options.grouping}: leave out --order or "
+            "--grouping."
+        )
+
+
+def _about(result: Evaluation, model: Transformer, dataset: Dataset) -> dict:
+    return {
         "accuracy": result.accuracy,
         "loss": result.loss,
         "group": result.group,
@@ -40,14 +62,13 @@ def run(options: argparse.Namespace) -> int:
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "data": dataset.name,
     }
-    if options.json:
-        print(json.dumps(answer))
-    else:
-        print(
-            f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
-            f"{result.conditions}; loss {result.loss:.4f}"
-        )
-    return 0
+
+
+def _in_words(result: Evaluation, dataset: Dataset) -> str:
+    return (
+        f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
+        f"{result.conditions}; loss {result.loss:.4f}"
+    )
 
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, tuple[str, ...], str]:

@@ -6,7 +6,7 @@ from typing import NoReturn, get_args
 
 from .. import __version__
 from ..checkpoints.export_forms import Form
-from ..data.groups import ALIKE
+from ..data.groups import ALIKE, SORTED
 from ..errors import UserError
 from ..places import runs_folder
 from ..recipe import PRESETS, Recipe
@@ -78,6 +78,20 @@ def source(text: str) -> str:
     return str(place(text))
 
 
+def sizes(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between.
+
+    Raises:
+        ArgumentTypeError: it is something else.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no size of a group, such as 16, or several, such as 1,16,64"
+        ) from error
+
+
 def _flag(flag: str, **about) -> argparse.ArgumentParser:
     """A flag that several commands share."""
     parent = argparse.ArgumentParser(add_help=False)
@@ -123,9 +137,21 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--data", type=source, help="shapes, cifar10 or a folder; the run's own by default"
     )
-    evaluate.add_argument("--group", type=int, default=16, help="images that attend to each other")
+    evaluate.add_argument(
+        "--group",
+        type=sizes,
+        default=(16,),
+        metavar="B[,B...]",
+        help="images that attend to each other; several sizes are measured one after another",
+    )
     evaluate.add_argument(
         "--grouping", choices=tuple(ALIKE), default="random", help="who meets in a group"
+    )
+    evaluate.add_argument(
+        "--order",
+        choices=("shuffled", SORTED),
+        default="shuffled",
+        help="in which order test images are put into groups; sorted is class by class",
     )
 
 

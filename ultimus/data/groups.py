@@ -21,6 +21,8 @@ Group = tuple[int, ...]
 ALIKE = {"random": 1, "pairs": 2, "fours": 4, "one class": None}
 """How groups can be composed: how many images of one class stand together, None for all. What an
 image's companions are then tells something about its class."""
+SORTED = "sorted"
+"""A way to compose groups that is only measured with: images class by class, as files often lie."""
 
 
 def draw(labels: Tensor, size: int, seed: int, classes: Collection[int] | None = None) -> Group:
@@ -140,14 +142,15 @@ def conditions(group: int, grouping: str = "random") -> str:
 
     Args:
         group: B; 1 where an image meets none.
-        grouping: a name of ALIKE; empty where it is not known, as of former versions' random ones.
+        grouping: a name of ALIKE or SORTED; empty where it is not known, as of former versions'
+            random ones.
     """
     return "each alone" if group == 1 else f"in groups of {group}{composition(grouping)}"
 
 
 def composition(grouping: str) -> str:
     """How groups are composed, to follow their size."""
-    told = {"": "", "random": "", "one class": " of one class"}
+    told = {"": "", "random": "", "one class": " of one class", SORTED: ", sorted by class"}
     return told.get(grouping, f" made of {grouping} of one class")
 
 

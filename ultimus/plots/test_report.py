@@ -23,6 +23,7 @@ from .axes import (
     axis_title,
     band_shapes,
     figure,
+    legend,
     margin,
     name_axis,
     name_room,
@@ -32,11 +33,12 @@ from .axes import (
     scales,
     upright,
 )
-from .style import GREY, WEIGHT
+from .style import BLUE, GREY, ORANGE, WEIGHT
 from .words import percent, short
 
 HEIGHT = 500  # pixels of the confusion matrix; pass the same to `ui.figures.figure.show`
 CALIBRATION_HEIGHT = 340
+SIZES_HEIGHT = 320
 RIGHT_COLOR = "rgba(136,136,136,0.22)"  # the diagonal, on pages of either theme
 CLEAR = 1 / 7  # of the colour scale: below, cells are nearly the page's colour
 BELOW = 10  # pixels under the cells
@@ -44,6 +46,7 @@ EDGE = 2 * GAP + BAND  # pixels from the cells to the names of classes
 IDEAL = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below",
          "line": {"width": 1.5, "dash": "dot", "color": GREY}}  # fmt: skip
 FAINT = 0.75  # opacity of bars, so that lines over them show on pages of either theme
+SORTED_NAME = "sorted by class"
 BEYOND = 0.19  # how far beyond 100 % the axis of accuracies reaches, for what is written there
 
 
@@ -53,16 +56,16 @@ def confusion_map(
     colors: Sequence[str],
     *,
     selected: tuple[int | None, int | None] = (None, None),
-    title: str = "What each class is taken for, in %",
+    title: str = "Confusion matrix, in % of each true class",
     height: int = HEIGHT,
 ) -> go.Figure:
-    """How often class i (row) is taken for class j (column), as a share of the row.
+    """How often class i (row) is predicted as class j (column), as a share of the row.
 
     A click's `point` is the cell (i, j). The right ones, on the diagonal, are grey: they are so
     many that on one scale with the mistakes nothing else could be told apart.
 
     Args:
-        counts: (C, C), images of class i that are taken for class j.
+        counts: (C, C), images of class i that are predicted as class j.
         classes: (C,) names.
         colors: (C,) one for each class.
         selected: the cell, row (i, None) or column (None, j) to outline.
@@ -98,7 +101,7 @@ def _axes_of_classes(
     near, far = (1 + pixels / (height - above - BELOW) for pixels in (GAP, GAP + BAND))
     return {
         "margin": margin(30 + name_room(names), 34, above, BELOW),
-        "xaxis": axis | axis_title("is taken for", 6) | columns,
+        "xaxis": axis | axis_title("predicted class", 6) | columns,
         "yaxis": axis | axis_title("true class", 8) | {"range": [count - 0.5, -0.5]},
         "shapes": [
             *band_shapes(colors, "y", (-GAP, -GAP - BAND), pixels),
@@ -132,7 +135,7 @@ def accuracy_bars(
     intervals = list(zip(np.asarray(low), np.asarray(high), strict=True))
     known = np.isfinite(values).tolist()
     spans = [
-        f"{percent(a)} to {percent(b)}" if is_known else "no pictures"
+        f"{percent(a)} to {percent(b)}" if is_known else "no images"
         for (a, b), is_known in zip(intervals, known, strict=True)
     ]
     hover = "%{customdata[0]}: <b>%{x:.1%}</b><br>95 %: %{customdata[1]}"
@@ -147,7 +150,7 @@ def accuracy_bars(
         "shapes": [_interval(row, *ends) for row, ends in enumerate(intervals) if known[row]],
     }
     words = f"{title}: " + ", ".join(
-        f"{name} {percent(value)} ({span})" if is_known else f"{name} no pictures"
+        f"{name} {percent(value)} ({span})" if is_known else f"{name} no images"
         for name, value, span, is_known in zip(names, values, spans, known, strict=True)
     )
     if overall is not None:
@@ -196,13 +199,58 @@ def calibration_figure(
         "margin": margin(62, 16, TOP + 4, 42),
         **_axes_of_calibration(),
         "shapes": [IDEAL],
-        "annotations": [_note("not sure enough", 0.02, 0.98), _note("too sure", 0.98, 0.03)],
+        "annotations": [_note("underconfident", 0.02, 0.98), _note("overconfident", 0.98, 0.03)],
     }
     story = ", ".join(
         f"at {percent(s, 0)} it is right in {percent(r)} of {int(n):,}"
         for s, r, n in zip(answers.sure, shares, answers.count, strict=True)
     )
     return figure([_dots(answers), _how_many(count)], layout, title, f"{title}: {story}.")
+
+
+def size_figure(
+    sizes: ArrayLike,
+    shuffled: ArrayLike,
+    by_class: ArrayLike,
+    *,
+    title: str = "Accuracy by group size and order",
+) -> go.Figure:
+    """What accuracy depends on besides the weights: how many images sit together, and which.
+
+    Args:
+        sizes: (N,) images in a group, increasing.
+        shuffled: (N,) accuracies 0...1 in shuffled groups.
+        by_class: (N,) accuracies in groups that are sorted by class.
+        title: above the figure.
+    """
+    sizes = np.asarray(sizes)
+    lines = {"shuffled": (np.asarray(shuffled), BLUE), SORTED_NAME: (np.asarray(by_class), ORANGE)}
+    traces = [
+        {
+            "type": "scatter", "mode": "lines+markers", "name": name, "x": sizes, "y": values,
+            "line": {"color": color, "width": 2}, "marker": {"size": 7, "color": color},
+            "hovertemplate": f"{name}, groups of %{{x:,}}: <b>%{{y:.1%}}</b><extra></extra>",
+        }
+        for name, (values, color) in lines.items()
+    ]  # fmt: skip
+    bare = {"fixedrange": True, "zeroline": False, "tickfont": {"size": 12}}
+    layout = {
+        "margin": margin(62, 16, TOP + 26, 46),
+        "xaxis": bare
+        | axis_title("images in a group", 6)
+        | {"type": "log", "tickvals": sizes[::2]},
+        "yaxis": bare | axis_title("test accuracy", 8) | {"tickformat": ".0%", "nticks": 6},
+        "showlegend": True,
+        "legend": legend(),
+    }
+    story = "; ".join(
+        f"{name}: " + ", ".join(
+            f"{percent(value)} in groups of {int(size):,}"
+            for size, value in zip(sizes, values, strict=True)
+        )
+        for name, (values, _) in lines.items()
+    )  # fmt: skip
+    return figure(traces, layout, title, f"{title}. {story}.")
 
 
 class _Answers(NamedTuple):
@@ -254,8 +302,8 @@ def _axes_of_calibration() -> dict:
     counts = {"domain": [0, 0.22], "nticks": 3, "rangemode": "tozero", "tickformat": ","}
     probability = {"anchor": "y2", "showgrid": False, "dtick": 0.2, "ticklabelstandoff": 5}
     return {
-        "xaxis": shares | probability | axis_title("probability of the answer", 6),
-        "yaxis": shares | {"domain": [0.32, 1], "dtick": 0.25} | axis_title("are right", 8),
+        "xaxis": shares | probability | axis_title("confidence", 6),
+        "yaxis": shares | {"domain": [0.32, 1], "dtick": 0.25} | axis_title("accuracy", 8),
         "yaxis2": bare | counts | axis_title("answers", 8),
     }
 
@@ -297,8 +345,8 @@ def _cells(counts: np.ndarray, classes: Sequence[str]) -> tuple[list[dict], floa
 
 def _cell_words(count: int, total: int, true: str, called: str) -> str:
     if not total:
-        return f"no pictures of the class {true}"
-    what = f"{true}, named rightly" if true == called else f"{true}, taken for {called}"
+        return f"no images of the class {true}"
+    what = f"{true}, correct" if true == called else f"{true}, predicted as {called}"
     return f"{what}:<br><b>{count:,}</b> of {total:,} ({percent(count / total)})"
 
 
@@ -350,7 +398,8 @@ def _words_of_confusions(counts: np.ndarray, classes: Sequence[str], title: str)
     cells = [(i, j) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)
              if wrong[i, j]]  # fmt: skip
     mistakes = ", ".join(
-        f"{classes[i]} taken for {classes[j]} ({wrong[i, j]:,} of {totals[i]:,})" for i, j in cells
+        f"{classes[i]} predicted as {classes[j]} ({wrong[i, j]:,} of {totals[i]:,})"
+        for i, j in cells
     )
-    right = f"{title}: {np.trace(counts):,} of {counts.sum():,} rightly named"
+    right = f"{title}: {np.trace(counts):,} of {counts.sum():,} correct"
     return f"{right}; most often {mistakes}." if mistakes else f"{right}."

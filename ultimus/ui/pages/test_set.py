@@ -1,4 +1,4 @@
-"""The Test set page: how often a model is right, where it errs, and how sure it is when it does."""
+"""The Test set page: how often a model is right, where it errs, and how confident it is then."""
 
 import math
 import threading
@@ -8,13 +8,25 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from ...analysis.test_report import Verdict, calibration, companions, measure, select, wilson
+from ...analysis.measured import measured
+from ...analysis.test_report import (
+    InCompany,
+    Verdict,
+    by_size,
+    calibration,
+    companions,
+    dependence,
+    measure,
+    select,
+    wilson,
+)
 from ...data.groups import composition
 from ...data.sources import CIFAR10_CLASSES
 from ...errors import UserError
 from ...evaluation import features_of
 from ...links.pages import ORDERS, SEATS, Attention, Shown, TestSet
 from ...links.state import query
+from ...places import SHIPPED
 from ...plots import test_report as tp
 from ...plots.axes import alt
 from ...plots.style import class_colors
@@ -27,11 +39,11 @@ from ..state.pool import Pool
 
 GROUP = 16  # images, as in training
 TOGETHER = {"groups": GROUP, "alone": 1}  # how many of each of SEATS
-Pair = tuple[int | None, int | None]  # a true class and the one it is taken for; None for any
+Pair = tuple[int | None, int | None]  # a true class and a predicted one; None for any
 ANY = -1  # what a menu calls no class in particular
-ENOUGH = 500  # pictures; of fewer, the accuracy says little
+ENOUGH = 500  # images; of fewer, the accuracy says little
 KEPT = 64  # snapshots whose answers are kept, each about a megabyte
-SHEET = 30  # pictures shown at once
+SHEET = 30  # images shown at once
 LOOK = """<style>
 .st-key-gallery {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); row-gap: .6rem;
@@ -46,34 +58,46 @@ LOOK = """<style>
 }
 </style>"""
 ABOUT_GROUPS = """
-- **In groups** the pictures look at each other, {group} at a time, as in training. The groups are
-  shuffled once and always the same. **Alone**, a picture can only look at itself.
+- **In groups** the images attend to each other, {group} at a time, as in training. The groups are
+  shuffled once and always the same. Answers in one group share their companions, so strictly they
+  are not independent, as the interval assumes: here the number of correct answers in a group varies
+  {dependence:.2f} times as much as that of independent ones. **Alone**, an image can only attend to
+  itself, and answers are independent.
 """.strip()
 ABOUT_PATCHES = """
-- The patches of one picture look at each other. Pictures meet no others, so that groups of them
-  make no difference.
+- The patches of one image attend to each other. Images meet no others, so that groups of them make
+  no difference, and answers are independent.
 """.strip()
 ABOUT_NUMBERS = """
-- **Accuracy** is the share of the pictures whose most probable class is the true one.
-- The **95 % interval** (Wilson 1927) says how far chance alone could have moved it: had other
-  pictures of the same kind been taken, the accuracy would very likely lie in there. It says nothing
-  about other companions, another training, or pictures of another kind.
+- **Accuracy** is the share of the images whose most probable class is the true one. Chance is one
+  of {classes} classes.
+- The **95 % interval** (Wilson 1927) is for the accuracy that these weights would have on all
+  images of this kind: of intervals that are computed so from other samples, 95 in 100 hold it. It
+  is no forecast for another sample, whose own accuracy varies as well: of samples of this size,
+  about 83 in 100 fall into it. It says nothing about other companions, another training or other
+  kinds of images.
 {together}
 - **Loss** is the mean of −ln p, where p is the probability of the true class. A network that gives
   all {classes} classes the same probability has ln {classes} = {even:.3f}.
 """
+ABOUT_SIZES = """
+An answer depends on the companions, so an accuracy belongs to a group size and to an order.
+Shuffled groups hold images of all classes, as in training. Sorted by class, as data often lies in
+files, an image meets only its own kind, which in training never happens: the mixture of values that
+it gets is another one. So measure in shuffled groups, of a size near that of training.
+"""
 ABOUT_CONFUSIONS = """
-A row holds all pictures of one true class, and its cells say what percentage of them is taken for
-each class: a row adds up to 100 %. The diagonal, in grey, is what is named rightly. The colours
-compare the mistakes among each other, from 0 to the most frequent one. A click on a cell shows its
-pictures below, a second click all mistakes again.
+A row holds all images of one true class, and its cells say what percentage of them is predicted as
+each class: a row adds up to 100 %. The diagonal, in grey, is correct. The colours compare the
+mistakes among each other, from 0 to the most frequent one. A click on a cell shows its images
+below, a second click all mistakes again.
 """
 ABOUT_CALIBRATION = """
-Answers are sorted by the probability of the class that is named, into {bins} bins of the same
-width. A network that says “60 %” should be right in 60 of 100 such cases: on the dotted line. Below
-it the network is too sure, above it not sure enough. The **expected calibration error** is the mean
-distance from that line, weighted by the number of answers (Guo et al. 2017). Vertical bars are 95 %
-intervals.
+Answers are sorted by their confidence, the probability of the predicted class, into {bins} bins of
+the same width. A network that says “60 %” should be right in 60 of 100 such cases: on the dotted
+line. Below it the network is overconfident, above it underconfident. The **expected calibration
+error** is the mean distance from that line, weighted by the number of answers (Guo et al. 2017).
+Vertical bars are 95 % intervals.
 """
 
 
@@ -127,6 +151,7 @@ def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
         _classes(verdict, pictures)
     _gallery(verdict, run, chosen, pictures)
     _calibration(verdict)
+    _sizes(run, chosen, pictures)
 
 
 def _snapshot(run: Run) -> Snapshot:
@@ -162,6 +187,7 @@ class _Slot:
     """Where the answers of one snapshot are kept, by who sits together, once they are measured."""
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    sizes: list[InCompany] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -222,11 +248,13 @@ def _numbers(verdicts: dict[str, Verdict], chosen: Snapshot, pictures: Pool, not
         low, high = wilson(int(group.correct.sum()), count)
         where = " in groups" if meet else ""
         st.warning(
-            f"{count} pictures tell little: the accuracy{where} may as well be {low:.0%} as "
+            f"{count} images tell little: the accuracy{where} may as well be {low:.0%} as "
             f"{high:.0%}. Everything below rests on these few.", icon=":material/warning:",
         )  # fmt: skip
     with st.expander("What do these numbers mean?"):
-        together = (ABOUT_GROUPS if meet else ABOUT_PATCHES).format(group=group.group)
+        together = ABOUT_PATCHES
+        if meet:
+            together = ABOUT_GROUPS.format(group=group.group, dependence=dependence(group))
         st.markdown(ABOUT_NUMBERS.format(together=together, classes=classes, even=even))
 
 
@@ -277,7 +305,7 @@ def _confusions(verdict: Verdict, pictures: Pool) -> None:
 
 
 def _pair(classes: int) -> Pair:
-    """The chosen true class and the class it is taken for; None for one that there is not."""
+    """The chosen true class and predicted class; None for one that there is not."""
     true, called = choices.current(TestSet).pair
     known = range(classes)
     for each in (true, called):
@@ -298,7 +326,7 @@ def _click(click: dict) -> None:
 
 
 def _gallery(verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> None:
-    """The pictures of the chosen cell, the surest first; at first all mistakes."""
+    """The images of the chosen cell, sorted by confidence; at first all mistakes."""
     true, called = pair = _pair(len(pictures.classes))
     images = select(verdict, true, called)
     st.subheader(_heading(pair, pictures.classes), anchor=False)
@@ -310,7 +338,7 @@ def _gallery(verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> No
     wanted = choices.current(TestSet).sheet
     sheet = min(wanted, last)
     if sheet != wanted:
-        st.caption(f"There is no page {wanted:,} of these pictures: page {last} is shown.")
+        st.caption(f"There is no page {wanted:,} of these images: page {last} is shown.")
     shown = images[(sheet - 1) * SHEET : sheet * SHEET].tolist()
     st.html(LOOK)
     cells = st.container(horizontal=True, key="gallery", gap="small")
@@ -319,35 +347,35 @@ def _gallery(verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> No
     if last > 1:
         _turn(sheet, last, len(images))
     st.caption(
-        "Of each picture: what it is taken for and how probable the network finds that, then its "
-        "true class and how probable that is. A click shows the picture on the Attention page, "
-        "among the very companions of its group here."
+        "Of each image: the predicted class and its probability, then the true class and its "
+        "probability. A click shows the image on the Attention page, among the very companions of "
+        "its group here."
     )
 
 
 def _heading(pair: Pair, classes: tuple[str, ...]) -> str:
     true, called = (None if each is None else classes[each] for each in pair)
     if true is None:
-        return f"Taken for {called}, and none" if called else "The surest mistakes"
+        return f"Predicted as {called}, and none" if called else "Mistakes"
     if called is None:
-        return f"True class {true}, taken for something else"
-    return f"True class {true}, " + ("named rightly" if true == called else f"taken for {called}")
+        return f"True class {true}, predicted as something else"
+    return f"True class {true}, " + ("correct" if true == called else f"predicted as {called}")
 
 
 def _count(verdict: Verdict, pair: Pair, images: Tensor, classes: tuple[str, ...]) -> str:
     """How many there are, of how many."""
     true, _ = pair
     total = len(verdict.labels) if true is None else int((verdict.labels == true).sum())
-    whole = "pictures" if true is None else f"pictures of the class {classes[true]}"
+    whole = "images" if true is None else f"images of the class {classes[true]}"
     share = f" ({len(images) / total:.1%})" if total else ""
-    return f"**{len(images):,}** of {total:,} {whole}{share}, the surest answers first."
+    return f"**{len(images):,}** of {total:,} {whole}{share}, sorted by confidence."
 
 
 def _pickers(pair: Pair, classes: tuple[str, ...]) -> None:
     """The cell by keyboard; and a whole row or column."""
     names = {ANY: "any", **dict(enumerate(classes))}
     row = st.container(horizontal=True, gap="small", vertical_alignment="center")
-    for label, key, at in (("True class", "true", pair[0]), ("Taken for", "called", pair[1])):
+    for label, key, at in (("True class", "true", pair[0]), ("Predicted class", "called", pair[1])):
         menu.show(
             row, f"{label}: {names[ANY if at is None else at]}", names, key=key, on_choose=_pick,
             args=(pair, key),
@@ -370,11 +398,11 @@ def _leaf(sheet: int) -> None:
 def _turn(sheet: int, last: int, count: int) -> None:
     row = st.container(horizontal=True, gap="small", vertical_alignment="center")
     row.button(
-        "Surer", icon=":material/chevron_left:", disabled=sheet == 1, on_click=_leaf,
+        "Previous page", icon=":material/chevron_left:", disabled=sheet == 1, on_click=_leaf,
         args=(sheet - 1,), key="sheet-back",
     )  # fmt: skip
     row.button(
-        "Less sure", icon=":material/chevron_right:", disabled=sheet == last, on_click=_leaf,
+        "Next page", icon=":material/chevron_right:", disabled=sheet == last, on_click=_leaf,
         args=(sheet + 1,), key="sheet-on",
     )  # fmt: skip
     end = min(sheet * SHEET, count)
@@ -382,7 +410,7 @@ def _turn(sheet: int, last: int, count: int) -> None:
 
 
 def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Snapshot, pictures: Pool) -> None:
-    """A picture with its answer, which leads to the Attention page."""
+    """An image with its answer, which leads to the Attention page."""
     true, called = int(verdict.labels[image]), int(verdict.guesses[image])
     names, chances = pictures.classes, verdict.probabilities[image]
     label = (
@@ -411,7 +439,7 @@ def _percent(chance: Tensor) -> str:
 
 
 def _calibration(verdict: Verdict) -> None:
-    st.subheader("How sure, and how often right", anchor=False)
+    st.subheader("Calibration: how confident, and how often right", anchor=False)
     found = calibration(verdict)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -422,10 +450,72 @@ def _calibration(verdict: Verdict) -> None:
     with right:
         row = st.container(horizontal=True, gap="medium")
         sure = float(verdict.confidence.double().mean())
-        _metric(row, "Mean probability", f"{sure:.1%}", "of the class it names", 170)
+        _metric(row, "Mean confidence", f"{sure:.1%}", "of the predicted class", 170)
         _metric(
             row, "Expected calibration error", f"{found.error:.1%}",
             f"{len(found.count)} bins of equal width", 210,
         )  # fmt: skip
         with st.expander("What is this?"):
             st.markdown(ABOUT_CALIBRATION.format(bins=len(found.count)))
+
+
+# Group size and order -----------------------------------------------------------------------------
+
+
+def _sizes(run: Run, chosen: Snapshot, pictures: Pool) -> None:
+    """Accuracy by group size and order: of these weights where there are enough images, and where
+    not of the shipped run, as it was measured."""
+    st.subheader("Group size and order", anchor=False)
+    if chosen.model.kind == "patches":
+        st.caption("The patches of one image attend to each other: groups make no difference.")
+        return
+    left, right = st.columns([1.3, 1], gap="medium")
+    if len(pictures) < ENOUGH:
+        shipped = measured("groups-best-cifar10")
+        columns = [shipped.curves["by size"][name] for name in ("size", "shuffled", "sorted")]
+        told = f"Measured of the run best that comes with Ultimus, on {shipped.data}."
+    else:
+        with right:
+            found = _in_company(chosen, pictures)
+        columns = [list(column) for column in zip(*found, strict=True)]
+        told = f"Measured on {len(pictures):,} {pictures.name}, with the weights of step " + (
+            f"{chosen.step:,}."
+        )
+    with left:
+        if columns:
+            fig = tp.size_figure(*columns)
+            figure.show(fig, "sizes", alt(fig), height=tp.SIZES_HEIGHT)
+            st.caption(told)
+    with right:
+        st.markdown(ABOUT_SIZES)
+        if run.folder.parent == SHIPPED or len(pictures) < ENOUGH:
+            st.caption(_reshuffled())
+
+
+def _in_company(chosen: Snapshot, pictures: Pool) -> list[InCompany]:
+    """What was measured of these weights, once for all sessions; on request, as it takes long."""
+    slot = _slot(chosen.key, pictures.fingerprint, len(pictures), "random")
+    if not slot.sizes and st.button("Measure by group size", icon=":material/speed:", key="sizes"):
+        bar = st.progress(0.0, "The test images pass through the convolutions …")
+        with slot.lock:
+            if not slot.sizes:
+                features = features_of(chosen.model, pictures.images, lambda done: bar.progress(
+                    done / 2, "The test images pass through the convolutions …"
+                ))  # fmt: skip
+                for found in by_size(chosen.model, features, pictures.labels):
+                    slot.sizes.append(found)
+                    bar.progress(0.5 + len(slot.sizes) / 24, f"Groups of {found.size:,} …")
+        bar.empty()
+    return slot.sizes
+
+
+def _reshuffled() -> str:
+    """How much of the answers is a matter of who sits together."""
+    shipped = measured("groups-best-cifar10")
+    changed = [round(10_000 * share) for share in shipped.values["answers changed"]]
+    return (
+        f"Of the run best: shuffling the {shipped.data} again, in groups of 16, changes "
+        f"{min(changed)} to {max(changed)} answers, and the accuracy by "
+        f"{100 * shipped.spread('accuracy in groups of 16'):.2f} points (standard deviation of "
+        f"{len(changed)} shuffles)."
+    )
