@@ -2,9 +2,16 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from ultimus import cli
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NAME = "who-looks-at-whom"
 
 
 def on_card(page: Page, number: int) -> None:
@@ -47,7 +54,7 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     page.reload()  # which forgets no guess
     expect(lesson.locator(".verdict")).to_have_text(re.compile("10.5 %"))
     page.get_by_role("link", name="Train").first.click()  # a look at another page ends no lesson
-    expect(page).to_have_url(re.compile("/train.*lesson=who-looks-at-whom"))
+    expect(page).to_have_url(re.compile(f"/train.*lesson={NAME}"))
     lesson.get_by_role("button", name="Next").click()
     on_card(page, 10)
     expect(page).to_have_url(re.compile("/attention"))
@@ -62,7 +69,7 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
 ):
     page = person()
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{server}/?lesson=who-looks-at-whom&card=7")
+    page.goto(f"{server}/?lesson={NAME}&card=7")
     expect(page).to_have_url(re.compile("/attention.*step=0"))
     lesson = page.locator(".lesson")
     on_card(page, 7)
@@ -72,3 +79,23 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     expect(lesson.get_by_role("button", name="Next")).to_be_hidden()
     page.goto(f"{server}/?lesson=nowhere")
     expect(page.get_by_text("There is no lesson 'nowhere' here")).to_be_visible()
+
+
+def test_a_lesson_in_a_file_needs_no_server(tmp_path: Path, person: Callable[[], Page]):
+    file = tmp_path / "lesson.html"
+    assert cli.main(["export", NAME, "--form", "page", "--out", str(file)]) == 0
+    page = person()
+    page.context.set_offline(True)
+    page.goto(file.as_uri())
+    lesson = page.locator(".lesson")
+    lesson.get_by_role("button", name="Next").press("Enter")
+    expect(page.locator(".scrubber .step")).to_contain_text("step 0,")
+    page.keyboard.press("3")
+    expect(lesson.locator(".verdict")).to_have_text("Right.")
+    expect(page.locator(".scrubber .step")).to_contain_text("step 39,000")
+    expect(page.locator(".readout")).to_contain_text("frog #5 gives the weight 0.8292 to frog #7")
+    page.reload()
+    expect(lesson.locator(".verdict")).to_have_text("Right.")  # the guess is kept, and the card
+    lesson.get_by_role("button", name="Close the lesson").click()
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    expect(lesson.locator("h2")).to_have_text("A table of looks")

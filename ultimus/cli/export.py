@@ -1,4 +1,4 @@
-"""`ultimus export`: a snapshot, or a whole run as a page, as a file for elsewhere."""
+"""`ultimus export`: a snapshot, or a whole run or lesson as a page, as a file for elsewhere."""
 
 import argparse
 import os
@@ -9,16 +9,15 @@ from zipfile import ZipFile
 from ..errors import UserError
 from ..explorer import page
 from ..files import storage_problem, write_atomically
+from ..lessons import shelf
+from ..lessons.page import file_name, lesson_page
 from ..runs.exchange import export
-from ..runs.run import Run
 from .common import find_run, last_snapshot
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the file and print its path; returns the exit code."""
-    run = find_run(options.what, options.runs)
-    last_snapshot(run)  # there is one
-    name, content = _exported(run, options)
+    name, content = _lesson(options) or _run(options)
     path = options.out or Path(name.removesuffix(".zip"))
     kind, is_kind = ("folder", os.path.isdir) if options.form == "hf" else ("file", os.path.isfile)
     if os.path.lexists(path) and not is_kind(path):
@@ -41,11 +40,25 @@ def _unpack(content: bytes, folder: Path) -> None:
             write_atomically(folder / name, archive.read(name))
 
 
-def _exported(run: Run, options: argparse.Namespace) -> tuple[str, bytes]:
-    """The file's name and content."""
+def _lesson(options: argparse.Namespace) -> tuple[str, bytes] | None:
+    """The file of a lesson, its name and content; None if it is no lesson that is asked for."""
+    if options.form != "page" or options.what not in shelf.names():
+        return None
+    _refuse_step(options)
+    return file_name(options.what), lesson_page(options.what, shelf.find(options.what))
+
+
+def _run(options: argparse.Namespace) -> tuple[str, bytes]:
+    """The file of a run, its name and content."""
+    run = find_run(options.what, options.runs)
+    last_snapshot(run)  # there is one
     if options.form != "page":
         step = run.snapshots[-1] if options.step is None else options.step
         return export(run, step, options.form)
+    _refuse_step(options)
+    return page.name(run), page.page(run)
+
+
+def _refuse_step(options: argparse.Namespace) -> None:
     if options.step is not None:
         raise UserError("A page holds the snapshots of all steps: leave out --step.")
-    return page.name(run), page.page(run)

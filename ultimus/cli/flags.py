@@ -169,14 +169,16 @@ def _predict(predict: argparse.ArgumentParser) -> None:
 
 
 def _export(export: argparse.ArgumentParser) -> None:
-    export.add_argument("what", metavar="RUN", type=name, help="a run, or its folder")
+    export.add_argument(
+        "what", metavar="RUN", type=name, help="a run, or its folder; for a page also a lesson"
+    )
     export.add_argument("--step", type=int, help="which snapshot; the last by default")
     export.add_argument(
         "--form",
         choices=(*get_args(Form), "page"),
         default="safetensors",
         help="pt is for the seed's code; onnx for other runtimes; hf is a folder for Hugging Face; "
-        "page is one HTML file that shows the run",
+        "page is one HTML file that shows the run, or leads through the lesson",
     )
     export.add_argument("--out", type=place, help="where to; a name of its own by default")
 

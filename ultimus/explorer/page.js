@@ -5,6 +5,7 @@ import { curves } from "./curves.js";
 import { choice, h, isStill } from "./dom.js";
 import { drawing } from "./drawing.js";
 import { hero, live, passes, section } from "./hero.js";
+import { LessonPanel } from "./lesson.js";
 import { figures, matrix } from "./matrix.js";
 import { others } from "./others.js";
 import { own } from "./own.js";
@@ -17,8 +18,9 @@ import { SHOWS, View } from "./view.js";
 const SCRUBBED = new Set(["index"]);
 const UNLINKED = new Set(["colors"]);
 
-/** Build the page of a packed scene in an element; returns the view. */
-export function build(root, packed) {
+/** Build the page of a packed scene in an element, and a lesson beside it if there is one; returns
+ * the view. */
+export function build(root, packed, lesson = null) {
   const scene = unpack(packed);
   const view = new View(scene, linked());
   const theme = new Theme(scene.colors, () => view.tell(["colors"]));
@@ -34,6 +36,7 @@ export function build(root, packed) {
     section("training", "How it learned", h("div", {}, curves(scene), about(scene))),
   );
   keepLink(view);
+  if (lesson) teach(root, view, lesson);
   return view;
 }
 
@@ -124,4 +127,39 @@ function keepLink(view) {
     view.read(linked());
     isReading = false;
   });
+}
+
+// A lesson ----------------------------------------------------------------------------------------
+
+const SECTIONS = { look: "page", attention: "look", train: "training", lab: "training", predict: "yours", testset: "training" };
+const ABOUT_OTHERS = new Set(["company", "ablations"]); // tabs of the app's page whose place is "What if?"
+
+/** The cards of a lesson beside the page, which shows what each card says of the app's pages. */
+function teach(root, view, lesson) {
+  const box = h("div");
+  const again = h("button", { type: "button", hidden: true, click: () => open() }, "Lesson");
+  const shown = `ultimus-lesson ${lesson.name} at`;
+  const show = (card, isRevealed) => {
+    sessionStorage.setItem(shown, card);
+    const { page, link, reveal } = lesson.cards[card];
+    const said = isRevealed ? reveal.link : link;
+    if (page === "attention") view.read(said);
+    scrollTo(page === "attention" && ABOUT_OTHERS.has(said.view) ? "others" : SECTIONS[page]);
+  };
+  const close = () => {
+    box.replaceChildren();
+    document.body.classList.remove("taught");
+    again.hidden = false;
+    again.focus();
+  };
+  const open = () => {
+    again.hidden = true;
+    document.body.classList.add("taught");
+    const card = Number(sessionStorage.getItem(shown) ?? 0);
+    new LessonPanel(box, lesson, card, { go: show, close });
+    show(card, false);
+  };
+  root.before(box);
+  root.querySelector(".top").append(again);
+  open();
 }

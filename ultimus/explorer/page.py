@@ -8,10 +8,11 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from ..places import ASSETS
 from ..runs.run import Run
-from .scene import scene
+from .scene import Pictures, scene
 
 _HERE = Path(__file__).parent
 _BESIDE = re.compile(r'^(import [^;]+ from) "\./(\w+)\.js";$', re.M)  # a module beside it
@@ -22,17 +23,23 @@ def name(run: Run) -> str:
     return f"ultimus-{run.id}.html"
 
 
-def page(run: Run) -> bytes:
+def page(run: Run, lesson: dict[str, Any] | None = None, shown: Pictures | None = None) -> bytes:
     """The file of a run.
+
+    Args:
+        run: any run.
+        lesson: that runs beside it, as `lesson.js` draws it.
+        shown: its pictures, see `scene`.
 
     Raises:
         UserError: see `scene`.
     """
     parts = {
         "icon": _base64((ASSETS / "icon.svg").read_bytes()),
-        "styles": (_HERE / "page.css").read_text(),
+        "styles": (_HERE / "page.css").read_text() + (_HERE / "lesson.css").read_text(),
         "modules": json.dumps({"imports": _modules()}),
-        "scene": _inside_a_script(json.dumps(scene(run), allow_nan=False)),
+        "scene": _inside_a_script(json.dumps(scene(run, shown=shown), allow_nan=False)),
+        "lesson": _inside_a_script(json.dumps(lesson)),
     }
     html = (_HERE / "page.html").read_text()
     return re.sub(r"@(\w+)@", lambda found: parts[found[1]], html).encode()

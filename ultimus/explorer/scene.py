@@ -28,16 +28,20 @@ from ..runs.run import Run
 PICTURES = 96  # at most; of 60 or more a group of 16 can be drawn again and again
 SNAPSHOTS = 48  # at most: with so many pictures 1.7 MB of base64
 SMALL = ("ultimusBlock", "cap")  # layers that a browser has of every snapshot
+Pictures = tuple[tuple[str, ...], Split, str]  # classes, pictures, and what these are called
 SMOOTHED = 30  # reports that a point of the loss averages
 POINTS = 240  # of a curve
 
 
-def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
+def scene(
+    run: Run, steps: Sequence[int] | None = None, shown: Pictures | None = None
+) -> dict[str, Any]:
     """A run as JSON that `scene.js` unpacks.
 
     Args:
         run: any run.
         steps: which of its snapshots, in order; by default all of them, or as many as fit.
+        shown: its pictures; by default the first of its own test images.
 
     Raises:
         UserError: the run has no weights yet or is damaged, or its pictures are not here.
@@ -45,7 +49,7 @@ def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
     steps = _spread(run.snapshots) if steps is None else list(steps)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
-    classes, test, data = pictures(run)
+    classes, test, data = shown or pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
     status = run.status()
     epochs = [step * status.epoch / status.step if status.step else 0.0 for step in steps]
@@ -105,7 +109,7 @@ def _spread(steps: tuple[int, ...]) -> list[int]:
     return [steps[place] for place in places]
 
 
-def pictures(run: Run) -> tuple[tuple[str, ...], Split, str]:
+def pictures(run: Run) -> Pictures:
     """The run's classes, the first of its test images, and what these are called.
 
     Raises:

@@ -15,7 +15,7 @@ from ..data.groups import Group, chance_mass, pick, same_class_mass
 from ..data.sources import CIFAR10_CLASSES
 from ..errors import UserError
 from ..evaluation import features_of
-from ..explorer.scene import pictures
+from ..explorer.scene import Pictures, pictures
 from ..links.pages import FOLLOW, Attention, Shown
 from ..model import Pass, Trace, Transformer, entropy
 from ..places import SHIPPED, runs_folder
@@ -172,12 +172,12 @@ class Moments:
         Raises:
             UserError: the run, its weights or its pictures are not here, or there is no such cell.
         """
-        run = _run(shown.run)
+        run = named_run(shown.run)
         if not run.snapshots:
             raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
         wanted = run.snapshots[-1] if shown.step == FOLLOW else shown.step
         step = min(run.snapshots, key=lambda step: abs(step - wanted))
-        classes, split = _pictures(run, attention)
+        classes, split, _ = shown_pictures(run, attention.pictures)
         where = list(_members(attention, len(split)))
         cell = attention.cell
         if cell and max(cell) >= len(where):
@@ -193,21 +193,33 @@ class Moments:
         key = (run.folder, step, len(split))
         if key not in self._known:
             model = checkpoint.load(run.snapshot(step)).eval()
+            if model.kind == "patches":
+                raise UserError(f"{run.id} has no group of pictures, whose cells could be told of.")
             self._known[key] = model, features_of(model, split.images)
         return self._known[key]
 
 
-def _run(name: str) -> Run:
+def named_run(name: str) -> Run:
+    """The run of that name, or the one that comes with Ultimus.
+
+    Raises:
+        UserError: there is none of that name.
+    """
     if name:
         return Run.find(name, runs_folder(), SHIPPED)
     return min(Run.all(SHIPPED), key=lambda run: run.id)
 
 
-def _pictures(run: Run, attention: Attention) -> tuple[tuple[str, ...], Split]:
-    classes, split, _ = pictures(run)
-    if attention.pictures == "examples" and classes == CIFAR10_CLASSES:
-        return classes, examples()
-    return classes, split
+def shown_pictures(run: Run, which: str) -> Pictures:
+    """The pictures of a run that a card shows: its own, or the examples where these suit.
+
+    Raises:
+        UserError: they are not on this machine.
+    """
+    own = pictures(run)
+    if which == "examples" and own[0] == CIFAR10_CLASSES:
+        return own[0], examples(), "the example pictures, of CIFAR-10"
+    return own
 
 
 def _members(attention: Attention, count: int) -> Group:

@@ -34,6 +34,11 @@ def lessons() -> list[Listed]:
     return [_listed(path) for path in _paths().values()]
 
 
+def names() -> set[str]:
+    """What all lessons are called."""
+    return set(_paths())
+
+
 def find(name: str) -> Lesson:
     """The lesson of that name.
 

@@ -258,7 +258,7 @@ class Lesson:
 PAGES: Final[dict[str, tuple[type, ...]]] = {
     "look": (),
     "train": (Shown, Train),
-    "lab": (Lab,),
+    "lab": (Lab, Train),
     "attention": (Shown, Attention),
     "predict": (Shown,),
     "testset": (Shown, TestSet),
