@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from ..analysis.measured import measured
+from ..analysis.measured import Measured, measured
 from ..analysis.test_report import wilson
 from ..errors import UserError
 from ..links.kinds import Unfit
@@ -178,16 +178,42 @@ def _figures(argument: str) -> tuple[str, list[float], str]:
     found = _FIGURE.fullmatch(argument)
     if not found:
         raise UserError("a measured figure is written as {measured NAME: key}")
-    try:
-        known = measured(found[1])
-    except UserError as error:
-        raise UserError(f"there are no figures {found[1][:60]!r} in assets/measured") from error
+    known = _known(found[1])
     keys = found[2].split(" - ")
     for key in keys:
         if key not in known.values:
             raise UserError(f"{found[1]} has no {key[:60]!r}: it has {', '.join(known.values)}")
     columns = zip(*(known.values[key] for key in keys), strict=True)
     return known.unit, [first - sum(rest) for first, *rest in columns], found[2]
+
+
+def _known(name: str) -> Measured:
+    try:
+        return measured(name)
+    except UserError as error:
+        raise UserError(f"there are no figures {name[:60]!r} in assets/measured") from error
+
+
+_ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*([^,]+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
+
+
+def _at(argument: str) -> Value:
+    """What one column of a curve is where another has a value."""
+    found = _ON_CURVE.fullmatch(argument)
+    if not found:
+        raise UserError("a point of a curve is written as {at NAME: curve, column, other=value}")
+    name, curve, column, other, wanted = (part.strip() for part in found.groups())
+    known = _known(name)
+    columns = known.curves.get(curve, {})
+    if column not in columns or other not in columns:
+        raise UserError(
+            f"{name} has no columns {column[:40]!r} and {other[:40]!r} of {curve[:40]!r}"
+        )
+    places = [place for place, x in enumerate(columns[other]) if f"{x:g}" == wanted]
+    if not places:
+        raise UserError(f"{other[:40]} of {name} is nowhere {wanted[:40]!r}")
+    number = columns[column][places[-1]]
+    return _share(number) if known.unit == "share" else Value(number, f"{number:.3g}")
 
 
 def _measured(argument: str) -> Value:
@@ -229,8 +255,12 @@ def _between(share: float, count: int) -> Value:
     return Value(100 * share, f"{100 * low:.1f} to {100 * high:.1f} %")
 
 
+DIGITS = tuple("0123")
+
+
 def _notebook(argument: str) -> Value:
     """A column of the published log at an epoch, or its one test accuracy."""
+    argument, _, digits = argument.partition(" digits=")
     log = _log()
     if argument == "test_accuracy":
         return _share(log["test_accuracy"], 0)
@@ -243,7 +273,7 @@ def _notebook(argument: str) -> Value:
         )
     number = rows[epoch][column]
     if column == "train_accuracy":
-        return _share(number)
+        return _share(number, int(digits) if digits in DIGITS else 1)
     return Value(number, f"{number:.2g}" if column == "lr" else f"{number:.2f}")
 
 
@@ -254,6 +284,7 @@ def _log() -> dict:
 
 OF_FIGURES: dict[str, Callable[[str], Value]] = {
     "measured": _measured,
+    "at": _at,
     "lowest": _one(min),
     "highest": _one(max),
     "interval": _interval,
