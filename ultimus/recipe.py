@@ -69,8 +69,10 @@ class Recipe(BaseModel):
     beta1_at_peak: Momentum | None = Field(
         None, description="momentum where the learning rate peaks; none keeps it constant"
     )
-    schedule: Literal["linear", "cosine", "constant"] = Field(
-        "cosine", description="shape of the learning-rate curve"
+    schedule: Literal["linear", "cosine", "constant", "geometric"] = Field(
+        "cosine",
+        description="shape of the learning-rate curve; geometric rises by the same factor at each "
+        "step, to find out which rates suit",
     )
     warmup: Fraction = Field(0.1, description="fraction of the steps in which the rate rises")
     start_divisor: float = Field(25, ge=1, le=1e6, description="peak rate / first rate")
@@ -194,16 +196,19 @@ class Recipe(BaseModel):
         """The learning rate of a step (counted from 0) in a run of `total` steps.
 
         One cycle (Smith & Topin 2017, as `torch.optim.lr_scheduler.OneCycleLR` computes it): a
-        rise from lr / start_divisor to lr, then a fall to lr / start_divisor / end_divisor.
+        rise from lr / start_divisor to lr, then a fall to lr / start_divisor / end_divisor. A
+        geometric schedule rises from the same first rate to lr at the last step.
         """
         if self.schedule == "constant":
             return self.lr
         first = self.lr / self.start_divisor
+        if self.schedule == "geometric":
+            return first * self.start_divisor ** (step / max(total - 1, 1))
         return self._cycle(step, total, first, self.lr, first / self.end_divisor)
 
     def momentum(self, step: int, total: int) -> float:
         """β1 of a step; it dips to `beta1_at_peak` where the learning rate peaks."""
-        if self.schedule == "constant" or self.beta1_at_peak is None:
+        if self.schedule in ("constant", "geometric") or self.beta1_at_peak is None:
             return self.beta1
         return self._cycle(step, total, self.beta1, self.beta1_at_peak, self.beta1)
 

@@ -16,9 +16,11 @@ import torch
 from support.metrics import lines
 from support.pictures import TRAIN, write_pictures
 
+from ultimus.analysis import range_test
 from ultimus.checkpoints import checkpoint
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
+from ultimus.runs import sweep as sweeps
 from ultimus.runs.run import Run, Status
 from ultimus.runs.worker import PATIENCE, work
 
@@ -321,3 +323,26 @@ def test_a_damaged_status_is_one_sentence(data, tmp_path):
     (run.folder / "status.json").write_text("{")
     with pytest.raises(UserError, match=r"status\.json"):
         work(run)
+
+
+# A rate that rises at each step ---------------------------------------------------------------
+
+
+def test_a_range_test_reports_each_step_also_where_it_was_interrupted(data, tmp_path):
+    recipe = range_test.recipe_for(_recipe(data, lr=0.01), TRAIN, 1e-4, 1.0, 40)
+    sweep = sweeps.plan(recipe, {}, seeds=2)
+    run = Run.create(tmp_path, sweep.points[0].recipe, sweep=sweep.id)
+
+    def stop(progress) -> None:
+        if progress.step == 23:
+            run.ask("stop")
+
+    assert work(run, stop).step == 23
+    run.set_status(Status("queued"))
+    assert work(run).state == "done"
+    rows = _rows(run)
+    assert [row["step"] for row in rows] == list(range(1, 41))
+    assert rows[0]["lr"] == pytest.approx(1e-4) and rows[-1]["lr"] == pytest.approx(1)
+    found = sweeps.range_test(sweeps.entries(sweep, tmp_path))
+    assert found.losses[0].tolist() == pytest.approx([row["loss"] for row in rows])
+    assert math.isnan(found.losses[1, 0])  # the other seed has not begun

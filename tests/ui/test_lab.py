@@ -1,5 +1,6 @@
 """The Lab page through Streamlit's AppTest: what is planned, what is started, what it shows."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers, parts, sent, words
 from support.pages import OWNER, open_page
 
+from ultimus.analysis import range_test
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import Recipe
 from ultimus.runs import metrics
@@ -139,3 +141,58 @@ def test_only_who_started_a_sweep_goes_on_with_it(runs, monkeypatch):
 
 def test_a_sweep_that_is_not_there_is_told(runs):
     assert "no sweep" in visit(sweep="../../etc").error[0].value
+
+
+# Range tests ----------------------------------------------------------------------------------
+
+
+def a_range_test(runs: Path, seeds: int = 2) -> Sweep:
+    """One whose loss falls up to a rate of 0.01, and then rises."""
+    recipe = range_test.recipe_for(Recipe.of(preset="demo"), 12_800, 1e-5, 1.0, 200)
+    sweep = sweeps.plan(recipe, {}, seeds)
+    sweeps.save(sweep, runs)
+    for point in sweep.points:
+        run = Run.create(runs, point.recipe, sweep=sweep.id)
+        run.set_status(Status("done"))
+        for step in range(200):
+            rate = point.recipe.rate(step, 200)
+            loss = 2.3 - math.exp(-((math.log10(rate / 0.01) / 0.8) ** 2))
+            metrics.report(run.folder, {"step": step + 1, "lr": rate, "loss": loss})
+    return sweep
+
+
+def test_a_range_test_shows_its_curve_and_what_is_read_from_it(runs):
+    page = visit(tool="range", sweep=a_range_test(runs).id)
+    figure = figures(page)["range-test"]
+    names = [trace["name"] for trace in figure["data"]]
+    assert names == [*["one seed"] * 2, "mean of the seeds", "steepest point of one seed"]
+    steepest, diverging = (shape["x0"] for shape in figure["layout"]["shapes"])
+    assert 1e-4 < steepest < 0.03 < diverging
+    assert f"steeply at {steepest:.2g}" in words(page) and "2 of 2 seeds done" in words(page)
+    assert f"rate of {steepest:.2g}" in sent(page)["range-test"]["alt"]
+
+
+def test_three_runs_show_what_a_range_test_means(runs, monkeypatch):
+    started = []
+    monkeypatch.setattr(Lab, "start", lambda lab, recipe, **about: started.append(recipe))
+    page = visit(tool="range", sweep=a_range_test(runs).id, epochs="1")
+    button(page, "three rates").click().run()
+    assert not page.exception and not page.error
+    low, good, high = (recipe.lr for recipe in started)
+    assert low == pytest.approx(good / 10) and good < high
+    assert {(recipe.seed, recipe.epochs, recipe.schedule) for recipe in started} == {
+        (0, 1, "cosine")
+    }
+    assert page.query_params["sweep"].startswith("lr-") and "tool" not in page.query_params
+
+
+@pytest.mark.parametrize("link", [{"low": "1", "high": "0.1"}, {"low": "1e-8", "high": "1"}])
+def test_rates_that_make_no_range_test_are_told(runs, link):
+    page = visit(tool="range", **link)
+    assert page.error and button(page, "start range test").disabled
+
+
+def test_sweeps_and_range_tests_are_listed_apart(runs):
+    swept, tested = a_sweep(runs), a_range_test(runs)
+    assert "sweep" in figures(visit(sweep=tested.id))  # of the other kind: the newest of this one
+    assert "range-test" in figures(visit(tool="range", sweep=swept.id))

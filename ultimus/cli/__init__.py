@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.others and options.command != "app":
             flags.error(f"unrecognized arguments: {' '.join(options.others)}")
         # only now, so that no command waits for what another needs
-        return import_module(f".{options.command}", __package__).run(options)
+        return import_module(f".{options.command.replace('-', '_')}", __package__).run(options)
     except UserError as error:
         print(f"ultimus: {one_line(str(error), MAX_SENTENCE)}", file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from .. import __version__
+from ..analysis import range_test
 from ..checkpoints.export_forms import Form
 from ..data.groups import ALIKE, SORTED
 from ..errors import UserError
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("app", "start the app; takes the flags of streamlit run")
     _train(add("train", "train a network without a browser", runs))
     _sweep(add("sweep", "train one recipe with several values and seeds", runs, json))
+    _range_test(add("range-test", "find out which learning rates suit", runs, json))
     _evaluate(add("evaluate", "measure a run or a checkpoint", runs, weights, json))
     _predict(add("predict", "name the class of pictures", runs, weights, json))
     _export(add("export", "take the weights of a run's step away", runs))
@@ -118,6 +120,14 @@ def _sweep(sweep: argparse.ArgumentParser) -> None:
         "one or two of them with several values, as in --lr 0.001,0.003,0.01; what is not given is "
         "taken from the preset",
     )
+
+
+def _range_test(test: argparse.ArgumentParser) -> None:
+    test.add_argument("--seeds", type=int, default=5, help="tests, with seeds from --seed on")
+    test.add_argument("--low", type=float, default=range_test.LOW, help="first rate")
+    test.add_argument("--high", type=float, default=range_test.HIGH, help="last rate")
+    test.add_argument("--steps", type=int, default=range_test.STEPS, help="from one to the other")
+    _recipe(test, "what is not given is taken from the preset; the rate is the test's own")
 
 
 def _recipe(command: argparse.ArgumentParser, about: str) -> None:

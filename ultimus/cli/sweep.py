@@ -58,7 +58,7 @@ def train(sweep: Sweep, options: argparse.Namespace) -> None:
     if not any(map(sweeps.is_open, sweeps.entries(sweep, options.runs))):
         return
     address = os.environ.get("ULTIMUS_SCHEDULER", "")
-    with closing(Lab(options.runs, address, takes_in=False)) as lab:
+    with closing(Lab(options.runs, address, niceness=0, takes_in=False)) as lab:
         sweeps.carry_on(sweep, lab)
         with tqdm(total=len(sweep.points), unit="run", dynamic_ncols=True, disable=None) as bar:
             _follow(sweep, lab, bar)

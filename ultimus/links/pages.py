@@ -4,6 +4,7 @@ from dataclasses import dataclass, make_dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
 from ..analysis.ablation import ABLATIONS, MOST_PASSES
+from ..analysis.range_test import HIGH, LEAST_STEPS, LOW, STEPS
 from ..data import groups
 from ..model import PASSES
 from ..recipe import PRESETS, Recipe
@@ -119,7 +120,7 @@ class Train(_Recipe):
 
 # Lab ----------------------------------------------------------------------------------------------
 
-TOOLS = {"sweep": "Sweep"}
+TOOLS = {"sweep": "Sweep", "range": "Range test"}
 NOT_SWEPT = {"preset", "data", "seed", "snapshots", "max_seconds"}
 SWEPT = tuple(sorted({*Recipe.model_fields} - NOT_SWEPT, key=lambda name: name != "lr"))
 NOTHING = "nothing"
@@ -136,7 +137,10 @@ class Lab:
         also: another such choice, or NOTHING.
         also_values: of that.
         seeds: runs of each value.
-        sweep: the id of the one on show; none for the newest of this browser.
+        low: the first rate of a range test.
+        high: its last rate.
+        steps: that it makes.
+        sweep: the id of the sweep or range test on show; none for this browser's newest.
     """
 
     tool: str = choice("sweep", one_of(TOOLS))
@@ -145,6 +149,9 @@ class Lab:
     also: str = choice(NOTHING, one_of({name: name for name in (NOTHING, *SWEPT)}))
     also_values: str = choice("", FREE)
     seeds: int = choice(3, whole(1, 50))
+    low: float = choice(LOW, number(float, 1e-8, 10))
+    high: float = choice(HIGH, number(float, 1e-7, 10))
+    steps: int = choice(STEPS, whole(LEAST_STEPS, 5000))
     sweep: str = choice("", FREE)
 
 

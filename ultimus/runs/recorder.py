@@ -47,7 +47,8 @@ class Recorder:
         self._run = run
         self._recipe = recipe
         self._dataset = dataset
-        self._schedule = Schedule(clock)
+        # where the rate changes fast, no two steps are alike
+        self._schedule = Schedule(clock, each_step=recipe.schedule == "geometric")
         self._training: Training | None = None
         self._report: Report | None = None
         self._tested: tuple[int, Evaluation] | None = None  # the last one, and at which step
@@ -82,7 +83,7 @@ class Recorder:
             self._schedule.wrote("report")
             if control.goes_on:
                 self._stand("running")
-        self._training.limit = control.allowed
+        self._training.limit = 1 if self._schedule.each_step else control.allowed
         return control.goes_on
 
     def finish(self) -> Status:

@@ -15,9 +15,11 @@ class Schedule:
 
     Args:
         clock: tells the time in seconds.
+        each_step: whether there is a report after each step.
     """
 
-    def __init__(self, clock: Callable[[], float]):
+    def __init__(self, clock: Callable[[], float], each_step: bool = False):
+        self.each_step = each_step
         self.snapshots: frozenset[int] = frozenset()  # the steps whose weights are kept
         self._clock = clock
         self._written = dict.fromkeys(EVERY, clock())
@@ -31,7 +33,7 @@ class Schedule:
         """
         now = self._clock()
         due = {part for part, seconds in EVERY.items() if now - self._written[part] >= seconds}
-        if is_single or progress.step <= FIRST_STEPS or progress.epoch_result:
+        if self.each_step or is_single or progress.step <= FIRST_STEPS or progress.epoch_result:
             due.add("report")
         if progress.epoch_result:
             due.add("state")

@@ -16,8 +16,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ValidationError, model_validator
 
+from ..analysis.range_test import RangeTest, read
 from ..data.sources import located
 from ..errors import UserError, reason
 from ..files import open_regular, read_bounded, storage_problem, write_atomically
@@ -98,11 +100,16 @@ class Sweep(BaseModel, frozen=True):
         chosen = dict(zip(self.values, values, strict=True))
         return Recipe.model_validate({**self.recipe.model_dump(), **chosen, "seed": seed})
 
+    @property
+    def is_range_test(self) -> bool:
+        """Whether it tells which learning rates suit, see `analysis.range_test`."""
+        return self.recipe.schedule == "geometric" and not self.values
+
     @cached_property
     def id(self) -> str:
         """The same for the same sweep."""
         digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
-        return "-".join([*self.values, digest])
+        return "-".join([*(["range"] if self.is_range_test else self.values), digest])
 
 
 def plan(recipe: Recipe, values: Mapping[str, Sequence], seeds: int = 1, owner: str = "") -> Sweep:
@@ -282,6 +289,24 @@ def stop(sweep: Sweep, lab: Lab) -> None:
     for entry in entries(sweep, lab.runs, lab):
         if entry.run and entry.outcome.is_live:
             lab.ask(entry.run, "stop")
+
+
+def range_test(found: Sequence[Entry]) -> RangeTest:
+    """What the runs of a range test tell up to now.
+
+    Raises:
+        UserError: a run is damaged.
+    """
+    recipe = found[0].point.recipe
+    steps = recipe.max_steps
+    losses = np.full((len(found), steps), np.nan)
+    for seed, entry in enumerate(found):
+        if entry.run:
+            measured = entry.run.metrics()
+            step, loss = measured.column("step").astype(int), measured.column("loss")
+            inside = (step >= 1) & (step <= steps)
+            losses[seed, step[inside] - 1] = loss[inside]
+    return read([recipe.rate(step, steps) for step in range(steps)], losses)
 
 
 @contextmanager

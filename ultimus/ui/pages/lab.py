@@ -1,13 +1,20 @@
-"""The Lab page: the same recipe with several values and seeds, side by side."""
+"""The Lab page: one recipe with several values and seeds, and which learning rates suit it."""
 
 import streamlit as st
 
 from ...errors import UserError
-from ...links.pages import Lab, Train
+from ...links.pages import TOOLS, Lab, Train
 from ...recipe import Recipe
-from ..controls import data, settings, starting, sweep
-from ..live import sweep as board
+from ..controls import data, range_test, settings, starting, sweep
+from ..live import lab
 from ..state import browser, choices, guard, session, text
+
+ABOUT = {
+    "sweep": "Which value is best? Train the recipe on the left with several values, each with "
+    "several seeds, and compare. The runs wait in the same queue as all others.",
+    "range": "Which learning rates suit the recipe on the left? The rate rises while a new network "
+    "takes some hundred steps: its loss falls, then blows up.",
+}
 
 
 @guard.guarded
@@ -18,15 +25,17 @@ def page() -> None:
         data.choose()
         settings.show()
     st.title("Lab", anchor=False)
-    st.caption(
-        "Which value is best? Train the recipe on the left with several values, each with several "
-        "seeds, and compare. The runs wait in the same queue as all others."
-    )
     guard.show_problem()
-    sweep.show(_recipe())
-    board.show()
-    lab = session.lab()
-    if problem := lab.problem or lab.quota.refusal(browser.owner()):
+    now = choices.of(Lab)
+    st.segmented_control(
+        "Tool", list(TOOLS), default=now.tool, required=True, format_func=TOOLS.get,
+        label_visibility="collapsed", **choices.widget(Lab, "tool"),
+    )  # fmt: skip
+    st.caption(ABOUT[now.tool])
+    (range_test if now.tool == "range" else sweep).show(_recipe())
+    lab.show()
+    keeper = session.lab()
+    if problem := keeper.problem or keeper.quota.refusal(browser.owner()):
         st.warning(text.plain(problem))
 
 

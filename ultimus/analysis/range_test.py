@@ -1,0 +1,149 @@
+"""A range test: which learning rates suit a network (Smith 2017, arXiv:1506.01186).
+
+The rate rises by the same factor with each of some hundred steps, and the loss tells: first it
+hardly moves, then it falls, then it blows up. Smoothing and the steepest point are those of the
+package torch-lr-finder 0.2. One seed's steepest point says little: the mean of several is read.
+
+S: seeds, N: steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import UserError
+from ..recipe import Recipe
+
+SMOOTHING = 0.05  # weight of the newest loss in the smoothed one
+SKIPPED = (10, 5)  # steps at the beginning and at the end where nothing is suggested
+BLOWN_UP = 5  # times the lowest smoothed loss: what follows is not looked at
+LEAST_STEPS = sum(SKIPPED) + 2
+LOW, HIGH, STEPS = 1e-5, 1.0, 200
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a range test tells.
+
+    Attributes:
+        rates: (N,) of the steps.
+        losses: (S, N) of each seed, each before its step; NaN where there is none.
+        smoothed: (S, N) the same, smoothed.
+        mean: (N,) of the smoothed losses, up to where it has blown up.
+        suggestion: the rate at which the mean falls most steeply; None where that is too short.
+        suggestions: (S,) the same for each seed alone; NaN where that is too short.
+        diverging: the rate beyond the lowest mean loss at which half of its fall is lost again;
+            None if that does not happen.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    mean: np.ndarray
+    suggestion: float | None
+    suggestions: np.ndarray
+    diverging: float | None
+
+    @property
+    def three(self) -> tuple[float, float, float] | None:
+        """A low, a good and a diverging rate, to be compared; None if the test does not tell."""
+        if self.suggestion is None:
+            return None
+        high = self.diverging or float(self.rates[-1])
+        return tuple(_rounded(rate) for rate in (self.suggestion / 10, self.suggestion, high))
+
+
+def recipe_for(recipe: Recipe, images: int, low: float, high: float, steps: int) -> Recipe:
+    """The same recipe while its rate rises from low to high.
+
+    Args:
+        recipe: what is to be trained.
+        images: to train on.
+        low: the first rate.
+        high: the last rate.
+        steps: how many.
+
+    Raises:
+        UserError: the rates or the steps make no range test.
+    """
+    if not 0 < low < high < math.inf:
+        raise UserError(f"The rate has to rise, not from {low:g} to {high:g}: choose a higher end.")
+    if steps < LEAST_STEPS:
+        raise UserError(f"{steps} steps tell nothing: choose {LEAST_STEPS} or more.")
+    return Recipe.parse(
+        recipe.model_dump()
+        | {
+            "schedule": "geometric",
+            "lr": high,
+            "start_divisor": high / low,
+            "epochs": math.ceil(steps / recipe.steps_per_epoch(images)),
+            "max_steps": steps,
+            "max_seconds": None,
+            "snapshots": 2,
+        }
+    )
+
+
+def read(rates: ArrayLike, losses: ArrayLike) -> RangeTest:
+    """Read a range test.
+
+    Args:
+        rates: (N,) rising.
+        losses: (S, N); NaN where a seed has none.
+    """
+    rates, losses = np.asarray(rates, float), np.atleast_2d(np.asarray(losses, float))
+    smoothed = np.stack([smooth(seed) for seed in losses]) if len(losses) else losses
+    known = np.isfinite(smoothed).all(axis=0)
+    mean = _looked_at(np.where(known, smoothed.mean(axis=0), np.nan))
+    suggestions = [suggestion(rates, _looked_at(seed)) for seed in smoothed]
+    return RangeTest(
+        rates, losses, smoothed, mean, suggestion(rates, mean),
+        np.array([math.nan if rate is None else rate for rate in suggestions]),
+        _diverging(rates, mean),
+    )  # fmt: skip
+
+
+def smooth(losses: ArrayLike) -> np.ndarray:
+    """s_0 = l_0, then s_t = 0.05 l_t + 0.95 s_{t-1}: (N,) to (N,), as torch-lr-finder has it."""
+    smoothed = np.array(losses, float)
+    for step in range(1, len(smoothed)):
+        smoothed[step] = SMOOTHING * smoothed[step] + (1 - SMOOTHING) * smoothed[step - 1]
+    return smoothed
+
+
+def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
+    """The rate at which a smoothed loss falls most steeply from step to step, its ends left out."""
+    length = int(np.isfinite(smoothed).sum())
+    first, last = SKIPPED
+    if length < LEAST_STEPS:
+        return None
+    steepest = np.gradient(smoothed[first : length - last]).argmin()
+    return float(rates[first + steepest])
+
+
+def _looked_at(smoothed: np.ndarray) -> np.ndarray:
+    """The same up to where it has blown up, then NaN."""
+    finite = np.isfinite(smoothed)
+    lowest = np.fmin.accumulate(np.where(finite, smoothed, np.inf))
+    gone = np.logical_or.accumulate(~finite | (smoothed > BLOWN_UP * lowest))
+    return np.where(gone, np.nan, smoothed)
+
+
+def _diverging(rates: np.ndarray, mean: np.ndarray) -> float | None:
+    length = int(np.isfinite(mean).sum())
+    if not length:
+        return None
+    lowest = int(mean[:length].argmin())
+    lost = mean[lowest:length] > (mean[0] + mean[lowest]) / 2
+    if lowest and lost.any():
+        return float(rates[lowest + lost.argmax()])
+    return float(rates[length]) if length < len(rates) else None
+
+
+def _rounded(rate: float) -> float:
+    """Two digits, which a person can type."""
+    return float(f"{rate:.2g}")

@@ -1,0 +1,62 @@
+"""`ultimus range-test`: which learning rates suit, read from some hundred steps of a rising rate.
+
+It is a sweep over seeds, so that the same command again goes on where it stands.
+"""
+
+import argparse
+import json
+import math
+
+import numpy as np
+
+from ..analysis import range_test
+from ..analysis.range_test import RangeTest
+from ..errors import UserError
+from ..recipe import Recipe
+from ..runs import sweep as sweeps
+from . import sweep as sweep_command
+from .common import choice, given, note, open_data
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the test and say what it tells; returns the exit code."""
+    chosen = Recipe.of(**{name: choice(text) for name, text in given(options).items()})
+    images = len(open_data(chosen.data).train)
+    recipe = range_test.recipe_for(chosen, images, options.low, options.high, options.steps)
+    sweep = sweeps.plan(recipe, {}, options.seeds)
+    sweep_command.train(sweep, options)
+    found = sweeps.range_test(sweeps.entries(sweep, options.runs))
+    if found.suggestion is None:
+        raise UserError("The test tells nothing: give it more steps, or begin at a lower rate.")
+    if options.json:
+        print(json.dumps(_as_json(found)))
+        return 0
+    _print(found)
+    low, good, high = found.three
+    note(f"compare a low, a good and a high rate: ultimus sweep --lr {low:g},{good:g},{high:g}")
+    return 0
+
+
+def _print(found: RangeTest) -> None:
+    """The rates, and how far single seeds lie apart."""
+    alone = found.suggestions[np.isfinite(found.suggestions)]
+    seeds = f"mean of {len(found.losses)} seeds"
+    if len(alone) > 1:
+        seeds += f"; alone they suggest {alone.min():.2g} to {alone.max():.2g}"
+    print(f"suggested rate {found.suggestion:.2g} ({seeds})")
+    end = f"up to {found.rates[-1]:g} it does not diverge"
+    print(f"diverging from {found.diverging:.2g}" if found.diverging else end)
+
+
+def _as_json(found: RangeTest) -> dict:
+    def known(values: np.ndarray) -> list:
+        return [float(value) if math.isfinite(value) else None for value in values]
+
+    return {
+        "rates": known(found.rates),
+        "losses": [known(seed) for seed in found.losses],
+        "mean": known(found.mean),
+        "suggestion": found.suggestion,
+        "suggestions": known(found.suggestions),
+        "diverging": found.diverging,
+    }

@@ -1,0 +1,78 @@
+"""A range test on show: its curve, what is read from it, and three runs that show what it means."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ...analysis.range_test import RangeTest
+from ...errors import counted
+from ...links.pages import Lab, Train
+from ...plots import range_test as plots
+from ...plots.axes import alt
+from ...runs import sweep as sweeps
+from ...runs.sweep import Entry, Sweep
+from ..controls import starting
+from ..controls.sweep import begin
+from ..figures import board, figure
+from ..state import browser, choices, guard
+
+ABOUT = """
+<p class="caption">The rate rises by the same factor at each step (Smith 2017). Where the loss falls
+most steeply, the network learns fastest; where it rises again, the steps are too large. The loss is
+smoothed as the package torch-lr-finder does it. A rate for a whole run lies between the steepest
+point and the lowest: try it out.</p>
+"""
+
+
+def rows(sweep: Sweep, found: Sequence[Entry]) -> list[dict[str, Any]]:
+    """The parts of its row."""
+    test = sweeps.range_test(found)
+    fig = plots.range_curve(
+        test.rates, test.smoothed, test.mean, suggestion=test.suggestion,
+        suggestions=test.suggestions, diverging=test.diverging, uirevision=sweep.id,
+    )  # fmt: skip
+    facts = board.html(_facts(test, found) + ABOUT)
+    return [figure.part(fig, "range-test", alt(fig), plots.HEIGHT, share=1.4), facts]
+
+
+def _facts(test: RangeTest, found: Sequence[Entry]) -> str:
+    ended = sum(not sweeps.is_open(entry) for entry in found)
+    parts = [f"{ended} of {counted(len(found), 'seed')} done."]
+    if test.suggestion is not None:
+        parts.append(f"The mean falls most steeply at <b>{test.suggestion:.2g}</b>.")
+    alone = test.suggestions[np.isfinite(test.suggestions)]
+    if len(alone) > 1:
+        parts.append(f"Each seed alone says {alone.min():.2g} to {alone.max():.2g}.")
+    if test.diverging:
+        parts.append(f"Training diverges from <b>{test.diverging:.2g}</b> on.")
+    reasons = dict.fromkeys(
+        entry.outcome.reason
+        for entry in found
+        if entry.outcome and entry.outcome.reason and entry.outcome.state != "failed"
+    )
+    notes = "".join(f'<p class="caption">{html.escape(reason)}</p>' for reason in reasons)
+    return f'<p class="standing">{" ".join(parts)}</p>{notes}'
+
+
+def three(found: Sequence[Entry]) -> None:
+    """Offer runs at a low, a good and a diverging rate, from the same seed."""
+    rates = sweeps.range_test(found).three
+    if rates is None:
+        return
+    low, good, high = (f"{rate:g}" for rate in rates)
+    st.button(
+        f"Train at {low}, {good} and {high}", icon=":material/play_arrow:", key="three rates",
+        on_click=_begin, args=(rates,),
+        help="A low, a good and a diverging rate: three runs of the recipe on the left, from the "
+        "same seed.",
+    )  # fmt: skip
+
+
+@guard.click
+def _begin(rates: tuple[float, ...]) -> None:
+    choices.take_all(Train)  # what is shown now
+    begin(sweeps.plan(starting.chosen(), {"lr": rates}, owner=browser.owner()))
+    choices.change(Lab, tool="sweep")
