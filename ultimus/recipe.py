@@ -90,6 +90,9 @@ class Recipe(BaseModel):
     epochs: int = Field(24, ge=1, le=1000, description="passes over the training images")
     max_steps: int | None = Field(None, ge=1, le=10**9, description="stop after this many steps")
     max_seconds: float | None = Field(None, gt=0, description="stop after this training time")
+    target: Fraction | None = Field(
+        None, description="stop after the epoch in which this share of the test images is right"
+    )
     snapshots: int = Field(40, ge=2, le=500, description="about how many snapshots to keep")
 
     @model_validator(mode="after")

@@ -108,6 +108,14 @@ def _train(train: argparse.ArgumentParser) -> None:
         type=name,
         help="go on with a stopped or interrupted run; --data says where its data is now",
     )
+    train.add_argument(
+        "--from",
+        dest="start",
+        metavar="RUN_OR_CHECKPOINT",
+        type=name,
+        help="begin with its weights; --from-step says which, the last by default",
+    )
+    train.add_argument("--from-step", type=int, metavar="STEP", help=argparse.SUPPRESS)
     _recipe(train, "what is not given is taken from the preset")
 
 

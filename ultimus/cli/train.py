@@ -5,6 +5,8 @@ import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,10 +14,13 @@ from .. import __version__
 from ..data.sources import located
 from ..errors import UserError
 from ..recipe import Recipe
-from ..runs.run import Run
+from ..runs import continuation
+from ..runs.continuation import Start
+from ..runs.exchange import adopt_file
+from ..runs.run import Run, Status
 from ..runs.worker import move_data, work
 from ..training.trainer import Progress
-from .common import choice, find_run, given, open_data
+from .common import choice, find_run, given, last_snapshot, open_data
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,11 +39,43 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _created(options: argparse.Namespace) -> Run:
-    recipe = Recipe.of(**{name: choice(text) for name, text in given(options).items()})
+    choices = {name: choice(text) for name, text in given(options).items()}
+    start = _start(options)
+    recipe = Recipe.of(**(_like(start) | choices if start else choices))
     dataset = open_data(recipe.data)  # before there is a run, so that bad data leaves none behind
     recipe.steps_per_epoch(len(dataset.train))
     recipe = recipe.with_data(located(recipe.data))
-    return Run.create(options.runs, recipe, version=__version__)
+    if start is None:
+        return Run.create(options.runs, recipe, version=__version__)
+    continuation.check(start.model, recipe, dataset)
+
+    def fill(run: Run) -> None:
+        start.keep(run)
+        run.set_status(Status("queued"))
+
+    return Run.create(options.runs, recipe, fill, version=__version__, **start.about)
+
+
+def _start(options: argparse.Namespace) -> Start | None:
+    """The weights to begin with, of a run or of a file, which becomes a run."""
+    if not options.start:
+        if options.from_step is not None:
+            raise UserError("--from-step says a step of a run: name the run with --from.")
+        return None
+    path = Path(options.start)
+    run = (
+        adopt_file(path, options.runs) if path.is_file() else find_run(options.start, options.runs)
+    )
+    step = options.from_step
+    if step is None:
+        step = int(last_snapshot(run).stem)
+    return continuation.from_snapshot(run, step)
+
+
+def _like(start: Start) -> dict[str, Any]:
+    """The choices that a network leaves no choice about."""
+    model = start.model
+    return {"model": model.kind} | ({"grid": model.grid} if model.grid > 1 else {})
 
 
 def _resumed(options: argparse.Namespace) -> Run:

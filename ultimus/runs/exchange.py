@@ -209,12 +209,15 @@ def assumed_classes(count: int) -> tuple[str, ...]:
 
 
 def provenance(run: Run) -> str:
-    """Where a loaded run comes from, in sentences for people; empty for one that was trained here.
+    """Where a run's weights come from, in sentences for people; empty where it began with new ones.
 
     Raises:
         UserError: recipe.json is damaged.
     """
     info = run.info()
+    if info.parent:
+        step, parent = info.parent.step, shown(info.parent.run)
+        return f"It trains on from step {step:,} of the run {parent}."
     if not info.loaded:
         return ""
     file, digest = shown(info.loaded.file), shown(info.loaded.sha256[:SHORT])

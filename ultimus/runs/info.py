@@ -84,6 +84,20 @@ class LoadedInfo(BaseModel, frozen=True):
     origin: Annotated[InstanceOf[Origin], BeforeValidator(_origin)] = Origin()
 
 
+class Parent(BaseModel, frozen=True):
+    """The weights that a run began with.
+
+    Attributes:
+        run: whose they are.
+        step: of its snapshot.
+    """
+
+    model_config = CHECKED
+
+    run: Text
+    step: Count
+
+
 class RunInfo(BaseModel, frozen=True):
     """What was asked of a run, and what it ran with: recipe.json.
 
@@ -92,6 +106,7 @@ class RunInfo(BaseModel, frozen=True):
         dataset: what is known about the data.
         owner: who started it, as the pages know people; empty for nobody in particular.
         sweep: that it is a part of; empty for none.
+        parent: whose weights it began with; None for new ones.
         loaded: where the weights come from, if somebody brought them.
         version: of Ultimus.
         threads: that computed it.
@@ -104,6 +119,7 @@ class RunInfo(BaseModel, frozen=True):
     dataset: DataInfo = DataInfo()
     owner: Text = ""
     sweep: Text = ""
+    parent: Parent | None = None
     loaded: LoadedInfo | None = None
     version: Text = ""
     threads: int | None = Field(None, ge=1, le=MAX_THREADS)

@@ -5,6 +5,7 @@
     metrics.jsonl               a line per report
     weights/<step>.safetensors  snapshots
     live.safetensors            the weights of this moment
+    start.safetensors           those it began with, if they are of another run
     resume.pt                   what the next step depends on
     request                     what a page asks of the worker
     lock                        held by the worker while it lives
@@ -238,6 +239,11 @@ class Run:
     @property
     def live_weights(self) -> Path:
         return self.folder / "live.safetensors"
+
+    @property
+    def start_weights(self) -> Path:
+        """What it began with, if that were not new weights."""
+        return self.folder / "start.safetensors"
 
     @property
     def resume_file(self) -> Path:

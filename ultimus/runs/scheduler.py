@@ -31,6 +31,7 @@ from ..places import is_public
 from ..recipe import Recipe
 from . import housekeeping, share
 from .connection import Connection
+from .continuation import Start
 from .ledger import Ledger
 from .machine import NICENESS, cores, give_way
 from .queue import Queue
@@ -103,12 +104,15 @@ class Lab:
         """Why nothing can be trained at present, in a sentence; empty if it can."""
         return self._connection.problem
 
-    def start(self, recipe: Recipe, paused: bool = False, **about: str) -> Run:
+    def start(
+        self, recipe: Recipe, paused: bool = False, start: Start | None = None, **about: str
+    ) -> Run:
         """Put a new run into the queue.
 
         Args:
             recipe: what to do.
             paused: stand still before the first step.
+            start: the weights to begin with; None for new ones.
             about: what else recipe.json should say.
 
         Raises:
@@ -122,12 +126,15 @@ class Lab:
         def fill(run: Run) -> None:
             if paused:
                 run.ask("pause")
+            if start:
+                start.keep(run)
             self._enqueue(run, about.get("owner", ""))
 
         with self._lock:  # it cannot begin before it is whole, nor two take the last place
             if refusal := self.quota.refusal(about.get("owner", ""), steps):
                 raise UserError(refusal)
-            return Run.create(self.runs, recipe, fill, version=__version__, **about)
+            begun = start.about if start else {}
+            return Run.create(self.runs, recipe, fill, version=__version__, **begun, **about)
 
     def refusal(self, owner: str, recipe: Recipe, runs: int = 1) -> str:
         """Why a browser may not start this run, or several like it, in a sentence; empty if it

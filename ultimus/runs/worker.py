@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..files import read_bounded, storage_problem
 from ..training.trainer import DivergedError, Progress, train
 from . import metrics
+from .continuation import model_of
 from .control import PATIENCE
 from .info import RunInfo
 from .recorder import Recorder
@@ -86,7 +87,7 @@ def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Statu
     metrics.forget_after(run.folder, state["step"] if state else -1)
     recorder = Recorder(run, recipe, dataset, patience)
     try:
-        for progress in train(recipe, dataset, state):
+        for progress in train(recipe, dataset, state, model=model_of(run, dataset)):
             recorder.record(progress)
             watch(progress)
             if not progress.training.finished and not recorder.obey():

@@ -77,7 +77,11 @@ class Progress:
 
 
 def train(
-    recipe: Recipe, dataset: Dataset, state: dict | None = None, device: str | None = None
+    recipe: Recipe,
+    dataset: Dataset,
+    state: dict | None = None,
+    device: str | None = None,
+    model: Transformer | None = None,
 ) -> Iterator[Progress]:
     """Train a network, yielding before the first step and after each one.
 
@@ -90,13 +94,15 @@ def train(
         state: what `Training.state` returned, to go on from there with bit-identical results
             (same machine, same number of threads).
         device: "cpu" or "cuda"; None for the GPU where there is one.
+        model: to be trained on; None for new weights, drawn from the recipe's seed.
 
     Raises:
         DivergedError: the loss or gradient is not finite; the model keeps the weights before it.
         UserError: the data is too small for the recipe.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    training = (Training if device == "cpu" else GraphTraining)(recipe, dataset, device)
+    kind = Training if device == "cpu" else GraphTraining
+    training = kind(recipe, dataset, device, model=model)
     if state:
         training.restore(state)
     yield training.progress()
@@ -117,20 +123,29 @@ class Training:
         total: steps planned.
         seconds: time spent in steps, over all resumptions.
         limit: how many steps `advance` makes at most; None for as many as suit.
+        reached: whether the accuracy that the recipe aims at was measured.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, device: str = "cpu"):
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        device: str = "cpu",
+        model: Transformer | None = None,
+    ):
         keep_freed()
         self.recipe = recipe
         self.dataset = dataset
         self.device = torch.device(device)
         self.per_epoch = recipe.steps_per_epoch(len(dataset.train))
         self.total = recipe.total_steps(len(dataset.train))
-        self.model = _initial_model(recipe, len(dataset.classes)).to(self.device)
+        model = model or _initial_model(recipe, len(dataset.classes))
+        self.model = model.to(self.device)
         self.flat = Flat(self.model)
         self.optimizer = _optimizer(recipe, self.model, self.flat)
         self.precision = _precision(recipe, self.device)
         self.limit: int | None = None
+        self.reached = False
         self.step = 0
         self.seconds = 0.0
         self._epoch: Epoch | None = None
@@ -141,7 +156,8 @@ class Training:
     @property
     def finished(self) -> bool:
         limit = self.recipe.max_seconds
-        return self.step >= self.total or (limit is not None and self.seconds >= limit)
+        too_long = limit is not None and self.seconds >= limit
+        return self.reached or self.step >= self.total or too_long
 
     @torch.inference_mode()
     def advance(self) -> Progress:
@@ -192,6 +208,7 @@ class Training:
             "seconds": self.seconds,
             "epoch_loss": self._epoch_loss,
             "epoch_correct": self._epoch_correct,
+            "reached": self.reached,
         }
         return _copied(state)
 
@@ -216,6 +233,7 @@ class Training:
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self._epoch_loss = float(state["epoch_loss"])
         self._epoch_correct = int(state["epoch_correct"])
+        self.reached = bool(state.get("reached"))  # a former version does not say
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         number, index = divmod(self.step, self.per_epoch)
@@ -265,6 +283,8 @@ class Training:
             test=evaluate(self.model, self.dataset.test, self.recipe.group, self.recipe.grouping),
         )
         self._epoch_loss, self._epoch_correct = 0.0, 0
+        target = self.recipe.target
+        self.reached = target is not None and result.test.accuracy >= target
         return result
 
 
@@ -298,9 +318,14 @@ class GraphTraining(Training):
     """
 
     def __init__(
-        self, recipe: Recipe, dataset: Dataset, device: str = "cuda", recorded: bool = True
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        device: str = "cuda",
+        recorded: bool = True,
+        model: Transformer | None = None,
     ):
-        super().__init__(recipe, dataset, device)
+        super().__init__(recipe, dataset, device, model)
         self._steps = Steps(
             recipe, dataset.train, self.model, self.flat, self.optimizer, self.precision, recorded
         )

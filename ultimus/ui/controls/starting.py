@@ -9,6 +9,8 @@ from ...data.dataset import Dataset
 from ...errors import UserError
 from ...links.pages import FOLLOW, Shown, Train
 from ...recipe import Recipe
+from ...runs.continuation import Start
+from ...runs.info import Parent
 from ...runs.run import Run
 from ..state import browser, choices, session
 from . import data, settings
@@ -22,6 +24,7 @@ class Begun(NamedTuple):
     run: Run
     recipe: Recipe
     paused: bool
+    parent: Parent | None
     time: float
 
 
@@ -58,25 +61,32 @@ def refusal() -> str:
     return session.lab().refusal(browser.owner(), chosen())
 
 
-def begin(recipe: Recipe, paused: bool = False) -> None:
+def begin(recipe: Recipe, paused: bool = False, start: Start | None = None) -> None:
     """Start a run, and show and follow it.
+
+    Args:
+        recipe: what to do.
+        paused: stand still before the first step.
+        start: the weights to begin with; None for new ones.
 
     Raises:
         UserError: it cannot be started.
     """
-    run = _just_begun(recipe, paused) or session.lab().start(
-        recipe, paused=paused, owner=browser.owner()
+    parent = start and start.parent
+    run = _just_begun(recipe, paused, parent) or session.lab().start(
+        recipe, paused=paused, start=start, owner=browser.owner()
     )
-    st.session_state.begun = Begun(run, recipe, paused, time.monotonic())
+    st.session_state.begun = Begun(run, recipe, paused, parent, time.monotonic())
     choices.change(Shown, run=run.id, step=FOLLOW)
 
 
-def _just_begun(recipe: Recipe, paused: bool) -> Run | None:
+def _just_begun(recipe: Recipe, paused: bool, parent: Parent | None) -> Run | None:
     """The run that the first of two quick clicks has started.
 
     The same recipe would train the very same weights again.
     """
     former: Begun | None = st.session_state.get("begun")
-    if former is None or (former.recipe, former.paused) != (recipe, paused):
+    wanted = recipe, paused, parent
+    if former is None or (former.recipe, former.paused, former.parent) != wanted:
         return None
     return former.run if time.monotonic() - former.time < DOUBLE_CLICK else None

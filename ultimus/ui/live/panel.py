@@ -3,8 +3,9 @@
 import streamlit as st
 
 from ...links.pages import Train
+from ...runs import continuation
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
-from ..controls import own_run, starting
+from ..controls import own_run, starting, train_on
 from ..figures import board
 from ..state import choices, guard, session, text
 from . import curves, feed
@@ -75,6 +76,7 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
         help="Back to the same initial weights and the same order of images. The run so far is "
         "kept in the list.",
     )  # fmt: skip
+    train_on.show(row, run, can_start)
     own_run.show(row, run)
     row.toggle("Seed run", choices.of(Train).seed_run, **choices.widget(Train, "seed_run"))
 
@@ -101,7 +103,7 @@ def _rewind(run: Run, live: bool) -> None:
     session.check_mine(run)
     if live:
         session.lab().ask(run, "stop")
-    starting.begin(run.info().recipe, paused=True)
+    starting.begin(run.info().recipe, paused=True, start=continuation.again(run))
 
 
 def _explain(status: Status) -> None:

@@ -1,0 +1,40 @@
+"""Training on from a step of the run on show, with the recipe that is chosen."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ...links.pages import Train
+from ...runs import continuation
+from ...runs.run import Run
+from ..state import choices, guard
+from . import starting
+
+
+def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
+    """Draw the button that opens it, for any run that has kept weights."""
+    steps = run.snapshots
+    if not steps:
+        return
+    with place.popover("Train on", icon=":material/call_split:"):
+        st.markdown(
+            "A new run begins with the weights of a step of this one, and does what is chosen "
+            "on the left. This run stays as it is."
+        )
+        st.selectbox("From step", steps, len(steps) - 1, format_func="{:,}".format, key=_key(run))
+        st.button(
+            "Train on from there", type="primary", disabled=not can_start, on_click=_begin,
+            args=(run,), key="train on",
+        )  # fmt: skip
+
+
+def _key(run: Run) -> str:
+    return f"train on from {run.id}"
+
+
+@guard.click
+def _begin(run: Run) -> None:
+    choices.take_all(Train)
+    recipe = starting.chosen()
+    start = continuation.from_snapshot(run, st.session_state[_key(run)])
+    continuation.check(start.model, recipe, starting.data_of(recipe))
+    starting.begin(recipe, start=start)
