@@ -152,6 +152,7 @@ BOUNDS = {
     "epochs": [0, 1001],
     "max_steps": [0, 10**9 + 1, 10**5000],
     "max_seconds": [0, -1, math.inf],
+    "target": [-0.1, 1.1],
     "snapshots": [1, 501],
 }
 

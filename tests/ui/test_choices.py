@@ -138,7 +138,9 @@ def test_links_of_today_and_before_are_understood(link: dict, state: object):
     [
         Shown("20260101-101010-demo-aaaa", 390),
         Train(data="folder", folder="/a b/ü", lr=0.0005, max_steps=None, augment=("shift",)),
-        Attention(7, ("a, b", "c"), 3, "1, 2", 4, "products", (0, 63), "company", 0, 8, 16, 9),
+        Attention(
+            "examples", 7, ("a, b", "c"), 3, "1, 2", 4, "products", (0, 63), "company", 0, 8, 16, 9
+        ),
         TestSet("alone", "accuracy", (None, 9), 2),
     ],
     ids=lambda state: type(state).__name__,
