@@ -120,12 +120,17 @@ def test_texts_are_words_alone(tmp_path, words, shown):
     assert shown is None or shown in made
 
 
+def test_the_first_lesson_is_who_looks_at_whom():
+    assert shelf.lessons()[0].name == "who-looks-at-whom"
+
+
 def test_a_teachers_own_lessons_stand_beside_those_that_are_shipped(tmp_path, monkeypatch):
     written(tmp_path, WHOLE)
     written(tmp_path, WHOLE.replace("Mine", "Mine instead"), "who-looks-at-whom")
     written(tmp_path, "title =", "broken")
     written(tmp_path, WHOLE, "no name for a link")
     monkeypatch.setenv("ULTIMUS_LESSONS", str(tmp_path))
+    assert shelf.lessons()[-1].lesson.order >= 1  # the shipped ones last, in their order
     listed = {name: (lesson, problem) for name, lesson, problem in shelf.lessons()}
     assert shelf.find("mine").title == "Mine"
     assert shelf.find("who-looks-at-whom").title == "Mine instead"

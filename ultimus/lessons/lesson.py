@@ -153,6 +153,7 @@ class Lesson(BaseModel):
         title: of the lesson.
         about: one sentence for whoever chooses.
         minutes: that it takes.
+        order: where it stands among the lessons of its folder.
         show: what all cards show, as far as their pages can; a card may say otherwise.
         card: its cards.
     """
@@ -162,6 +163,7 @@ class Lesson(BaseModel):
     title: Line
     about: Words
     minutes: int = Field(ge=1, le=120)
+    order: int = Field(100, ge=0, le=1000)
     show: Show = {}
     card: list[Card] = Field(min_length=1, max_length=40)
 

@@ -30,8 +30,14 @@ class Listed(NamedTuple):
 
 
 def lessons() -> list[Listed]:
-    """All lessons, a teacher's own first."""
-    return [_listed(path) for path in _paths().values()]
+    """All lessons, a teacher's own first; in each folder in their order."""
+    found = [(path.parent == LESSONS, _listed(path)) for path in _paths().values()]
+    return [listed for _, listed in sorted(found, key=_place)]
+
+
+def _place(found: tuple[bool, Listed]) -> tuple[bool, int, str]:
+    is_shipped, (name, lesson, _) = found
+    return is_shipped, lesson.order if lesson else 0, name
 
 
 def names() -> set[str]:

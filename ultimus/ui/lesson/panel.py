@@ -73,32 +73,34 @@ def _show() -> None:
     except UserError:
         choices.change(Lesson, lesson="", card=1)
         raise
-    if asked := _newly_asked():
-        card, is_revealed = asked
-        if not 1 <= card <= len(content.card):
-            choices.change(Lesson, lesson="", card=1)
-            st.rerun()  # the page has the whole width again
-        choices.change(Lesson, card=card)
-        chosen = content.card[card - 1]
-        _open(chosen, chosen.link_after if is_revealed else chosen.link)
     card = min(now.card, len(content.card))
+    turn = st.session_state.get("lesson_turn", 0)
+    data = {"lesson": cards, "card": card, "turn": turn}
+    told = _mount(key=PANEL, data=data, on_asked_change=lambda: None).asked
+    if asked := _newly_asked(told):
+        _turn_to(content, *asked)
     link = content.card[card - 1].link
     if st.query_params.keys() <= NAMES and link:  # a link that names a card alone
         _open(content.card[card - 1], link)
-    turn = st.session_state.get("lesson_turn", 0)
-    data = {"lesson": cards, "card": card, "turn": turn}
-    _mount(key=PANEL, data=data, on_asked_change=lambda: None)
 
 
-def _newly_asked() -> tuple[int, bool] | None:
-    """The card that is asked for, 0 for none any more, and whether with its answer; None if nothing
-    is asked that was not before. What a browser sends may be anything."""
-    asked = (st.session_state.get(PANEL) or {}).get("asked")
-    if not isinstance(asked, dict) or asked.get("number") == st.session_state.get("lesson_asked"):
+def _newly_asked(told: Any) -> tuple[int, bool] | None:
+    """The card that the panel asks for, 0 for none any more, and whether with its answer; None if
+    it asks for nothing new. What a browser sends may be anything."""
+    if not isinstance(told, dict) or told.get("number") == st.session_state.get("lesson_asked"):
         return None
-    st.session_state.lesson_asked = asked.get("number")
-    card = asked.get("card")
-    return (card, asked.get("isRevealed") is True) if isinstance(card, int) else None
+    st.session_state.lesson_asked = told.get("number")
+    card = told.get("card")
+    return (card, told.get("isRevealed") is True) if isinstance(card, int) else None
+
+
+def _turn_to(content: Content, card: int, is_revealed: bool) -> NoReturn:
+    if not 1 <= card <= len(content.card):
+        choices.change(Lesson, lesson="", card=1)
+        st.rerun()  # the page has the whole width again
+    choices.change(Lesson, card=card)
+    chosen = content.card[card - 1]
+    _open(chosen, chosen.link_after if is_revealed else chosen.link)
 
 
 def _open(card: Card, link: dict[str, str]) -> NoReturn:
