@@ -49,8 +49,13 @@ def main() -> None:
         }
     except UserError as error:
         sys.exit(f"measure: {error}")
+    write(options.name, found)
+
+
+def write(name: str, found: dict) -> None:
+    """Keep what was measured where `measured(name)` reads it."""
     Measured.model_validate(found)
-    path = ASSETS / "measured" / f"{options.name}.json"
+    path = ASSETS / "measured" / f"{name}.json"
     write_atomically(path, _text(found).encode())
     print(path)
 

@@ -76,13 +76,13 @@ def test_a_first_visit_shows_the_shipped_run(server: str, person: Callable[[], P
     expect(page.get_by_text("Done")).to_be_visible()
     wait_for_points(page, "Loss", "training", more_than=100)
     assert points(page, "Accuracy", "test, groups of 16") == 100
-    assert points(page, "Loss", "seed run") == 24
-    for name in ("Pause", "Step", "Stop", "Rewind"):
+    assert points(page, "Loss", "notebook log") == 24
+    for name in ("Pause", "Step", "Stop", "Restart"):
         expect(button(page, name)).to_be_disabled()
 
 
 def test_a_lesson(server: str, person: Callable[[], Page]):
-    """Start, watch the curve grow, pause, step, resume, stop, reload, rewind; others only watch."""
+    """Start, watch a curve grow, pause, step, resume, stop, reload, restart; others only watch."""
     teacher = person()
     teacher.goto(f"{server}/?epochs=3&groups=2")
     expect(button(teacher, "Start")).to_be_enabled(timeout=SLOW)
@@ -122,7 +122,7 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(button(teacher, "Resume")).to_be_enabled()
 
     former = teacher.url
-    press(teacher, "Rewind")
+    press(teacher, "Restart")
     expect(teacher.get_by_text(re.compile("step 0 of"))).to_be_visible(timeout=SLOW)
     assert teacher.url != former
     press(teacher, "Stop")
@@ -196,7 +196,7 @@ def test_a_diverging_recipe_is_explained(server: str, person: Callable[[], Page]
     press(page, "Start")
     expect(page.get_by_text("was no longer a finite number")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Failed")).to_be_visible()
-    expect(button(page, "Rewind")).to_be_enabled()
+    expect(button(page, "Restart")).to_be_enabled()
 
 
 def test_nothing_is_fetched_from_elsewhere(server: str, person: Callable[[], Page]):

@@ -25,7 +25,7 @@ accuracy_curve = checked(curves.accuracy_curve)
 rate_curve = checked(curves.rate_curve)
 
 
-def reference(rng, name="seed run"):
+def reference(rng, name="notebook log"):
     return np.arange(R) + 0.64, rng.uniform(1, 2, R), name
 
 
@@ -123,11 +123,11 @@ def test_figures_hold_exactly_the_given_numbers(rng, dtype):
     rate = rate_curve(epoch, values, planned=(epoch, values[::-1]), reference=seed)
     expected = [
         (loss, "training, unsmoothed", epoch, values),
-        (accuracy, "training, unsmoothed", epoch, values),
+        (accuracy, "training (augmented), unsmoothed", epoch, values),
         (accuracy, "test, groups of 13", epoch[:T], tested),
         (rate, "so far", epoch, values),
         (rate, "planned", epoch, values[::-1]),
-        *((fig, "seed run", *seed[:2]) for fig in (loss, accuracy, rate)),
+        *((fig, "notebook log", *seed[:2]) for fig in (loss, accuracy, rate)),
     ]
     for fig, name, x, y in expected:
         np.testing.assert_array_equal(named(fig, name).x, x)
@@ -152,9 +152,12 @@ def test_the_smoothed_line_is_smooth_at_the_points_shown(rng):
 def test_reference_is_drawn_only_when_given(rng):
     epoch, values = np.arange(N) / 5, rng.random(N)
     for fig in all_curves(rng, epoch, values):
-        assert "seed run" not in [trace.name for trace in fig.data]
+        assert "notebook log" not in [trace.name for trace in fig.data]
     for fig in all_curves(rng, epoch, values, reference=reference(rng)):
-        assert named(fig, "seed run").line.dash and named(fig, "seed run").line.color == style.GREY
+        assert (
+            named(fig, "notebook log").line.dash
+            and named(fig, "notebook log").line.color == style.GREY
+        )
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -415,7 +415,7 @@ def test_a_state_holds_no_more_than_its_numbers(dataset, tmp_path):
 def test_a_state_that_does_not_fit_is_one_sentence(dataset, change):
     for broken in (None, "nonsense", {}):
         state = {**_graph(_recipe(), dataset).state(), change: broken}
-        with pytest.raises(UserError, match="rewind"):
+        with pytest.raises(UserError, match="restart"):
             _graph(_recipe(), dataset).restore(state)
 
 

@@ -172,7 +172,7 @@ def test_a_state_that_does_not_fit_is_one_sentence(dataset, change):
         state = {**training.state(), change: broken}
         if broken is None:
             del state[change]
-        with pytest.raises(UserError, match="rewind"):
+        with pytest.raises(UserError, match="restart"):
             Training(_recipe(), dataset).restore(state)
 
 

@@ -23,7 +23,9 @@ STATUS = Status("running", step=7, total=1170, epoch=7 / 390, seconds=1.5, image
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """One that trains: this process holds it, as its worker would."""
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    run = Run.create(tmp_path, Recipe(epochs=3), dataset={"name": "shapes", "train": 49999})
+    run = Run.create(
+        tmp_path, Recipe(epochs=3), dataset={"name": "CIFAR-10 (JPEG copy)", "train": 49999}
+    )
     with run.hold():
         run.set_status(STATUS)
         report(run, 7)
@@ -60,7 +62,7 @@ def test_it_is_what_the_page_itself_would_show(run: Run):
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_the_seed_run_is_drawn_where_it_is_asked_for(run: Run, shown: bool):
-    assert (b'"seed run"' in content(fetch(run, seed_run=shown))) == shown
+    assert (b'"notebook log"' in content(fetch(run, seed_run=shown))) == shown
 
 
 @pytest.mark.parametrize("beyond", ["", "beyond=-Infinity", f"beyond={7 / 390}", "beyond=soon"])

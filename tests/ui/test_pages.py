@@ -60,8 +60,8 @@ def press(page: AppTest, label: str) -> AppTest:
 
 @pytest.mark.parametrize(
     ("state", "label"),
-    [("running", "Pause"), ("running", "Step"), ("running", "Stop"), ("running", "Rewind"),
-     ("stopped", "Resume"), ("paused", "Rewind")],
+    [("running", "Pause"), ("running", "Step"), ("running", "Stop"), ("running", "Restart"),
+     ("stopped", "Resume"), ("paused", "Restart")],
 )  # fmt: skip
 def test_only_the_browser_that_started_a_run_controls_it(runs: Path, state: str, label: str):
     run = a_run(runs, owner=pages.OWNER)

@@ -9,14 +9,16 @@ from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers, told, words
 from support.pages import open_page
 
+from ultimus.analysis.measured import measured as figures_of
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs.run import Run, Status
+from ultimus.ui.live.curves import duration
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 ENDED = "step 39,000 of 39,000"
-BUTTONS = ("Start", "Pause", "Step", "Stop", "Rewind")
+BUTTONS = ("Start", "Pause", "Step", "Stop", "Restart")
 
 
 @pytest.fixture
@@ -51,6 +53,69 @@ def test_a_first_visit_shows_the_shipped_run(runs: Path):
     assert told(page)["Test, groups of 16"] == "68.99%"
     probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
     assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
+
+
+def _captions(page: AppTest) -> str:
+    return "\n".join(each.value for each in page.caption)
+
+
+def test_it_is_said_what_start_would_train_beside_the_run_on_show(runs: Path):
+    said = _captions(visit(preset="best"))
+    assert re.search(
+        r"Start trains \*\*best\*\* on \*\*Shapes\*\*: [\d,]+ images, 100 epochs", said
+    )
+
+
+def test_while_data_is_not_ready_the_reason_stands_beside_start(runs: Path):
+    page = visit(data="cifar10")
+    assert not buttons(page)["Start"]
+    assert "Start is off. The data on the left" in _captions(page)
+
+
+def test_the_notebook_log_is_offered_only_beside_runs_on_cifar10(runs: Path):
+    page = visit()
+    assert "Notebook log" in [each.label for each in page.toggle]
+    assert "notebook log" in words(page)
+    run = Run.create(runs, Recipe(data="shapes"))
+    run.ran_with(dataset={"name": "Shapes", "fingerprint": "x", "classes": ["a", "b"]})
+    run.set_status(Status("stopped", step=3, total=11))
+    page = visit(run=run.id, seed_run="true")
+    assert "Notebook log" not in [each.label for each in page.toggle]
+    assert "notebook" not in words(page)
+    assert "notebook log" not in str(figures(page)["loss"])
+
+
+def test_a_note_speaks_of_the_data_that_is_chosen(runs: Path):
+    measured = figures_of("seed-preset").percent("last test accuracy", 0)
+    assert measured in _captions(visit(preset="seed", data="cifar10"))
+    assert measured not in _captions(visit(preset="seed", data="shapes"))
+    assert "41 %" in _captions(visit(preset="demo", data="cifar10"))
+    assert "41 %" not in _captions(visit(preset="demo", data="shapes"))
+
+
+def test_training_accuracy_is_told_apart_from_test_accuracy(runs: Path):
+    page = visit()
+    assert "Training (augmented)" in told(page)
+    assert "weights that were still changing" in words(page)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(59.4, "59 s"), (59.6, "1 min 0 s"), (119.7, "2 min 0 s"), (1919.8, "32 min 0 s"),
+     (3599.7, "1 h 0 min"), (7199, "2 h 0 min"), (5400, "1 h 30 min")],
+)  # fmt: skip
+def test_a_duration_has_no_sixty_seconds(seconds: float, said: str):
+    assert duration(seconds) == said
+
+
+def test_accuracy_names_the_groups_that_it_was_measured_in(runs: Path):
+    run = Run.create(runs, Recipe(data="shapes", group=64))
+    run.ran_with(dataset={"name": "Shapes", "fingerprint": "x", "classes": ["a", "b"]})
+    line = {"step": 3, "epoch": 1.0, "loss": 2.0, "test_accuracy": 0.5, "test_group": 31}
+    (run.folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    run.set_status(Status("stopped", step=3, total=11))
+    names = [each["name"] for each in figures(visit(run=run.id))["accuracy"]["data"]]
+    assert "test, groups of 31" in names
 
 
 def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):

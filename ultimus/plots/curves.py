@@ -160,7 +160,7 @@ def accuracy_curve(
     style = {"mode": "lines+markers", "cliponaxis": False} | _stroke(ORANGE)
     lines = [
         *_reference(reference, ".1%"),
-        *_smoothed(epoch, train, smooth(train, smoothing), "training", ".1%"),
+        *_smoothed(epoch, train, smooth(train, smoothing), "training (augmented)", ".1%"),
         _line(test_epoch, test, f"test, {together}", ".1%", style),
     ]
     best = _finite(train, test, _values(reference), [chance]).max()

@@ -169,5 +169,5 @@ def _saved_state(run: Run) -> dict | None:
         return None
     except Exception as error:  # torch.load raises many kinds for a damaged file
         raise UserError(
-            f"The run {run.id} cannot go on, since resume.pt is damaged: rewind the run instead."
+            f"The run {run.id} cannot go on, since resume.pt is damaged: restart the run instead."
         ) from error

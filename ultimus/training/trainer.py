@@ -222,7 +222,7 @@ class Training:
             self._load(state)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(
-                "The saved state does not fit this run's recipe: rewind the run instead."
+                "The saved state does not fit this run's recipe: restart the run instead."
             ) from error
 
     def _load(self, state: dict) -> None:
@@ -270,7 +270,7 @@ class Training:
             remedy += " or limit the gradient (clip)"
         raise DivergedError(
             f"At step {self.step + 1} the {what} was no longer a finite number, at the learning "
-            f"rate {lr:.3g}: the steps had become so large that training blew up. Rewind, "
+            f"rate {lr:.3g}: the steps had become so large that training blew up. Restart, "
             f"{remedy} and start again; everything before this step is kept."
         )
 

@@ -29,12 +29,17 @@ from .tree import Tree, alone, grown
 
 __all__ = [
     "CIFAR10_BYTES", "CIFAR10_CLASSES", "UPLOAD", "Arrays",
-    "Choices", "Content", "Plan", "glance", "located", "look", "parted", "path_of", "plan",
-    "read", "signature", "upload_path",
+    "Choices", "Content", "Plan", "glance", "is_cifar10", "located", "look", "parted", "path_of",
+    "plan", "read", "signature", "upload_path",
 ]  # fmt: skip
 
 SINGLE = (".parquet", ".arrow", ".npz", ".npy", ".mat", *archives.SUFFIXES)
 FRESH = 3  # seconds for which a glance at an unchanged folder is not repeated
+
+
+def is_cifar10(name: str) -> bool:
+    """Whether data of that name, or the source of that name, is CIFAR-10: also a JPEG copy."""
+    return name.split(" (")[0] in ("CIFAR-10", "cifar10")
 
 
 def read(source: str, download_to: Path, progress: Progress) -> Arrays:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ...data.dataset import Dataset, Split, is_ready, open_dataset
-from ...data.sources import UPLOAD, glance, parted
+from ...data.sources import UPLOAD, glance, is_cifar10, parted
 from ...errors import UserError
 from ...links.pages import SOURCES, Train
 from ...places import home, is_public
@@ -74,11 +74,23 @@ def chosen(now: Train) -> Dataset:
     """
     wanted = source(now)
     if not wanted:
-        raise UserError("No folder is named: write where its pictures are.")
+        raise UserError("No data is chosen: name a folder or upload images on the left.")
     dataset = ready(wanted)
     if dataset is None:
-        raise UserError("The data is not ready yet: wait until its pictures are shown.")
+        raise UserError(
+            "The data on the left is being prepared or not there yet: wait until its images are "
+            "shown."
+        )
     return dataset
+
+
+def name_of(now: Train) -> str:
+    """What data is chosen, as far as known: "CIFAR-10" for any copy of it, "Shapes", or ""."""
+    try:
+        name = chosen(now).name
+    except UserError:
+        name = source(now)
+    return "CIFAR-10" if is_cifar10(name) else "Shapes" if name in ("Shapes", "shapes") else ""
 
 
 def _choose_source(now: Train) -> None:

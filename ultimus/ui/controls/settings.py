@@ -4,18 +4,23 @@ from typing import Any
 
 import streamlit as st
 
+from ...analysis.measured import measured
+from ...errors import counted
 from ...links.pages import AS_PRESET, AUGMENTATIONS, RECIPE_CHOICES, Train
 from ...recipe import PRESETS, Recipe
+from .. import glossary
 from ..state import choices
+from . import data
 
 PRESET_NOTES = {
-    "demo": "Short: within its first epoch it passes what the notebook reached in 24.",
-    "steady": "A plain recipe: small batches of groups, gradients limited, the rate rises gently.",
-    "best": "The most that was found for this network: longer, on images that move a little.",
+    "demo": "Short: four epochs with the optimizer SOAP.",
+    "steady": "A plain recipe: AdamW, gradients clipped, the learning rate rises gently.",
+    "best": "The best that was found for this network: longer, on images that move a little.",
     "patches": "Ours, not the notebook's: the patches of one picture look at each other, as in a "
     "vision transformer, with the same weights.",
-    "seed": "The published notebook's recipe. It collapses in the middle: watch it happen.",
+    "seed": "The published notebook's recipe: a high learning rate, and gradients are not clipped.",
 }
+MEASURED_ON = {"CIFAR-10": "seed-preset"}
 USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing an augmentation means
 ATTENDING_LEFT = {"model": "Who looks at whom"}
 ATTENDING_RIGHT = {"images": {"grouping": "Groups are"}, "patches": {"grid": "Patches a side"}}
@@ -23,24 +28,24 @@ LEFT = {"epochs": "Epochs", "group": "Group size", "lr": "Peak learning rate"}
 RIGHT = {"seed": "Seed", "groups": "Groups per step", "optimizer": "Optimizer"}
 MORE_LEFT = {
     "schedule": "Schedule",
-    "start_divisor": "Peak / first rate",
-    "beta1": "Momentum",
-    "beta2": "Second beta",
-    "clip": "Gradient limit",
+    "start_divisor": "div_factor",
+    "beta1": "β₁ (momentum)",
+    "beta2": "β₂",
+    "clip": "Gradient clipping",
     "precision": "Precision",
     "max_steps": "At most … steps",
 }
 MORE_RIGHT = {
-    "warmup": "Warm-up share",
-    "end_divisor": "First / last rate",
-    "beta1_at_peak": "… at the peak",
-    "block_rate": "Block's rate / all else",
+    "warmup": "pct_start (warm-up)",
+    "end_divisor": "final_div_factor",
+    "beta1_at_peak": "β₁ at the peak",
+    "block_rate": "Block's rate factor",
     "weight_decay": "Weight decay",
     "snapshots": "Snapshots",
     "max_seconds": "At most … seconds",
     "target": "Stop at accuracy",
 }
-LABELS = LEFT | RIGHT | MORE_LEFT | MORE_RIGHT | {"flip": "Mirror", "shift": "Shift"}
+LABELS = LEFT | RIGHT | MORE_LEFT | MORE_RIGHT | {"flip": "Flip", "shift": "Shift"}
 STEPS = {
     "lr": 0.001, "beta1": 0.01, "beta2": 0.001, "clip": 0.1, "warmup": 0.05, "beta1_at_peak": 0.01,
     "block_rate": 0.1, "weight_decay": 0.01, "max_seconds": 10.0,
@@ -56,7 +61,7 @@ def show() -> None:
         "Recipe", list(PRESETS), default=now.preset, required=True, width="stretch",
         **choices.widget(Train, "preset", then=_forget_changes),
     )  # fmt: skip
-    st.caption(PRESET_NOTES[now.preset])
+    st.caption(_note(now.preset, data.name_of(now)))
     preset = PRESETS[now.preset]
     model = preset.model if now.model is AS_PRESET else now.model
     labels = (ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT)
@@ -74,6 +79,34 @@ def show() -> None:
         for column, labels in zip(st.columns(2), (MORE_LEFT, MORE_RIGHT), strict=True):
             _widgets(column, labels, now, preset)
     choices.put_right(Train)
+
+
+def _note(preset: str, on: str) -> str:
+    """What a preset is, and what it reached on such data, where that was measured."""
+    about = PRESET_NOTES[preset]
+    if preset == "seed" and (name := MEASURED_ON.get(on)):
+        return f"{about} {_collapse(name, on)}"
+    if on != "CIFAR-10":
+        return about
+    if preset == "demo":
+        return f"{about} Within its first epoch it passes the 41 % that the notebook reached in 24."
+    if preset == "best":
+        reached = measured("trained-best-cifar10").percent("in groups of 16")
+        return f"{about} It reached {reached} of the test images."
+    return about
+
+
+def _collapse(name: str, on: str) -> str:
+    """What the notebook's recipe did when we trained with it."""
+    found = measured(name)
+    seeds = counted(len(found.seeds), "seed")
+    best, low, last = (
+        found.percent(f"{which} test accuracy", 0) for which in ("best", "lowest later", "last")
+    )
+    return (
+        f"On {on} it collapses ({seeds}): test accuracy rises to {best}, falls to {low} and ends "
+        f"at {last}. Watch it happen."
+    )
 
 
 def recipe(now: Train, data: str) -> Recipe:
@@ -107,7 +140,7 @@ def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
     """A field of the recipe. It has no bounds of its own: a browser would keep what is beyond them
     to itself, and show one number while another is used."""
     field = Recipe.model_fields[name]
-    about = f"{field.description[0].upper()}{field.description[1:]}."
+    about = glossary.choice(name)
     widget = choices.widget(Train, name, lambda shown: _or_preset(shown, usual))
     if isinstance(value, str):
         options = list(field.annotation.__args__)

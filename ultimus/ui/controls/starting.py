@@ -12,7 +12,7 @@ from ...recipe import Recipe
 from ...runs.continuation import Start
 from ...runs.info import Parent
 from ...runs.run import Run
-from ..state import browser, choices, session
+from ..state import browser, choices, session, text
 from . import data, settings
 
 DOUBLE_CLICK = 2  # seconds after a start in which a second click on Start means the same one
@@ -39,6 +39,24 @@ def chosen() -> Recipe:
     recipe = settings.recipe(now, dataset.source)
     recipe.steps_per_epoch(len(dataset.train))
     return recipe
+
+
+def outlook() -> str:
+    """What Start would train, or why it cannot yet."""
+    try:
+        recipe = chosen()
+    except UserError as error:
+        return text.plain(f"Start is off. {error}")
+    dataset = data.chosen(choices.current(Train))
+    images = len(dataset.train)
+    length = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
+    if recipe.max_steps or recipe.max_seconds:
+        length = f"at most {length}"
+    return (
+        f"Start trains **{text.plain(recipe.preset)}** on **{text.plain(dataset.name)}**: "
+        f"{images:,} images, {length}, {recipe.total_steps(images):,} steps. What is shown below "
+        "is the run that is named above."
+    )
 
 
 def data_of(recipe: Recipe) -> Dataset:

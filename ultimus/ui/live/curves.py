@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...data.groups import composition, conditions
-from ...data.sources import CIFAR10_CLASSES
+from ...data.sources import CIFAR10_CLASSES, is_cifar10
 from ...places import ASSETS
 from ...plots import curves as plots
 from ...recipe import Recipe
@@ -29,9 +29,8 @@ BADGES = {
     "failed": ("Failed", "red"),
     "interrupted": ("Interrupted", "orange"),
 }
-SEED_NOTE = """
-<p>The dashed grey line is the <b>seed run</b>: the log that the published notebook printed, its
-only one.</p>
+LOG_NOTE = """
+<p>The dashed grey line is the <b>notebook log</b>: what the published notebook printed, once.</p>
 <ul>
 <li>Its <i>loss</i> is the mean over the first 2,000 of the 3,125 steps of an epoch.</li>
 <li>Its <i>accuracy</i> is on the 50,000 <b>training</b> images, so its “best accuracy of 47.7 % on
@@ -40,7 +39,16 @@ the test images” is a training accuracy. On the test images it reached <b>41 %
 </li>
 </ul>
 """
-OTHER_DATA = "The seed run saw CIFAR-10, not the data of this run: compare shapes only."
+TRAINING_NOTE = (
+    "Training accuracy is on augmented images, each answered before the step that learns from it: "
+    "by weights that were still changing. Test accuracy is on images as they are, by the weights "
+    "at the end of an epoch. So the two are not of one kind, and the first may well be lower."
+)
+
+
+def has_log(info: RunInfo) -> bool:
+    """Whether the notebook's log can be compared with a run: it saw CIFAR-10."""
+    return is_cifar10(info.data_name)
 
 
 def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict[str, Any]]]:
@@ -50,8 +58,9 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
         run: what to show.
         status: how it stands.
         metrics: what it has measured up to now.
-        seed_run: whether the published notebook's log is drawn beside it.
+        seed_run: whether the published notebook's log is drawn beside it, where that saw the same.
     """
+    seed_run = seed_run and has_log(run.info())
     if run.info().loaded:  # a file of weights does not tell how training went
         return [[board.html(_standing(run, status))]]
     return [summary(run, status, metrics), *_curves(run, status, metrics, seed_run)]
@@ -96,20 +105,23 @@ def _where(run: Run, status: Status) -> str:
     ]
     if status.state == "running" and status.images_per_second:
         left = (status.total - status.step) / status.step * status.seconds if status.step else 0
-        parts += [f"{status.images_per_second:,.0f} images/s", f"{_duration(left)} left"]
+        parts += [f"{status.images_per_second:,.0f} images/s", f"{duration(left)} left"]
     elif status.state == "paused":
         parts.append(f"keeps its place for {GRACE:.0f} s, then others may go first")
     elif status.seconds:
-        parts.append(f"trained for {_duration(status.seconds)}")
+        parts.append(f"trained for {duration(status.seconds)}")
     return " · ".join(parts)
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds as a person says them."""
+    whole = round(seconds)  # at first, so that 119.7 is not 1 min 60 s
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(whole / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _numbers(metrics: Metrics, grouping: str) -> str:
@@ -120,7 +132,7 @@ def _numbers(metrics: Metrics, grouping: str) -> str:
         test_label = f"Test, {conditions(int(group), grouping).removeprefix('in ')}"
     numbers = (
         ("Loss", _last(plots.smooth(metrics.column("loss"), 20)), ".3f"),
-        ("Training accuracy", _last(plots.smooth(metrics.column("train_accuracy"), 20)), ".1%"),
+        ("Training (augmented)", _last(plots.smooth(metrics.column("train_accuracy"), 20)), ".1%"),
         (test_label, _last(metrics.column("test_accuracy")), ".2%"),
         ("Learning rate", _last(metrics.column("lr")), ".3g"),
         ("Gradient norm", _last(metrics.column("grad_norm")), ".3g"),
@@ -150,7 +162,7 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
         epoch,
         metrics.column("train_accuracy"),
         *_measured(metrics, "test_accuracy"),
-        group=info.recipe.attending,
+        group=_group(metrics, info.recipe),
         composed=composition(info.recipe.grouping),
         chance=1 / len(info.dataset.classes or CIFAR10_CLASSES),
         reference=reference("train_accuracy"),
@@ -178,6 +190,13 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
     ]
 
 
+def _group(metrics: Metrics, recipe: Recipe) -> int:
+    """Of how many images the groups were that the test accuracy was measured in: of fewer than the
+    recipe's where there are not as many test images."""
+    group = _last(metrics.column("test_group"))
+    return recipe.attending if math.isnan(group) else int(group)
+
+
 def _measured(metrics: Metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Epochs and values of a number that only some rows have."""
     values = metrics.column(name)
@@ -202,13 +221,13 @@ def _planned(info: RunInfo) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _reference(name: str) -> plots.Reference:
-    label = "seed run (training)" if name == "train_accuracy" else "seed run"
-    rows = _seed_log()
+    label = "notebook log (training)" if name == "train_accuracy" else "notebook log"
+    rows = _log()
     return [row["epoch"] for row in rows], [row[name] for row in rows], label
 
 
 @cache
-def _seed_log() -> list[dict]:
+def _log() -> list[dict]:
     return json.loads((ASSETS / "seed_log.json").read_text())["epochs"]
 
 
@@ -225,7 +244,7 @@ def _attending(recipe: Recipe) -> str:
 def _about(info: RunInfo, seed_run: bool) -> str:
     """What was run, on what, and what the grey line is, as HTML."""
     recipe = info.recipe
-    clip = f"gradient limit {recipe.clip:g}" if recipe.clip else "no gradient limit"
+    clip = f"gradients clipped at {recipe.clip:g}" if recipe.clip else "no gradient clipping"
     name, preset = (html.escape(text) for text in (info.data_name, recipe.preset))
     facts = [
         f"<b>{name}</b>",
@@ -234,8 +253,5 @@ def _about(info: RunInfo, seed_run: bool) -> str:
         f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
     ]
     text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"
-    if seed_run:
-        text += SEED_NOTE
-        if info.dataset.name.split(" (")[0] != "CIFAR-10":
-            text += f'<p class="caption">{OTHER_DATA}</p>'
-    return text
+    text += f'<p class="caption">{TRAINING_NOTE}</p>'
+    return text + LOG_NOTE if seed_run else text

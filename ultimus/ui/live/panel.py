@@ -46,15 +46,15 @@ def _panel(run: Run, state: State) -> None:
 
 
 def _controls(run: Run, can_start: bool, status: Status) -> None:
-    """Start, Pause or Resume, Step, Stop, Rewind: always in the same places."""
+    """Start, Pause or Resume, Step, Stop, Restart: always in the same places."""
     mine = session.is_mine(run)
     live, runs = mine and status.state in LIVE, mine and status.state == "running"
     resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     row.button(
         "Start", type="primary", icon=":material/play_arrow:", disabled=not can_start,
-        width=WIDE, on_click=_begin,
-        help="Start a new run with the data and recipe on the left.",
+        width=WIDE, on_click=begin,
+        help="Start a new run: what it would train is said below.",
     )  # fmt: skip
     name, icon = ("Resume", ":material/resume:") if resumable else ("Pause", ":material/pause:")
     row.button(
@@ -67,18 +67,23 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
     )  # fmt: skip
     row.button(
         "Stop", icon=":material/stop:", disabled=not live, width=WIDE,
-        on_click=_ask, args=(run, "stop"), help="End the run here and keep it for a Resume.",
+        on_click=_ask, args=(run, "stop"), help="End the run here. Resume goes on with it later.",
     )  # fmt: skip
     row.button(
-        "Rewind", icon=":material/replay:",
+        "Restart", icon=":material/replay:",
         disabled=not mine or status.state == "queued" or run.info().loaded is not None,
-        width=WIDE, on_click=_rewind, args=(run, live),
-        help="Back to the same initial weights and the same order of images. The run so far is "
-        "kept in the list.",
+        width=WIDE, on_click=_restart, args=(run, live),
+        help="A new run from the same initial weights, with the same order of images. The run so "
+        "far is kept in the list.",
     )  # fmt: skip
     train_on.show(row, run, can_start)
     own_run.show(row, run)
-    row.toggle("Seed run", choices.of(Train).seed_run, **choices.widget(Train, "seed_run"))
+    if curves.has_log(run.info()):
+        row.toggle(
+            "Notebook log", choices.of(Train).seed_run, **choices.widget(Train, "seed_run"),
+            help="Draw what the published notebook printed beside this run.",
+        )  # fmt: skip
+    st.caption(starting.outlook())
 
 
 # What a click does, before the page is drawn anew. The controls are outside of what the timer
@@ -87,7 +92,8 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
 
 
 @guard.click
-def _begin() -> None:
+def begin() -> None:
+    """Start what is chosen."""
     choices.take_all(Train)  # what is shown now, not what the page was drawn with
     starting.begin(starting.chosen())
 
@@ -99,7 +105,7 @@ def _ask(run: Run, request: Request) -> None:
 
 
 @guard.click
-def _rewind(run: Run, live: bool) -> None:
+def _restart(run: Run, live: bool) -> None:
     session.check_mine(run)
     if live:
         session.lab().ask(run, "stop")

@@ -29,12 +29,17 @@ from ...plots.evidence import HEIGHT, evidence_map
 from ...plots.faces import data_uri
 from ...plots.style import class_colors
 from ...runs.run import Run
+from .. import glossary
 from ..controls import header, out_of_distribution, snapshot, uploads
 from ..controls.snapshot import SAME, Snapshot
 from ..figures import figure
 from ..state import choices, guard, pool, session, text
 from ..state.pool import Pool
 
+WORDS = (
+    "image", "group", "companions", "confidence", "logit", "evidence", "baseline",
+    "out-of-distribution warning", "snapshot",
+)  # fmt: skip
 ENLARGED = 224  # pixels that the 32 of a picture are shown at
 MOST = 12  # companions that are shown
 FITS = {"crop": "Centre", "pad": "Whole", "box": "My square"}
@@ -105,6 +110,7 @@ def page() -> None:
         guard.fragment(_view, run_every=every)(run, companions_pool, every)
     except UserError as error:
         st.error(str(error))
+    glossary.show(*WORDS)
 
 
 def _pool(run: Run) -> tuple[Run, Pool, str]:

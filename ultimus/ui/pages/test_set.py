@@ -31,12 +31,17 @@ from ...plots import test_report as tp
 from ...plots.axes import alt
 from ...plots.style import class_colors
 from ...runs.run import Run
+from .. import glossary
 from ..controls import header, menu, snapshot
 from ..controls.snapshot import Snapshot
 from ..figures import figure
 from ..state import choices, guard, pool, session
 from ..state.pool import Pool
 
+WORDS = (
+    "accuracy", "confidence interval", "loss", "group", "companions", "confusion matrix",
+    "confidence", "calibration", "expected calibration error", "snapshot",
+)  # fmt: skip
 GROUP = 16  # images, as in training
 TOGETHER = {"groups": GROUP, "alone": 1}  # how many of each of SEATS
 Pair = tuple[int | None, int | None]  # a true class and a predicted one; None for any
@@ -118,6 +123,7 @@ def page() -> None:
     # longer wanted, and a fragment's own widgets would wait for it.
     view = guard.fragment(_view, run_every=every) if every else _view
     view(run, pictures, note, every)
+    glossary.show(*WORDS)
 
 
 def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:

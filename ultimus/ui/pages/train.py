@@ -6,9 +6,16 @@ from ...errors import UserError
 from ...links.pages import Shown, Train
 from ...places import SHIPPED
 from ...runs.run import Run
+from .. import glossary
 from ..controls import data, header, settings
 from ..live import panel, probe
 from ..state import browser, choices, guard, session, text
+
+WORDS = (
+    "run", "recipe", "preset", "step", "epoch", "loss", "accuracy", "training accuracy",
+    "augmentation", "learning rate", "gradient norm", "seed", "notebook log", "group", "probe",
+    "pass", "attention", "query", "key", "value", "softmax",
+)  # fmt: skip
 
 
 @guard.guarded
@@ -26,10 +33,16 @@ def page() -> None:
         panel.show(run, can_start)
         probe.show(run)
     except UserError as error:
-        st.error(str(error))
+        st.error(text.plain(str(error)))
         if choices.of(Shown).run:
-            st.button("Show the shipped run", on_click=choices.change, args=(Shown,),
-                      kwargs={"run": ""})  # fmt: skip
+            st.caption("The data and recipe on the left are as you chose them.")
+            row = st.container(horizontal=True)
+            row.button("Show the run that comes with Ultimus", on_click=choices.change,
+                       args=(Shown,), kwargs={"run": ""})  # fmt: skip
+            row.button("Start a new run", type="primary", disabled=not can_start,
+                       on_click=panel.begin)  # fmt: skip
+    glossary.why_across_the_batch()
+    glossary.show(*WORDS)
     _warm_up()
 
 
