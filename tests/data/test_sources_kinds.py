@@ -442,17 +442,64 @@ def test_cifar10_c_is_measured_only(tmp_path, refused):
     assert arrays.classes == sources.CIFAR10_CLASSES and not len(arrays.train_labels)
 
 
-@pytest.mark.parametrize("sidecar", ["cls", "json"])
-def test_webdataset_shards(tmp_path, sidecar):
+def write_shard(path: Path, samples: list[dict[str, bytes]]) -> None:
+    """As webdataset's writers do: a name for each sample, behind its first dot the field."""
+    with tarfile.open(path, "w") as archive:
+        for number, fields in enumerate(samples):
+            for field, content in fields.items():
+                entry = tarfile.TarInfo(f"{number:04}.{field}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("picture", "label", "content"),
+    [
+        ("png", "cls", "{}"),
+        ("png", "json", '{{"label": {}}}'),
+        ("png", "txt", "kind {}"),
+        ("image.png", "label.cls", "{}"),
+    ],
+)
+def test_webdataset_shards(tmp_path, picture, label, content):
+    samples = [
+        {picture: row, label: content.format(number % 3).encode(), "mask.png": b"no picture"}
+        for number, row in enumerate(some_rows(15)[0])
+    ]
     for split in ("train", "test"):
-        with tarfile.open(tmp_path / f"{split}-000000.tar", "w") as archive:
-            for number, content in enumerate(some_rows(15)[0]):
-                label = number % 3
-                side = str(label) if sidecar == "cls" else json.dumps({"label": label})
-                for end, text in (("png", content), (sidecar, side.encode())):
-                    entry = tarfile.TarInfo(f"{number:04}.{end}")
-                    entry.size = len(text)
-                    archive.addfile(entry, io.BytesIO(text))
+        write_shard(tmp_path / f"{split}-000000.tar", samples)
+    assert sizes(tmp_path) == (15, 15) and seen(read(tmp_path)) == ARE
+
+
+def test_shards_without_pictures_or_with_several_are_told(tmp_path, refused):
+    write_shard(tmp_path / "arrays.tar", [{"npy": b"x", "cls": b"1"}] * 5)
+    with refused("arrays is a webdataset shard whose samples hold cls, npy"):
+        read(tmp_path / "arrays.tar")
+    row = some_rows(1)[0][0]
+    write_shard(tmp_path / "pairs.tar", [{"left.png": row, "right.png": row, "cls": b"1"}] * 5)
+    with refused("several pictures (left.png, right.png)"):
+        read(tmp_path / "pairs.tar")
+
+
+def test_texts_beside_pictures_in_class_folders_of_an_archive_are_no_labels(tmp_path):
+    row, box = some_rows(1)[0][0], b"0 0.5 0.5 1 1"
+    names = {f"{kind}/{n}.{end}": content for kind in "ab" for n in range(10)
+             for end, content in (("png", row), ("txt", box))}  # fmt: skip
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for name, content in names.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    assert read(tmp_path / "x.tar").classes == ("a", "b")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)], ids=["height first", "planes first"])
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.int64()], ids=str)
+def test_columns_of_pixels_are_pictures(tmp_path, order, kind):
+    rows = [image.transpose(order).tolist() for image in noise(15)]
+    column = pa.array(rows, pa.list_(pa.list_(pa.list_(kind))))
+    table(tmp_path / "train.parquet", None, image=column, label=LABELS)
+    table(tmp_path / "test.parquet", None, image=column, label=LABELS)
     assert sizes(tmp_path) == (15, 15) and seen(read(tmp_path)) == ARE
 
 

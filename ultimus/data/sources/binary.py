@@ -240,7 +240,7 @@ def _pair(split: str, arrays: dict[str, np.ndarray], where: str) -> Part:
             f"{where} holds {named[:200] or 'nothing'}: it needs one array of pictures (N, height, "
             "width) or (N, height, width, 3) and one of labels (N,) for each split."
         )
-    return _part(split, _bytes(images[0], where), _label_values(labels[0], where), where)
+    return _part(split, as_bytes(images[0], where), _label_values(labels[0], where), where)
 
 
 def _one_column(labels: np.ndarray) -> np.ndarray:
@@ -264,7 +264,7 @@ def _label_values(labels: np.ndarray, where: str) -> list[Label]:
     raise UserError(f"The labels of {where} are {labels.dtype}: save them as whole numbers.")
 
 
-def _bytes(images: np.ndarray, where: str) -> np.ndarray:
+def as_bytes(images: np.ndarray, where: str) -> np.ndarray:
     """Pictures as (N, H, W) or (N, H, W, 3) uint8."""
     if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3, 4):
         images = images.transpose(0, 2, 3, 1)
@@ -352,5 +352,5 @@ def _svhn(tree: Tree, names: dict[str, File]) -> Content:
                 f"Matlab 5 ({reason(error)}): save its arrays with numpy.savez."
             ) from error
         where, split = file.shown, splits.role(file.name)
-        parts.append(_part(split, _bytes(images, where), labels.astype(int).tolist(), where))
+        parts.append(_part(split, as_bytes(images, where), labels.astype(int).tolist(), where))
     return Content(tree.name, tuple(parts))

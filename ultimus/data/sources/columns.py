@@ -68,16 +68,29 @@ def is_path(kind: pa.DataType) -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
+def is_pixels(kind: pa.DataType) -> bool:
+    """Whether a column holds pictures as rows of numbers, as `datasets` keeps an Array3D."""
+    depth = 0
+    while (kind := getattr(kind, "storage_type", kind)) and _is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    return depth in (2, 3) and types.is_integer(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+
+
 def _image(schema: pa.Schema, features: dict, choices: Choices, where: str) -> str:
     structs = [field.name for field in schema if _is_image(field.type)]
     contents = [field.name for field in schema if _is_bytes(field.type)]
+    pixels = [field.name for field in schema if is_pixels(field.type)]
     paths = [field.name for field in schema if is_path(field.type)]
     if choices.image:
-        return _chosen(choices.image[0], structs + contents + paths, where)
+        return _chosen(choices.image[0], structs + contents + pixels + paths, where)
     named = [name for name in structs + contents + paths
              if features.get(name, {}).get("_type") == "Image"]  # fmt: skip
     paths = [name for name in paths if name.lower() in IMAGES]
-    candidates = named or structs or contents or paths
+    candidates = named or structs or contents or pixels or paths
     if not candidates:
         raise _lacking(schema, where)
     return _best(candidates, IMAGES, "pictures", "image", where)

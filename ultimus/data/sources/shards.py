@@ -1,7 +1,10 @@
-"""Webdataset shards: tar files in which a picture and its label share a name up to the ending."""
+"""Webdataset shards: tar files in which a picture and its label share a name up to the first dot.
+
+What follows that dot is the entry's field, such as "jpg", or "image.png", whose ending is its kind.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from ...errors import UserError
@@ -10,7 +13,8 @@ from .choices import Choices
 from .content import Content, Label, Part
 from .tree import File, Tree, grown
 
-LABELS = (".cls", ".json")
+PICTURES = ("image", "img", "picture", "photo", "input")  # fields, where a sample has several
+LABELS = (".cls", ".json", ".txt")  # kinds; webdataset writes a text as txt
 KEYS = ("label", "cls", "class", "target", "category", "y")  # of a JSON sidecar
 MAX_LABEL_BYTES = 100_000
 
@@ -33,10 +37,15 @@ def content(tree: Tree, choices: Choices) -> Content | None:
 
 
 def _is_shard(tree: Tree) -> bool:
-    return any(file.suffix == ".cls" for file in tree.files) or (
+    if any(file.suffix == ".cls" for file in tree.files):
+        return True
+    _, label = next(_pairs(tree), (None, None))
+    is_flat = all(len(file.parts) == 1 for file in tree.files)  # else a text lies in a class folder
+    return (
         tree.is_archive
-        and bool(pairs := list(_pairs(tree))[:1])
-        and _label(pairs[0][1]) is not None
+        and label is not None
+        and (is_flat or label.suffix != ".txt")
+        and _label(label) is not None
     )
 
 
@@ -46,6 +55,8 @@ def _content(tree: Tree, shards: list[tuple[Tree, str]]) -> Content:
     parts = []
     for shard, split in shards:
         pairs = list(_pairs(shard))
+        if not pairs and shard.files:
+            raise _lacking(shard)
         files = [picture for picture, _ in pairs]
         labels = [_label(label) for _, label in pairs]
         parts.append(Part(split, labels, partial(iter, files), partial(_name, files, shard.name)))
@@ -55,15 +66,48 @@ def _content(tree: Tree, shards: list[tuple[Tree, str]]) -> Content:
 
 def _pairs(shard: Tree) -> Iterator[tuple[File, File]]:
     """Each picture with the file of its label."""
-    groups: dict[tuple[str, ...], dict[str, File]] = {}
+    samples: dict[tuple[str, ...], dict[str, File]] = {}
     for file in shard.files:
-        key, _, ending = file.name.partition(".")
-        groups.setdefault((*file.parts[:-1], key), {})["." + ending.lower()] = file
-    for group in groups.values():
-        picture = next((group[end] for end in group if end in kinds.PICTURES), None)
-        label = next((group[end] for end in LABELS if end in group), None)
+        key, field = _key_and_field(file)
+        samples.setdefault((*file.parts[:-1], key), {})[field] = file
+    for fields in samples.values():
+        picture, label = _picture(fields, shard.name), _of_kind(fields, LABELS)
         if picture and label:
             yield picture, label
+
+
+def _key_and_field(file: File) -> tuple[str, str]:
+    key, _, field = file.name.partition(".")
+    return key, field.lower()
+
+
+def _picture(fields: dict[str, File], where: str) -> File | None:
+    """The picture of a sample.
+
+    Raises:
+        UserError: it has several, of which none is the obvious one.
+    """
+    found = [field for field, file in fields.items() if file.suffix in kinds.PICTURES]
+    usual = [field for field in found if "." not in field or field.partition(".")[0] in PICTURES]
+    if len(found) > 1 and len(usual) != 1:
+        raise UserError(
+            f"The samples of {where} hold several pictures ({', '.join(found)[:200]}): write "
+            "shards with the one to classify, as jpg or png."
+        )
+    return fields[(usual or found)[0]] if found else None
+
+
+def _of_kind(fields: dict[str, File], endings: Sequence[str]) -> File | None:
+    """The first file with one of the endings, in their order."""
+    return next((file for end in endings for file in fields.values() if file.suffix == end), None)
+
+
+def _lacking(shard: Tree) -> UserError:
+    fields = dict.fromkeys(_key_and_field(file)[1] for file in shard.files)
+    return UserError(
+        f"{shard.name} is a webdataset shard whose samples hold {', '.join(fields)[:200]}: each "
+        "needs a picture, as jpg, png or webp, and a label, as cls, json or txt."
+    )
 
 
 def _label(file: File) -> Label:

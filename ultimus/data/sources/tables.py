@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain, compress
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,7 +16,7 @@ from ...errors import UserError, reason
 from .. import limits
 from ..limits import MAX_MEMBER_BYTES
 from . import splits
-from .binary import CIFAR10_CLASSES
+from .binary import CIFAR10_CLASSES, as_bytes
 from .choices import Choices
 from .columns import SPLITS, Columns, pick
 from .content import Content, Label, Part, Picture
@@ -305,8 +306,10 @@ def _pictures(tree: Tree, table: Table, columns: Columns, used: list[bool]) -> I
         yield None if isinstance(found, str) else found
 
 
-def picture(tree: Tree, table: Table, value: Any) -> bytes | File | str | None:
+def picture(tree: Tree, table: Table, value: Any) -> Picture | str:
     """The picture in a cell; the path where it lies nowhere in the source."""
+    if isinstance(value, list):
+        return _pixels(value, table.name)
     if isinstance(value, dict):
         content, value = value.get("bytes"), value.get("path")
         if content is not None:
@@ -314,6 +317,21 @@ def picture(tree: Tree, table: Table, value: Any) -> bytes | File | str | None:
     if isinstance(value, str) and value:
         return table.find(tree, value) or _unpacked(value) or value
     return value if isinstance(value, bytes) else None
+
+
+def _pixels(rows: list, where: str) -> np.ndarray:
+    """A picture from lists of numbers.
+
+    Raises:
+        UserError: they are none.
+    """
+    try:
+        pixels = np.array(rows)
+    except ValueError as error:  # rows of several lengths
+        raise UserError(
+            f"A picture of {where} has rows of several lengths: leave it out."
+        ) from error
+    return as_bytes(pixels[None], where)[0]
 
 
 def _unpacked(text: str) -> bytes | None:
