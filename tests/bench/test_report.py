@@ -11,6 +11,7 @@ MEASURED = Measured(
     images_per_second={name: Spread(1300, 1100, 1700) for name in WAYS},
     ratio_same=Spread(5.5, 5.25, 5.75),
     ratio_grouped=Spread(11.5, 11.25, 11.75),
+    ratio_patches=Spread(1.25, 1.0, 1.5),
     telemetry_cost=Spread(0.0125, -0.003, 0.02),
     recorder_share=0.011,
     worker_mb=431.2,
@@ -29,7 +30,7 @@ def test_a_spread_is_the_median_and_the_quartiles():
 def test_json_has_the_medians_and_apart_from_them_the_quartiles():
     answer = json.loads(json.dumps(MEASURED.as_json()))
     assert answer["ratio_same"] == 5.5 and answer["spread"]["ratio_same"] == [5.25, 5.75]
-    assert answer["step_ms"] == dict(zip(WAYS, range(5), strict=True))
+    assert answer["step_ms"] == dict(zip(WAYS, range(6), strict=True))
     assert answer["spread"]["step_ms"]["headless"] == [1.5, 2.25]
     assert answer["spread"].keys() == set(SPREADS)
     assert answer["machine"]["cores"] == 5 and answer["worker_mb"] == 431.2
@@ -41,7 +42,8 @@ def test_the_table_has_the_same_numbers():
     assert lines[0] == "Fine 3000, 5 cores, System-7"
     for part in (
         "torch 2.13, python 3.11, ultimus 0.1, 3 threads; pictures", "7 alternating rounds",
-        "a / b: 5.50 (5.25 … 5.75)", "c / a: 11.50 (11.25 … 11.75)", "1.2% (-0.3% … 2.0%)",
+        "a / b: 5.50 (5.25 … 5.75)", "c / a: 11.50 (11.25 … 11.75)", "p / c: 1.25 (1.00 … 1.50)",
+        "1.2% (-0.3% … 2.0%)",
         "1.1%", "431 MB",
     ):  # fmt: skip
         assert part in text

@@ -53,13 +53,14 @@ MEMORY_STEPS = 30  # of the worker whose memory is measured; it then tests, whic
 LOOK_EVERY = 0.005  # seconds between looks at that memory
 
 ORDERS = (
-    ("notebook", "same", "headless", "grouped", "headless", "same", "trace"),
-    ("notebook", "headless", "same", "grouped", "same", "headless", "trace"),
+    ("notebook", "same", "headless", "grouped", "headless", "same", "patches", "trace"),
+    ("notebook", "headless", "same", "grouped", "same", "headless", "patches", "trace"),
 )
 """The turns of even and of odd rounds. Telemetry costs so little that its two sides have to
 surround each other and to change places: what came before shall not favour one of them."""
 LIVE_RECIPE = PRESETS["seed"].model_copy(update={"epochs": 1000})  # it outlasts the measurement
 GROUPED_RECIPE = PRESETS["steady"].model_copy(update={"epochs": 1000})
+PATCHES_RECIPE = GROUPED_RECIPE.model_copy(update={"model": "patches"})
 
 Progress = Callable[[float], None]  # told the fraction that is done
 Round = dict[str, float]  # seconds that a step takes, by way
@@ -147,6 +148,7 @@ def _ways(dataset: Dataset, runs: Path, clock: Clock) -> dict[str, Iterator[None
         "same": _endless(lambda: _live(dataset, runs, clock)),
         "headless": _endless(lambda: train(LIVE_RECIPE, dataset, device="cpu")),
         "grouped": _endless(lambda: train(GROUPED_RECIPE, dataset, device="cpu")),
+        "patches": _endless(lambda: train(PATCHES_RECIPE, dataset, device="cpu")),
         "trace": _traced(dataset),
     }
 
@@ -224,6 +226,7 @@ def _figures(timed: list[Round], clock: Clock, dataset: Dataset, memory: float |
         images_per_second={name: Spread.of(speed) for name, speed in speeds.items()},
         ratio_same=Spread.of(times["notebook"] / times["same"]),
         ratio_grouped=Spread.of(speeds["grouped"] / speeds["notebook"]),
+        ratio_patches=Spread.of(times["patches"] / times["grouped"]),
         telemetry_cost=_cost(times["same"], times["headless"]),
         recorder_share=clock.share,
         worker_mb=memory,
@@ -243,7 +246,8 @@ def _images(dataset: Dataset) -> dict[str, int]:
     """Images of a step, by way."""
     few, many = LIVE_RECIPE.batch, GROUPED_RECIPE.batch
     traced = len(_hardly_tested(dataset).test)
-    return {"notebook": few, "same": few, "headless": few, "grouped": many, "trace": traced}
+    images = {"notebook": few, "same": few, "headless": few, "grouped": many, "patches": many}
+    return images | {"trace": traced}
 
 
 def _cost(dear: np.ndarray, cheap: np.ndarray) -> Spread:

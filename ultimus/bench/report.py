@@ -11,9 +11,12 @@ WAYS = {
     "same": "b   ours, same arithmetic, a live run",
     "headless": "b0  ours, without a run folder",
     "grouped": "c   ours, grouped steps (steady)",
+    "patches": "p   as c, but patches attend",
     "trace": "d   one group traced, not trained",
 }
-SPREADS = ("step_ms", "images_per_second", "ratio_same", "ratio_grouped", "telemetry_cost")
+SPREADS = (
+    "step_ms", "images_per_second", "ratio_same", "ratio_grouped", "ratio_patches", "telemetry_cost"
+)  # fmt: skip
 
 
 class Spread(NamedTuple):
@@ -37,6 +40,7 @@ class Measured:
         images_per_second: by way.
         ratio_same: the notebook's time of a step over that of ours as a live run.
         ratio_grouped: images per second of ours in grouped steps over the notebook's.
+        ratio_patches: time of a grouped step where patches attend over that where images do.
         telemetry_cost: by which fraction a live run's steps take longer than those without a run
             folder, in all rounds together, since not every round meets every write; its quartiles
             are those of what other draws of the same rounds give.
@@ -55,6 +59,7 @@ class Measured:
     images_per_second: dict[str, Spread]
     ratio_same: Spread
     ratio_grouped: Spread
+    ratio_patches: Spread
     telemetry_cost: Spread
     recorder_share: float
     worker_mb: float | None
@@ -89,6 +94,7 @@ class Measured:
                 *(self._line(way) for way in WAYS),
                 f"Steps, a / b: {_shown(self.ratio_same, '.2f')}",
                 f"Images per second, c / a: {_shown(self.ratio_grouped, '.2f')}",
+                f"Steps where patches attend, p / c: {_shown(self.ratio_patches, '.2f')}",
                 f"Telemetry, b / b0 - 1: {_shown(self.telemetry_cost, '.1%')}; "
                 f"timed in the recorder: {self.recorder_share:.1%}",
                 f"Peak memory of a training worker, shared pages aside: {memory}",
