@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { influence, redraw } from "../../ultimus/explorer/company.js";
-import { CHANGES, entropy, features, maps, row, trace } from "../../ultimus/explorer/network.js";
+import { CHANGES, entropy, features, maps, patchFeatures, row, trace } from "../../ultimus/explorer/network.js";
 import { layers } from "../../ultimus/explorer/scene.js";
 import { walk } from "../../ultimus/explorer/walk.js";
 
@@ -48,6 +48,16 @@ test("from pixels to answers, the errors of all layers together", () => {
   close(passes[3].weights, told.traces.learned.passes[3].weights, 1e-5, "weights");
   close(logits[4], told.traces.learned.logits[4], 1e-4, "logits");
 });
+
+for (const { grid, ...theirs } of told.grids) {
+  test(`patches of a grid of ${grid} look at each other as torch's do`, () => {
+    const ours = patchFeatures(network, pictures[0], grid);
+    close(ours, theirs.features, 2e-5, "features");
+    const { passes, logits } = trace(network, ours, { patches: true });
+    passes.forEach((pass, n) => close(pass.weights, theirs.weights[n], 1e-5, `weights ${n + 1}`));
+    logits.forEach((each, n) => close(each, theirs.logits[n], 1e-4, `logits after ${n}`));
+  });
+}
 
 test("a walk's numbers are torch's, and its check finds only rounding", () => {
   const traced = trace(network, x);

@@ -78,7 +78,23 @@ def _told(model: Transformer) -> dict[str, Any]:
         "alone": alone.tolist(),
         "whole": trace.logits[-1, 3].softmax(-1).tolist(),
         "entropy": entropy(trace.passes[0].weights).tolist(),
+        "grids": [_of_patches(model, pictures[0], grid) for grid in (2, 3, 4, 8)],
     }  # fmt: skip
+
+
+def _of_patches(model: Transformer, picture: torch.Tensor, grid: int) -> dict[str, Any]:
+    """The same weights as a network of patches, exactly: their scores are far larger than trained
+    ones', and so would float32's rounding be."""
+    patches = Transformer(model.classes, grid=grid).double()
+    patches.load_state_dict(model.state_dict())
+    features = patches.features(preprocess(picture[None]).double())[0]
+    found = patches.trace_features(features)
+    return {
+        "grid": grid,
+        "features": features.tolist(),
+        "weights": [one.weights.tolist() for one in found.passes],
+        "logits": found.logits.tolist(),
+    }
 
 
 def _as_json(trace: Trace) -> dict[str, Any]:

@@ -79,32 +79,59 @@ function addTaps(sums, map, [a, b, c, d, e, f, g, h, i]) {
   }
 }
 
-/**
- * A 3 x 3 convolution followed by the average over the map, (I, S, S) to D features, without the
- * convolution: both are linear, so each tap's weight meets the total of all that it sees.
- */
-export function convolveAndAverage({ weight, bias }, x) {
-  const inputs = x.length / SIDE ** 2;
-  const totals = new Float64Array(inputs * 9);
-  for (let i = 0; i < inputs; i++) {
-    totals.set(tapTotals(x.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2)), i * 9);
-  }
-  const means = totals.map((total) => total / SIDE ** 2);
-  return linear({ weight, bias }, means);
+/** Features (T, D) of one picture's patches, in a grid of so many a side, row by row. */
+export function patchFeatures(network, pixels, grid) {
+  const second = convolve(network.conv2, convolve(network.conv1, preprocess(pixels)));
+  return convolveAndAverage(network.conv3, second, grid);
 }
 
-/** For each tap the total of the map, less the border row and column that it never reaches. */
-function tapTotals(map) {
-  const totals = new Float64Array(9);
-  for (let tap = 0; tap < 9; tap++) {
-    const missedRow = [SIDE - 1, -1, 0][Math.floor(tap / 3)];
-    const missedColumn = [SIDE - 1, -1, 0][tap % 3];
-    for (let y = 0; y < SIDE; y++) {
-      if (y === missedRow) continue;
-      for (let x = 0; x < SIDE; x++) if (x !== missedColumn) totals[tap] += map[y * SIDE + x];
+/**
+ * A 3 x 3 convolution followed by the average over each patch, (I, S, S) to (T, D), without the
+ * convolution: both are linear, so each tap's weight meets the average of all that it sees. With a
+ * grid of 1 the patch is the whole map.
+ */
+export function convolveAndAverage(layer, x, grid = 1) {
+  const inputs = x.length / SIDE ** 2;
+  const sides = reach(grid);
+  const seen = new Float64Array(grid ** 2 * inputs * 9); // (T, I, 3, 3)
+  for (let i = 0; i < inputs; i++) {
+    const map = x.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2);
+    sides.forEach((rows, r) => {
+      const line = averageRows(map, rows);
+      sides.forEach((columns, c) => {
+        const patch = Math.floor(r / 3) * grid + Math.floor(c / 3);
+        seen[(patch * inputs + i) * 9 + (r % 3) * 3 + (c % 3)] = average(line, columns);
+      });
+    });
+  }
+  return linear(layer, seen);
+}
+
+/** What the three taps of a kernel's side see of a line, by patch: from, to, and of how many. */
+function reach(grid) {
+  const made = [];
+  for (let patch = 0; patch < grid; patch++) {
+    const begin = Math.floor((patch * SIDE) / grid);
+    const end = Math.ceil(((patch + 1) * SIDE) / grid);
+    for (const move of [-1, 0, 1]) {
+      made.push([Math.max(begin + move, 0), Math.min(end + move, SIDE), end - begin]);
     }
   }
-  return totals;
+  return made;
+}
+
+function averageRows(map, [from, to, size]) {
+  const line = new Float64Array(SIDE);
+  for (let y = from; y < to; y++) {
+    for (let x = 0; x < SIDE; x++) line[x] += map[y * SIDE + x] / size;
+  }
+  return line;
+}
+
+function average(line, [from, to, size]) {
+  let sum = 0;
+  for (let x = from; x < to; x++) sum += line[x];
+  return sum / size;
 }
 
 // Features to answers -----------------------------------------------------------------------------
@@ -130,10 +157,11 @@ export const CHANGES = {
  * @param x features (B, D).
  * @param options.change a name of CHANGES.
  * @param options.passes P, how often the block is applied.
+ * @param options.patches whether the group is the patches of one picture, whose mean is classified.
  * @returns features (B, D); passes, each with q, k, v (B, H), products, scores, weights (B, B),
- *   mixed (B, H), residual and state (B, D); logits, P + 1 matrices (B, C).
+ *   mixed (B, H), residual and state (B, D); logits, P + 1 matrices (B, C), of patches (C).
  */
-export function trace(network, x, { change = "learned", passes = PASSES } = {}) {
+export function trace(network, x, { change = "learned", passes = PASSES, patches = false } = {}) {
   const made = [];
   let state = x;
   for (let number = 0; number < passes; number++) {
@@ -141,7 +169,15 @@ export function trace(network, x, { change = "learned", passes = PASSES } = {}) 
     state = made[number].state;
   }
   const states = [x, ...made.map((pass) => pass.state)];
-  return { features: x, passes: made, logits: states.map((each) => linear(network.cap, each)) };
+  const classified = patches ? states.map(meanRow) : states;
+  return { features: x, passes: made, logits: classified.map((each) => linear(network.cap, each)) };
+}
+
+/** The mean of all rows (B, D): (D). */
+function meanRow(x) {
+  const sums = new Float64Array(FEATURES);
+  for (let n = 0; n < x.length; n++) sums[n % FEATURES] += x[n];
+  return sums.map((sum) => sum / (x.length / FEATURES));
 }
 
 /** One pass of features (B, D) through the attention block. */
