@@ -41,6 +41,7 @@ app = st.App(
             (feed.PATH, feed.answer),
             (see.PATH, see.answer),
             (explorer_files.SCENE, explorer_files.first_scene),
+            (explorer_files.PATCHES, explorer_files.patches_scene),
             (explorer_files.MODULE, explorer_files.module),
         )
     ],

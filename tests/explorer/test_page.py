@@ -17,7 +17,7 @@ from ultimus.checkpoints import checkpoint
 from ultimus.cli import main
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.evaluation import features_of
-from ultimus.explorer import page, scene
+from ultimus.explorer import page, patches, scene
 from ultimus.model import Transformer
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
@@ -156,3 +156,24 @@ def test_a_run_that_has_not_begun_to_count_is_drawn_all_the_same(tmp_path):
     (run.folder / "metrics.jsonl").unlink()
     told = _element(page.page(run).decode(), "application/json")
     assert told["snapshots"]["epochs"] == [0.0] and told["curves"]["loss"] == []
+
+
+def test_a_run_of_patches_has_a_page_of_its_own_with_whole_networks():
+    run = Run(SHIPPED / "patches-cifar10")
+    html = page.page(run).decode()
+    told = _element(html, "application/json")
+    assert 'from "ultimus/patches_page"' in html
+    assert (told["grid"], told["snapshots"]["steps"]) == (4, list(run.snapshots))
+    weights = checkpoint.load(run.snapshot(run.snapshots[-1])).parameters()
+    expected = torch.cat([each.detach().flatten() for each in weights]).numpy()
+    assert (_floats(told["snapshots"]["weights"][-1]) == expected).all()
+    many = patches._spread(tuple(range(0, 1000, 7)))
+    assert len(many) == patches.SNAPSHOTS and (many[0], many[-1]) == (0, 994)
+
+
+def test_weights_of_another_network_than_the_runs_are_refused(tmp_path, refused):
+    run = Run.create(tmp_path, Recipe.of(preset="patches"))
+    run.set_status(Status("done", step=3, total=3))
+    checkpoint.save(run.snapshot(3), Transformer())
+    with refused("weights of step 3", "another network"):
+        page.page(run)

@@ -49,7 +49,7 @@ def test_its_scene_is_the_shipped_run_at_its_last_step():
     model = checkpoint.load(SHIPPED / "best-cifar10" / "weights" / "39000.safetensors")
     with torch.inference_mode():
         expected = features_of(model, examples().images)
-    assert told["snapshots"]["features"] == scene._packed(np.stack([expected.numpy()]))
+    assert told["snapshots"]["features"] == scene.packed(np.stack([expected.numpy()]))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ function about({ run, snapshots, pictures }) {
 // Theme and link ----------------------------------------------------------------------------------
 
 /** Light or dark, as the system has it until the reader says otherwise. */
-class Theme {
+export class Theme {
   constructor(told, changed) {
     this.told = told;
     this.changed = changed;

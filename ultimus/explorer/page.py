@@ -12,9 +12,11 @@ from typing import Any
 
 from ..places import ASSETS
 from ..runs.run import Run
+from . import patches
 from .scene import Pictures, scene
 
 _HERE = Path(__file__).parent
+SHEETS = ("page", "lesson", "patches")
 _BESIDE = re.compile(r'^(import [^;]+ from) "\./(\w+)\.js";$', re.M)  # a module beside it
 
 
@@ -34,11 +36,14 @@ def page(run: Run, lesson: dict[str, Any] | None = None, shown: Pictures | None 
     Raises:
         UserError: see `scene`.
     """
+    of_patches = patches.is_of_patches(run)
+    told = patches.scene(run) if of_patches else scene(run, shown=shown)
     parts = {
         "icon": _base64((ASSETS / "icon.svg").read_bytes()),
-        "styles": (_HERE / "page.css").read_text() + (_HERE / "lesson.css").read_text(),
+        "styles": "".join((_HERE / f"{sheet}.css").read_text() for sheet in SHEETS),
         "modules": json.dumps({"imports": _modules()}),
-        "scene": _inside_a_script(json.dumps(scene(run, shown=shown), allow_nan=False)),
+        "entry": "patches_page" if of_patches else "page",
+        "scene": _inside_a_script(json.dumps(told, allow_nan=False)),
         "lesson": _inside_a_script(json.dumps(lesson)),
     }
     html = (_HERE / "page.html").read_text()

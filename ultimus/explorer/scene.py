@@ -60,17 +60,17 @@ def scene(
     return {
         "run": {"id": run.id, "preset": recipe.preset, "seed": recipe.seed, "data": data},
         "classes": list(classes),
-        "colors": _colors(len(classes)),
-        "pictures": {"pixels": _packed(test.images.numpy()), "labels": test.labels.tolist()},
+        "colors": colors(len(classes)),
+        "pictures": {"pixels": packed(test.images.numpy()), "labels": test.labels.tolist()},
         "snapshots": {
             "steps": steps,
             "epochs": epochs,
             "parts": parts(last, SMALL),
-            "weights": _packed(np.stack([_flat(model, SMALL) for model in models])),
-            "features": _packed(features),  # (S, N, D)
+            "weights": packed(np.stack([flat(model, SMALL) for model in models])),
+            "features": packed(features),  # (S, N, D)
         },
-        "weights": {"parts": parts(last), "numbers": _packed(_flat(last))},
-        "curves": _curves(run),
+        "weights": {"parts": parts(last), "numbers": packed(flat(last))},
+        "curves": curves(run),
     }
 
 
@@ -88,14 +88,14 @@ def _is_of(name: str, layers: tuple[str, ...]) -> bool:
     return not layers or name.split(".")[0] in layers
 
 
-def _flat(model: Transformer, layers: tuple[str, ...] = ()) -> np.ndarray:
+def flat(model: Transformer, layers: tuple[str, ...] = ()) -> np.ndarray:
     """The same tensors one after another."""
     tensors = [parameter.detach().flatten() for name, parameter in model.named_parameters()
                if _is_of(name, layers)]  # fmt: skip
     return torch.cat(tensors).numpy()
 
 
-def _packed(numbers: np.ndarray) -> str:
+def packed(numbers: np.ndarray) -> str:
     """Bytes or little-endian float32 as base64."""
     kind = np.uint8 if numbers.dtype == np.uint8 else "<f4"
     return base64.b64encode(np.ascontiguousarray(numbers, kind)).decode()
@@ -144,7 +144,7 @@ def _model(run: Run, step: int, classes: int) -> Transformer:
     return model
 
 
-def _curves(run: Run) -> dict[str, list[list[float]]]:
+def curves(run: Run) -> dict[str, list[list[float]]]:
     """Points (step, value) of the smoothed training loss, and of the test accuracy."""
     metrics = run.metrics()
     step, loss = metrics.column("step"), metrics.column("loss")
@@ -160,7 +160,7 @@ def _points(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
     return np.stack([x[known], y[known]], axis=1).tolist()
 
 
-def _colors(classes: int) -> dict[str, Any]:
+def colors(classes: int) -> dict[str, Any]:
     """The colours of all figures."""
     return {
         "classes": style.class_colors(classes),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ...data.groups import Group, chance_mass, same_class_mass
 from ...errors import UserError
+from ...explorer.patches import is_of_patches
 from ...links.pages import MATRICES, POOLS, TABS, Attention, Shown
 from ...model import PASSES, Trace, entropy
 from ...plots import attention as ap
@@ -15,7 +16,7 @@ from ...plots.style import BLUE, VERMILION
 from ...runs.run import Run
 from ..controls import grouping, header, menu, snapshot
 from ..controls.snapshot import Snapshot
-from ..explorer import ablations, companions, passes, vectors, walk
+from ..explorer import ablations, companions, passes, patches, vectors, walk
 from ..explorer.view import View, faces, trace
 from ..figures import figure
 from ..state import choices, guard, pool, session
@@ -46,6 +47,9 @@ def page() -> None:
     choices.arrive("Attention", Shown, Attention)
     run = header.chosen_run()
     header.show("Attention", run)
+    if is_of_patches(run):
+        patches.show(run)
+        return
     with st.sidebar:
         run, pictures = _pool(run)
         members = grouping.choose(pictures)

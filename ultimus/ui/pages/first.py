@@ -17,6 +17,7 @@ _mount = st.components.v2.component(
     "ultimus_first",
     html='<div class="frame"><div class="explorer"></div></div>',
     css=(explorer_files.FOLDER / "page.css").read_text().replace(":root", ".explorer")
+    + (explorer_files.FOLDER / "patches.css").read_text()
     + (_HERE / "first.css").read_text(),
     js=_ADDRESSES + (_HERE / "first.js").read_text(),
 )

@@ -3,19 +3,24 @@
 import gzip
 import hashlib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ... import explorer
 from ...errors import UserError
+from ...explorer import patches
 from ...explorer.scene import scene
+from ...places import SHIPPED, runs_folder
+from ...runs.run import Run
 from ..state import session
 
 FOLDER = Path(explorer.__file__).parent
 SCENE = "explorer/scene.json"
+PATCHES = "explorer/patches.json"
 COMPRESSION = 6
 FOR_EVER = {"content-encoding": "gzip", "cache-control": "public, max-age=31536000, immutable"}
 
@@ -58,6 +63,24 @@ def first_scene(request: Request) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
+def patches_scene(request: Request) -> Response:
+    """The run of patches that the query names, at its last step alone if that is asked for."""
+    try:
+        run = Run.find(request.query_params.get("run", ""), runs_folder(), SHIPPED)
+        content = _patches_scene(run.folder, run.snapshots, "last" in request.query_params)
+    except UserError as error:
+        return PlainTextResponse(str(error), 404)
+    headers = {"content-encoding": "gzip", "cache-control": "no-cache"}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@lru_cache(maxsize=8)
+def _patches_scene(folder: Path, snapshots: tuple[int, ...], is_last: bool) -> bytes:
+    """The scene of a run with these snapshots: with more of them it is another."""
+    text = json.dumps(patches.scene(Run(folder), snapshots[-1:] if is_last else None))
+    return gzip.compress(text.encode(), COMPRESSION)
+
+
 def prepare() -> None:
     """Make what the first page asks for.
 
@@ -71,5 +94,12 @@ def prepare() -> None:
 @cache
 def _first_scene() -> bytes:
     run = session.shipped_run()
-    text = json.dumps(scene(run, run.snapshots[-1:]), allow_nan=False)
+    told = scene(run, run.snapshots[-1:]) | {"patches": _of_patches()}
+    text = json.dumps(told, allow_nan=False)
     return gzip.compress(text.encode(), COMPRESSION)
+
+
+def _of_patches() -> str:
+    """Where the shipped run of patches is fetched from; empty if there is none."""
+    runs = [run.id for run in session.shipped_runs() if patches.is_of_patches(run)]
+    return f"{PATCHES}?{urlencode({'run': runs[0], 'last': 1})}" if runs else ""
