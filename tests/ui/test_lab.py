@@ -197,3 +197,16 @@ def test_sweeps_and_range_tests_are_listed_apart(runs):
     swept, tested = a_sweep(runs), a_range_test(runs)
     assert "sweep" in figures(visit(sweep=tested.id))  # of the other kind: the newest of this one
     assert "range-test" in figures(visit(tool="range", sweep=swept.id))
+
+
+def test_runs_are_compared_by_a_link(runs):
+    page = visit(tool="compare", runs=["best-cifar10", "steady-cifar10", "gone"])
+    assert "There is no run 'gone' here" in page.warning[0].value
+    told = words(page)
+    assert "preset best" in told and "optimizer" in told and "69.0%, in groups of 16" in told
+    assert "warmup" not in told  # which is the same in both
+    names = [part["alt"] for part in parts(page) if "figure" in part]
+    assert len(names) == 2 and all("2 runs" in name for name in names)
+    page.multiselect[0].set_value(["best-cifar10"]).run()
+    assert page.info[0].value.startswith("Choose two to 8 runs")
+    assert page.query_params["runs"] == "best-cifar10"

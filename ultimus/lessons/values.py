@@ -25,7 +25,8 @@ from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
 from ..places import ASSETS
 from ..recipe import Recipe
-from .moment import Moment
+from ..runs.outcome import outcome
+from .moment import Moment, named_run
 
 _PLACEHOLDER = re.compile(r"\{([^{}\n]{1,200})\}")
 _MOMENT = (Shown, Attention)
@@ -194,7 +195,7 @@ def _known(name: str) -> Measured:
         raise UserError(f"there are no figures {name[:60]!r} in assets/measured") from error
 
 
-_ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*([^,]+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
+_ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
 
 
 def _at(argument: str) -> Value:
@@ -274,12 +275,20 @@ def _notebook(argument: str) -> Value:
     number = rows[epoch][column]
     if column == "train_accuracy":
         return _share(number, int(digits) if digits in DIGITS else 1)
-    return Value(number, f"{number:.2g}" if column == "lr" else f"{number:.2f}")
+    return Value(number, f"{number:.2g}" if column == "lr" else f"{number:g}")
 
 
 @cache
 def _log() -> dict:
     return json.loads((ASSETS / "seed_log.json").read_text(encoding="utf-8"))
+
+
+def _accuracy(name: str) -> Value:
+    """The last test accuracy of a run."""
+    found = outcome(named_run(name))
+    if found.accuracy is None:
+        raise UserError(f"the run {name[:80]} has no test accuracy yet")
+    return _share(found.accuracy)
 
 
 OF_FIGURES: dict[str, Callable[[str], Value]] = {
@@ -288,6 +297,7 @@ OF_FIGURES: dict[str, Callable[[str], Value]] = {
     "lowest": _one(min),
     "highest": _one(max),
     "interval": _interval,
+    "accuracy": _accuracy,
     "notebook": _notebook,
     "notebook-interval": lambda _: _between(_log()["test_accuracy"], _OF_TESTS),
 }

@@ -120,10 +120,18 @@ class Train(_Recipe):
 
 # Lab ----------------------------------------------------------------------------------------------
 
-TOOLS = {"sweep": "Sweep", "range": "Range test"}
+TOOLS = {"sweep": "Sweep", "range": "Range test", "compare": "Compare runs"}
 NOT_SWEPT = {"preset", "data", "seed", "snapshots", "max_seconds"}
 SWEPT = tuple(sorted({*Recipe.model_fields} - NOT_SWEPT, key=lambda name: name != "lr"))
 NOTHING = "nothing"
+MOST_COMPARED = 8  # runs that can still be told apart
+
+
+def _compared(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(filter(None, text.split("\n"))))
+    if len(names) > MOST_COMPARED:
+        raise Unfit(f"{MOST_COMPARED} runs at most", names[:MOST_COMPARED])
+    return names
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,7 @@ class Lab:
         high: its last rate.
         steps: that it makes.
         sweep: the id of the sweep or range test on show; none for this browser's newest.
+        runs: ids of those that are compared.
     """
 
     tool: str = choice("sweep", one_of(TOOLS))
@@ -153,6 +162,7 @@ class Lab:
     high: float = choice(HIGH, number(float, 1e-7, 10))
     steps: int = choice(STEPS, whole(LEAST_STEPS, 5000))
     sweep: str = choice("", FREE)
+    runs: tuple[str, ...] = choice((), Kind(_compared, "\n".join))
 
 
 # Attention ----------------------------------------------------------------------------------------

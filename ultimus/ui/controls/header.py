@@ -21,7 +21,7 @@ def show(title: str, run: Run) -> None:
     )
     heading.title(title, anchor=False)
     known = {other.id: other for other in [*session.runs(), run]}
-    names = menu.told_apart({run_id: _label(other) for run_id, other in known.items()})
+    names = menu.told_apart({run_id: label(other) for run_id, other in known.items()})
     menu.show(
         choice, names[run.id], names, key="shown", on_choose=_choose, width="stretch",
         help="Choose another run.",
@@ -61,7 +61,7 @@ def chosen_run() -> Run:
         return session.shipped_run()
 
 
-def _label(run: Run) -> str:
+def label(run: Run) -> str:
     """A run's line in the list."""
     try:
         info = run.info()

@@ -6,7 +6,7 @@ from ...errors import UserError
 from ...links.pages import TOOLS, Lab, Train
 from ...recipe import Recipe
 from ..controls import data, range_test, settings, starting, sweep
-from ..live import lab
+from ..live import comparison, lab
 from ..state import browser, choices, guard, session, text
 
 ABOUT = {
@@ -14,6 +14,7 @@ ABOUT = {
     "several seeds, and compare. The runs wait in the same queue as all others.",
     "range": "Which learning rates suit the recipe on the left? The rate rises while a new network "
     "takes some hundred steps: its loss falls, then blows up.",
+    "compare": "The same curves of several runs, and only what differs between their recipes.",
 }
 
 
@@ -32,6 +33,9 @@ def page() -> None:
         label_visibility="collapsed", **choices.widget(Lab, "tool"),
     )  # fmt: skip
     st.caption(ABOUT[now.tool])
+    if now.tool == "compare":
+        comparison.show()
+        return
     (range_test if now.tool == "range" else sweep).show(_recipe())
     lab.show()
     keeper = session.lab()

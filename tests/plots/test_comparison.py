@@ -1,0 +1,26 @@
+"""Curves of several runs in one figure."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ultimus.plots.comparison import Series, colors, curves, words
+
+
+def test_each_run_has_its_own_colour_and_its_own_numbers():
+    runs = [Series("a", [0, 1, 2], [3.0, 2.0, 1.0]), Series("b", [0, 1], [0.5, np.nan])]
+    fig = go.Figure(curves("Loss", runs))
+    assert [trace.name for trace in fig.data] == ["a", "b"]
+    assert list(fig.data[0].y) == [3, 2, 1] and list(fig.data[1].y) == [0.5]
+    assert [trace.line.color for trace in fig.data] == colors(2) and len(set(colors(8))) == 8
+    assert words("Loss", ["a", "b"]) == "Loss over the epochs of 2 runs: a; b"
+
+
+def test_a_run_that_explodes_leaves_the_others_readable():
+    runs = [Series("calm", [0, 1], [2.0, 1.0]), Series("wild", [0, 1], [2.0, 4000.0])]
+    low, high = curves("Loss", runs)["layout"]["yaxis"]["range"]
+    assert low < 1 and high == 3
+
+
+def test_runs_that_have_measured_nothing_yet_are_empty_lines():
+    fig = go.Figure(curves("Accuracy", [Series("a", [], []), Series("b", [0], [np.nan])]))
+    assert all(len(trace.y) == 0 for trace in fig.data)

@@ -1,0 +1,44 @@
+"""What differs between runs, what they are called, and their spread where only the seed differs."""
+
+from pathlib import Path
+
+import pytest
+
+from ultimus.recipe import Recipe
+from ultimus.runs import comparison, housekeeping, metrics
+from ultimus.runs.run import Run, Status
+
+
+def member(folder: Path, accuracy: float | None = None, step: int = 9, **choices):
+    run = Run.create(folder, Recipe.of(preset="steady", data="shapes", **choices))
+    if accuracy is not None:
+        row = {"step": 9, "epoch": 1.0, "loss": 1.0, "test_accuracy": accuracy, "test_group": 16}
+        metrics.report(run.folder, row)
+    run.set_status(Status("done", step=step, total=9))
+    return comparison.member(run)
+
+
+def test_only_what_differs_is_told(tmp_path):
+    members = [member(tmp_path, lr=0.01), member(tmp_path, lr=0.03, clip=None)]
+    assert comparison.differences(members) == {"lr": [0.01, 0.03], "clip": [1.0, None]}
+    assert comparison.names(members) == ["lr 0.01, clip 1", "lr 0.03, clip none"]
+
+
+def test_runs_alike_are_told_apart_and_named_ones_keep_their_names(tmp_path):
+    members = [member(tmp_path), member(tmp_path), member(tmp_path)]
+    housekeeping.rename(members[2].run, "mine")
+    first, second, third = comparison.names(members)
+    assert first != second and third == "mine" and comparison.differences(members) == {}
+
+
+def test_accuracies_are_spread_over_the_seeds_alone(tmp_path):
+    members = [
+        member(tmp_path, 0.50, seed=0), member(tmp_path, 0.60, seed=1),
+        member(tmp_path, 0.90, seed=2, lr=0.03), member(tmp_path, seed=3),
+        member(tmp_path, 0.10, step=5, seed=4), member(tmp_path, 0.50, seed=0),
+    ]  # fmt: skip
+    (family,) = comparison.families(members)
+    assert family.places == [0, 1, 5]
+    assert family.mean == pytest.approx(1.6 / 3)
+    assert family.spread == pytest.approx(0.05774, abs=1e-5)
+    assert comparison.families(members[2:5]) == []

@@ -1,0 +1,93 @@
+"""Several runs beside each other: what differs between their recipes, and where each ended."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from ..recipe import Recipe
+from . import housekeeping
+from .info import RunInfo
+from .metrics import Metrics
+from .outcome import Outcome, outcome
+from .run import Run
+
+SHORT = 3  # differences that make a name
+
+
+class Member(NamedTuple):
+    """A run among others.
+
+    Attributes:
+        run: its folder.
+        info: what was asked of it.
+        metrics: what it has measured up to now.
+        outcome: how it stands.
+    """
+
+    run: Run
+    info: RunInfo
+    metrics: Metrics
+    outcome: Outcome
+
+
+class Family(NamedTuple):
+    """Runs that differ by nothing but their seeds.
+
+    Attributes:
+        places: of its runs among those that are compared.
+        mean: of their test accuracies, 0...1.
+        spread: standard deviation of these, n - 1 in the denominator.
+    """
+
+    places: list[int]
+    mean: float
+    spread: float
+
+
+def member(run: Run) -> Member:
+    """A run as it stands.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return Member(run, run.info(), run.metrics(), outcome(run))
+
+
+def differences(members: Sequence[Member]) -> dict[str, list[Any]]:
+    """What is not the same in all recipes: for each choice the value that each run has."""
+    choices = {name: [getattr(one.info.recipe, name) for one in members]
+               for name in Recipe.model_fields if name != "data"}  # fmt: skip
+    choices["data"] = [one.info.data_name for one in members]
+    return {name: values for name, values in choices.items() if len(set(values)) > 1}
+
+
+def names(members: Sequence[Member]) -> list[str]:
+    """What each run is called beside the others: by its person, or by what is its own."""
+    different = differences(members)
+    made = []
+    for place, one in enumerate(members):
+        own = [f"{name} {shown(values[place])}" for name, values in different.items()][:SHORT]
+        made.append(housekeeping.name(one.run) or ", ".join(own) or one.run.id)
+    return [name if made.count(name) == 1 else f"{name} ({members[place].run.id[-6:]})"
+            for place, name in enumerate(made)]  # fmt: skip
+
+
+def families(members: Sequence[Member]) -> list[Family]:
+    """The runs that are the same but for their seeds, where several have been measured alike."""
+    found: dict[str, list[int]] = {}
+    for place, one in enumerate(members):
+        if one.outcome.accuracy is not None and not one.outcome.is_live:
+            same = one.info.recipe.model_copy(update={"seed": 0}).model_dump_json()
+            key = f"{same} {one.info.dataset.fingerprint} {one.outcome.step} {one.outcome.group}"
+            found.setdefault(key, []).append(place)
+    made = []
+    for places in found.values():
+        if len({members[place].info.recipe.seed for place in places}) > 1:
+            accuracies = [members[place].outcome.accuracy for place in places]
+            made.append(Family(places, mean(accuracies), stdev(accuracies)))
+    return made
+
+
+def shown(value: Any) -> str:
+    """A choice of a recipe in a table."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
