@@ -16,7 +16,8 @@ import ultimus
 from ultimus.analysis.prediction import draw_companions, examples, predict
 from ultimus.checkpoints import checkpoint
 from ultimus.data import image_files, limits
-from ultimus.runs.run import Run
+from ultimus.recipe import Recipe
+from ultimus.runs.run import Run, Status
 
 SHIPPED = Run(Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10")
 
@@ -175,6 +176,14 @@ def test_evidence_adds_up_from_the_mean_of_the_examples():
     assert constant == pytest.approx(float(found.constants[top]), abs=1e-3)
     assert constant + places == pytest.approx(logit, abs=2e-3)
     assert "The answer above is in company" in sentence
+
+
+def test_a_waiting_run_is_no_error(runs: Path):
+    run = Run.create(runs / "runs", Recipe(data="shapes"))
+    run.set_status(Status("queued"))
+    page = visit(run=run.id)
+    assert not page.error and len(table(page)) == 20
+    assert "has no weights yet" in page.info[0].value
 
 
 def test_too_many_pictures_are_left_out():

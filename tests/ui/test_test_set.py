@@ -372,6 +372,17 @@ def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
     assert np.array_equal(confusions(page), judged().confusion.numpy())
 
 
+def test_a_waiting_run_is_no_error_and_its_data_no_path(runs: Path):
+    run = Run.create(runs, Recipe(data="/some/where/pets"))
+    run.set_status(Status("queued"))
+    page = visit(run=run.id)
+    assert not page.error
+    (said,) = (each.value for each in page.info)
+    assert run.id in said and "has no weights yet" in said and "goes on by itself" in said
+    assert np.array_equal(confusions(page), judged().confusion.numpy())
+    assert run.info().data_name == "pets"
+
+
 def test_a_run_without_weights_gets_a_sentence(runs: Path):
     run = Run.create(runs, Recipe())
     run.set_status(Status("stopped"))

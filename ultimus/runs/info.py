@@ -128,7 +128,7 @@ class RunInfo(BaseModel, frozen=True):
     @property
     def data_name(self) -> str:
         """How a person calls the data."""
-        return self.dataset.name or self.recipe.data
+        return self.dataset.name or Path(self.recipe.data).name  # no server's path
 
     @property
     def steps_per_epoch(self) -> int | None:

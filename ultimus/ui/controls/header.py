@@ -9,26 +9,27 @@ from ...links.pages import Shown
 from ...places import SHIPPED
 from ...runs import housekeeping
 from ...runs.exchange import provenance
-from ...runs.run import Run
-from ..state import choices, session, text
+from ...runs.run import LIVE, Run
+from ..state import choices, guard, session, text
 from . import exchange, menu
+
+LOOK = 2.0  # seconds between looks at a run that has no weights yet
+WIDE = 132  # pixels of a button: what has no room beside the title wraps
 
 
 def show(title: str, run: Run) -> None:
     """Draw it; choosing another run makes the link name it."""
-    heading, choice, weights, share = st.columns(
-        [1, 2.6, 0.8, 0.8], vertical_alignment="center", gap="small"
-    )
-    heading.title(title, anchor=False)
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="header")
+    row.title(title, anchor=False, width="content")
     known = {other.id: other for other in [*session.runs(), run]}
     names = menu.told_apart({run_id: label(other) for run_id, other in known.items()})
     menu.show(
-        choice, names[run.id], names, key="shown", on_choose=_choose, width="stretch",
+        row, names[run.id], names, key="shown", on_choose=_choose, width="stretch",
         help="Choose another run.",
     )  # fmt: skip
-    with weights:
+    with row.container(width=WIDE):
         exchange.show(run)
-    with share.popover("Share", icon=":material/link:", width="stretch"):
+    with row.popover("Share", icon=":material/link:", width=WIDE):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
     if provenance := _provenance(run):
@@ -55,10 +56,34 @@ def chosen_run() -> Run:
     try:
         run = session.chosen_run()
         run.info(), run.status()  # both can be read
-        return run
+        return _instead(run) or run
     except UserError as error:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
         return session.shipped_run()
+
+
+def _instead(run: Run) -> Run | None:
+    """The shipped run, and a word about it, as long as a run has no weights to look at."""
+    if run.status().state not in LIVE or _has_weights(run):
+        return None
+    before = session.lab().place(run) or 0
+    where = f"waits for its turn, with {before} before it" if before else "is about to start"
+    st.info(
+        f"The run {run.id} {where}, and has no weights yet. What follows is the run that comes "
+        "with Ultimus; this page goes on by itself once the run has made its first step.",
+        icon=":material/hourglass_empty:",
+    )
+    guard.fragment(_look_again, run_every=LOOK)(run)
+    return session.shipped_run()
+
+
+def _look_again(run: Run) -> None:
+    if run.status().state not in LIVE or _has_weights(run):
+        st.rerun()
+
+
+def _has_weights(run: Run) -> bool:
+    return bool(run.snapshots) or run.live_weights.exists()
 
 
 def label(run: Run) -> str:

@@ -86,7 +86,8 @@ function makeConfig(Plotly, name) {
   const png = (plot) => savePng(Plotly, plot, name);
   return {
     displaylogo: false,
-    displayModeBar: "hover",
+    // where nothing hovers, as on a phone, buttons would stay over the figure: there are none
+    displayModeBar: matchMedia("(hover: none)").matches ? false : "hover",
     modeBarButtons: [[
       button("Download as PNG", Plotly.Icons.camera, png),
       button("Download data as CSV", Plotly.Icons.disk, (plot) => saveCsv(plot, name)),

@@ -40,8 +40,8 @@ def _panel(run: Run) -> None:
         "Pass", list(range(1, PASSES + 1)), default=1, required=True, key="probe_pass"
     )
     try:
+        chosen = snapshot.newest(run)  # at first: without weights nothing else matters
         pictures, note = pool.of(run)
-        chosen = snapshot.newest(run)
     except UserError as error:
         sentence = f'<p class="caption">{html.escape(str(error))}</p>'
         board.show([[board.html(sentence)]], "probe", every)
