@@ -37,7 +37,7 @@ def photograph(tmp_path: Path) -> Path:
 
 def visit(page: Page, server: str, link: str = "") -> Page:
     page.goto(f"{server}/predict?{link}")
-    expect(page.get_by_text("named rightly")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("classified correctly")).to_be_visible(timeout=SLOW)
     return page
 
 
@@ -101,7 +101,7 @@ def test_pictures_go_with_a_person_to_the_attention_page(server: str, person: Ca
     page.get_by_role("link", name="Predict").click()
     expect(page.get_by_text("1 of your own pictures")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Remove all").click()
-    expect(page.get_by_text("named rightly")).to_be_visible()
+    expect(page.get_by_text("classified correctly")).to_be_visible()
 
 
 def test_what_is_no_picture_gets_a_sentence(
@@ -129,7 +129,7 @@ def test_how_fast_it_answers_while_a_run_trains(
 
     one = [_timed(page, [made(f"{n}.jpg")], n + 1) for n in range(20)]
     page.get_by_role("button", name="Remove all").click()
-    expect(page.get_by_text("named rightly")).to_be_visible()
+    expect(page.get_by_text("classified correctly")).to_be_visible()
     fifty = _timed(page, [made(f"many {n}.jpg") for n in range(50)], 50)
     with capsys.disabled():
         print(

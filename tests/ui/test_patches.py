@@ -72,7 +72,7 @@ def test_the_predict_page_says_that_companions_have_no_part(run: Run):
 
 def test_the_train_page_shows_the_probe_groups_answers(run: Run):
     page = visit("train", run=run.id)
-    assert "pictures of this group are named rightly" in _told(page)
+    assert "images of this group are classified correctly" in _told(page)
     assert "each a group of 4 × 4 patches" in _told(page)
     assert "probe-attention" not in sent(page)
 

@@ -76,7 +76,7 @@ def test_nothing_uploaded_shows_the_examples():
     assert set(figures(page)) == {
         "predicted", "predicted-company", "evidence", "predicted-influence",
     }  # fmt: skip
-    assert any("named rightly" in each.value for each in page.caption)
+    assert any("classified correctly" in each.value for each in page.caption)
 
 
 def test_the_pages_numbers_are_the_cores():

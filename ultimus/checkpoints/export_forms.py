@@ -142,7 +142,7 @@ def _measured(known: Origin) -> str:
         return "These weights have not been measured on test images."
     of = f" of {known.test:,}" if known.test else ""
     data = f" of {known.data}" if known.data else ""
-    named = f"**{known.accuracy:.2%}**{of} test images{data} are named rightly"
+    named = f"**{known.accuracy:.2%}**{of} test images{data} are classified correctly"
     if known.group == 1:
         return f"{named}, each alone."
     together = conditions(known.group, known.grouping)

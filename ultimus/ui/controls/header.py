@@ -14,7 +14,7 @@ from ..state import choices, guard, session, text
 from . import exchange, menu
 
 LOOK = 2.0  # seconds between looks at a run that has no weights yet
-WIDE = 132  # pixels of a button: what has no room beside the title wraps
+WIDE = 116  # pixels of a button: what has no room beside the title wraps
 
 
 def show(title: str, run: Run) -> None:

@@ -94,7 +94,7 @@ def _answers(view: View) -> str:
         for place, (top, chance) in enumerate(zip(tops, sure, strict=True))
     ]
     return (
-        f"<p><b>{right} of {len(tops)}</b> pictures of this group are named rightly.</p>"
+        f"<p><b>{right} of {len(tops)}</b> images of this group are classified correctly.</p>"
         f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{"".join(cells)}</div>'
     )
 

@@ -218,7 +218,7 @@ def _table(
         key=f"predictions {batch} {newest}",  # what is brought is shown, not what was chosen before
         selection_default={"selection": {"rows": [place]}} if keys[place] else None,
         column_config={
-            "picture": st.column_config.ImageColumn("picture", width=70),
+            "image": st.column_config.ImageColumn("image", width=70),
             "probability": st.column_config.ProgressColumn(
                 "probability", min_value=0, max_value=1, format="percent"
             ),
@@ -237,7 +237,7 @@ def _table(
     told = "Choose a row to look closer."
     if known:
         right = sum(made[n].top == shown[n].label for n in known)
-        told += f" {right} of these {len(known)} are named rightly."
+        told += f" {right} of these {len(known)} are classified correctly."
     row.caption(told)
     chosen = picked.selection.rows
     return chosen[0] if chosen and chosen[0] < len(shown) else place
@@ -245,7 +245,7 @@ def _table(
 
 def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
     row = {
-        "picture": data_uri(each.image),
+        "image": data_uri(each.image),
         "name": each.name,
         "answer": classes[answer.top],
         "probability": float(answer.probabilities.max()),
