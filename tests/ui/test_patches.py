@@ -56,7 +56,7 @@ def test_the_test_set_page_measures_each_picture_alone(run: Run):
     assert found["Each alone"] == f"{expected.accuracy:.1%}"
     assert found["Loss"] == f"{expected.loss:.3f}"
     assert not any(label.startswith("In groups") for label in found)
-    assert "each alone" in _told(page) and "Pictures meet no others" in _told(page)
+    assert "each alone" in _told(page) and "Images meet no others" in _told(page)
     assert not [group for group in page.main.button_group if group.label == "Look at the answers"]
 
 
