@@ -29,6 +29,7 @@ from ultimus.model import Transformer
 from ultimus.places import ASSETS, SHIPPED
 
 BEST = SHIPPED / "best-cifar10" / "weights" / "39000.safetensors"
+PATCHES = SHIPPED / "patches-cifar10" / "weights" / "3120.safetensors"
 MACHINE = "any: the weights are fixed, and rounding alone differs between machines"
 OF_10_000 = "10,000 test images"
 
@@ -45,7 +46,7 @@ def main() -> None:
             "machine": MACHINE,
             "command": f"python docs/measure.py {options.name} FOLDER",
             "seeds": [0],
-            **MEASURES[options.name](checkpoint.load(BEST), dataset),
+            **MEASURES[options.name](checkpoint.load(WEIGHTS.get(options.name, BEST)), dataset),
         }
     except UserError as error:
         sys.exit(f"measure: {error}")
@@ -67,15 +68,15 @@ def _text(found: dict) -> str:
 
 
 def ablations(model: Transformer, dataset: Dataset) -> dict:
-    """The shipped run with other attention, and after other numbers of passes."""
+    """A shipped run with other attention, and after other numbers of passes."""
     features = features_of(model, dataset.test.images)
     labels = dataset.test.labels
     passes = accuracy(model, features, labels, passes=MOST_PASSES).tolist()
     found = accuracies(model, features, labels)
     found |= {f"passes {number}": value for number, value in enumerate(passes)}
     return {
-        "about": "Test accuracy of the shipped run in groups of 16: with attention as learned, "
-        "with other attention in its place, and after 0 to 8 passes",
+        "about": f"Test accuracy of the shipped run {ATTENDS[model.kind]}: with attention as "
+        "learned, with other attention in its place, and after 0 to 8 passes",
         "unit": "share",
         "values": {name: [value] for name, value in found.items()},
     }
@@ -152,7 +153,10 @@ def dependences(model: Transformer, dataset: Dataset) -> dict:
     }
 
 
+ATTENDS = {"images": "in groups of 16", "patches": "of patches, each picture alone"}
+WEIGHTS = {"ablation-patches-cifar10": PATCHES}
 MEASURES = {
+    "ablation-patches-cifar10": ablations,
     "ablation-best-cifar10": ablations,
     "dependence-best-cifar10": dependences,
     "groups-best-cifar10": groups,
