@@ -16,7 +16,7 @@ from starlette.routing import Route
 from ultimus.places import PACKAGE
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
-from ultimus.ui.server import explorer_files, leaving, see
+from ultimus.ui.server import explorer_files, leaving, scenes, see
 from ultimus.ui.state import browser
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
@@ -43,6 +43,10 @@ app = st.App(
             (explorer_files.SCENE, explorer_files.first_scene),
             (explorer_files.PATCHES, explorer_files.patches_scene),
             (explorer_files.MODULE, explorer_files.module),
+            (scenes.OPENING, scenes.opening),
+            (scenes.STEP, scenes.step),
+            (scenes.NETWORK, scenes.network),
+            (scenes.COMPANIONS, scenes.companions),
         )
     ],
 )

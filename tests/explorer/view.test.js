@@ -19,7 +19,7 @@ function network(sizes, seed) {
   return layers(numbers(parts.reduce((sum, [, size]) => sum + size, 0), seed), parts);
 }
 
-function view(link) {
+function view(link, group) {
   const steps = [0, 10, 70];
   return new View(
     {
@@ -31,16 +31,18 @@ function view(link) {
       snapshots: steps.map((step) => ({
         ...{ step, epoch: step / 10, network: network(SIZES, step + 1) },
         features: numbers(COUNT * 48, step + 5),
+        whole: step === 70 ? network(WHOLE, 7) : undefined,
       })),
-      whole: network(WHOLE, 7),
     },
     link,
+    group,
   );
 }
 
 test("a link carries what is shown, and brings it back", () => {
   const one = view();
   one.set({ index: 1, pass: 3, show: "scores", isFitted: true, walk: 5, members: [4, 9, 2, 17, 22] });
+  one.set({ as: "lines", tab: "company", passes: 7, draws: 64, seed: 3, ablation: "identity" });
   one.set({ cell: [3, 1] });
   const other = view(one.link());
   assert.deepEqual(other.link(), one.link());
@@ -107,10 +109,10 @@ test("itself, others of the class and all others share a row, and chance shares 
 
 test("another draw holds each picture once", () => {
   const now = view();
-  now.redraw(3);
+  now.regroupAtRandom(3);
   assert.equal(new Set(now.members).size, 16);
   const first = now.members;
-  now.redraw(4);
+  now.regroupAtRandom(4);
   assert.notDeepEqual(now.members, first);
 });
 
@@ -125,7 +127,7 @@ test("an own picture takes the first place, at the last step, and is no longer i
   assert.equal(now.size, 16);
   now.add("another.png", new Uint8Array(3072).fill(20));
   assert.deepEqual([now.name(0), now.name(1)], ["another.png", "my dog.jpg"]);
-  now.redraw(1);
+  now.regroupAtRandom(1);
   assert.deepEqual([now.name(0), now.name(1), now.size], ["another.png", "my dog.jpg", 16]);
   assert.ok(!now.link().images.split(",").some((member) => Number(member) >= COUNT));
   now.removeOwn();
@@ -160,11 +162,49 @@ test("each snapshot's numbers are unpacked from their own place", () => {
       },
       weights: { numbers: weights, parts: [["all.weight", small.length]] },
     }); // prettier-ignore
-    assert.deepEqual(scene.whole.all.weight, small);
+    assert.deepEqual(scene.snapshots.at(-1).whole.all.weight, small);
     [...scene.snapshots].forEach((snapshot, n) => {
       const { weight, bias } = snapshot.network.cap;
       assert.deepEqual([...weight, ...bias], [...small.subarray(n * perStep, (n + 1) * perStep)]);
       assert.deepEqual(snapshot.features, rows.subarray(n * perPool, (n + 1) * perPool));
     });
   }
+});
+
+test("a link of the app's page may name the group elsewhere, and its first cell is the strongest", () => {
+  const now = view({ pass: "2" }, { members: [5, 1, 3, 8, 13, 21, 2], byWeight: true });
+  assert.deepEqual(now.members, [5, 1, 3, 8, 13, 21, 2]);
+  assert.deepEqual(now.cell, now.strongest());
+  assert.deepEqual(view({ cell: "40-3" }, { members: [5, 1, 3] }).cell, [2, 2]);
+});
+
+test("of several steps that are asked for, the last is shown once it is here", async () => {
+  const now = view();
+  const arrivals = {};
+  const late = (index) => ({
+    ...now.scene.snapshots[index],
+    isHere: false,
+    load() {
+      return new Promise((resolve) => (arrivals[index] = () => resolve((this.isHere = true))));
+    },
+  });
+  now.scene.snapshots.splice(0, 2, late(0), late(1));
+  const seeks = [now.seek(0), now.seek(1)];
+  arrivals[1]();
+  await seeks[1];
+  assert.equal(now.index, 1);
+  arrivals[0]();
+  await seeks[0];
+  assert.equal(now.index, 1);
+});
+
+test("a picture's company is itself first, and then all others", async () => {
+  const now = view({}, { members: [4, 9, 2] });
+  const pool = await now.company(1);
+  assert.equal(pool.length, COUNT * 48);
+  assert.deepEqual(pool.slice(0, 48), now.trace.features.slice(48, 96));
+  now.scene.numbers = Array.from({ length: COUNT }, (_, n) => n + 100);
+  now.scene.companions = () => ({ numbers: [109, 7, 8], features: numbers(3 * 48, 2) });
+  const drawn = await now.company(1);
+  assert.deepEqual(drawn.slice(48), numbers(3 * 48, 2).slice(48)); // 109 is the picture itself
 });

@@ -1,36 +1,26 @@
-"""The Attention page through AppTest: the group, the snapshot, the numbers, bad input."""
+"""The Attention page through AppTest: what it tells the explorer, the group, bad input."""
 
+import base64
 import io
 import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.boards import figures, numbers, sent
-from torch.testing import assert_close
+from support.boards import figures, numbers
+from support.explorers import images, opening, told
 
 import ultimus
-from ultimus.analysis.walk import walk
 from ultimus.checkpoints import checkpoint
-from ultimus.data.augment import preprocess
-from ultimus.model import Trace, Transformer
+from ultimus.model import Transformer
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
 from ultimus.ui.state import pool
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 EARLY, LAST = 6089, 39000  # steps of its snapshots
-TABS = {
-    "One cell, step by step": {"walk-query", "walk-key"},
-    "The answer, pass by pass": {"passes", "answer"},
-    "Change the company": {"company", "influence"},
-    "Ablations": {"ablation-learned", "ablation-altered", "ablations", "passes-accuracy"},
-}
-ALWAYS = {"marked-loss", "marked-rate", "attention", "query", "key", "value", "features"}
 
 
 @pytest.fixture
@@ -53,17 +43,26 @@ def visit(**link: str) -> AppTest:
 
 def checked(page: AppTest) -> AppTest:
     assert not page.exception
-    assert set(figures(page)) >= ALWAYS
+    assert told(page)["scene"]
     return page
 
 
-def matrix(page: AppTest, name: str = "attention") -> np.ndarray:
-    return numbers(figures(page)[name]["data"][0]["z"])
+def group(page: AppTest) -> list[int]:
+    """The pictures of the group, by their numbers; a person's own have the negative ones."""
+    shown = told(page)
+    pictures = [*images(shown["scene"]), *range(-1, -len(shown["own"]) - 1, -1)]
+    return [pictures[place] for place in shown["members"]]
 
 
-def group(page: AppTest) -> list[str]:
-    """What the images of the group are called."""
-    return figures(page)["attention"]["data"][0]["x"]
+def names(page: AppTest) -> set[str]:
+    """The classes of the group."""
+    scene = opening(told(page)["scene"])
+    return {scene["classes"][label] for label in scene["pictures"]["labels"]}
+
+
+def shown(page: AppTest) -> tuple[str, str]:
+    """The run and the step that are shown."""
+    return told(page)["scene"].split("?")[0].rsplit("/", 1)[-1], told(page)["chosen"]["step"]
 
 
 def click(page: AppTest, label: str) -> AppTest:
@@ -76,114 +75,67 @@ def errors(page: AppTest) -> str:
     return "\n".join(each.value for each in page.error)
 
 
-def computed(step: int = LAST, members: tuple[int, ...] = (3, 0, 6, 11, 19)) -> Trace:
-    """What the network itself computes for some of the example pictures."""
-    with torch.inference_mode():
-        return shipped_model(step).trace(preprocess(pool.examples().images[list(members)]))
-
-
-def shipped_model(step: int = LAST) -> Transformer:
-    return checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
-
-
 def picked(members: tuple[int, ...] = (3, 0, 6, 11, 19)) -> str:
     return ", ".join(map(str, members))
 
 
-# What is shown ------------------------------------------------------------------------------------
+def chosen(widgets, name: str):
+    """The widget of a choice that the program makes too (ui/state/choices.py)."""
+    return next(each for each in widgets if str(each.key).split(" ")[0] == name)
+
+
+# What the explorer is told ------------------------------------------------------------------------
 
 
 def test_a_first_visit_shows_the_shipped_run_and_the_example_pictures(runs: Path):
     page = visit()
     assert not page.error
     assert len(group(page)) == 16
-    assert page.query_params["step"] == str(LAST)
+    assert shown(page) == ("best-cifar10", str(LAST))
     assert "these are examples" in page.sidebar.caption[0].value
-
-
-def test_every_figure_has_words(runs: Path):
-    for tab in TABS:
-        for name, message in sent(visit(view=tab)).items():
-            assert len(message["alt"]) > 10, name
-
-
-@pytest.mark.parametrize("tab", TABS)
-def test_only_the_open_tab_is_drawn(runs: Path, tab: str):
-    page = visit(view=tab)
-    assert set(figures(page)) == ALWAYS | TABS[tab]
-
-
-def test_every_step_of_the_walk(runs: Path):
-    page = visit()
-    for step in range(1, 8):
-        assert f"**{step}. " in "\n".join(each.value for each in page.markdown)
-        checked(page.button(key="walk_next").click().run())
-    checked(chosen(page.button_group, "walk").set_value(0).run())
-    walked = {name for name in figures(page) if name.startswith("walk-")}
-    assert len(walked) == 9
-
-
-@pytest.mark.parametrize("kind", ["q · k", "÷ √8", "softmax"])
-@pytest.mark.parametrize("number", [1, 3])
-def test_the_matrices_are_the_networks_own(runs: Path, kind: str, number: int):
-    page = visit(images=picked(), show=kind, **{"pass": str(number)})
-    now = computed().passes[number - 1]
-    own = {"q · k": now.q @ now.k.mT, "÷ √8": now.scores, "softmax": now.weights}[kind]
-    assert np.array_equal(matrix(page), own.numpy())
-    for name, vectors in {"query": now.q, "key": now.k, "value": now.v}.items():
-        assert np.array_equal(matrix(page, name), vectors.numpy())
-    before = computed().features if number == 1 else computed().passes[number - 2].state
-    assert np.array_equal(matrix(page, "features"), before.numpy())
-
-
-def test_the_products_are_those_of_the_walk(runs: Path):
-    page = visit(images=picked(), cell="2-4", step=str(EARLY), **{"pass": "3"})
-    checked(page.button(key="walk_next").click().run())
-    own = walk(shipped_model(EARLY), computed(EARLY), 3, 2, 4)
-    query, key, products = (numbers(trace["y"]) for trace in figures(page)["walk-products"]["data"])
-    assert_close(torch.tensor(query), own.query)
-    assert_close(torch.tensor(key), own.key)
-    assert_close(torch.tensor(products), torch.cat([own.products, own.total[None]]))
-
-
-def chosen(widgets, name: str):
-    """The widget of a choice that the program makes too (ui/link.py)."""
-    return next(each for each in widgets if str(each.key).split(" ")[0] in (name, "newest"))
-
-
-# The link -----------------------------------------------------------------------------------------
 
 
 def test_a_link_restores_everything(runs: Path):
     link = {
-        "run": "best-cifar10", "step": str(EARLY), "pass": "3", "show": "scores", "cell": "2-4",
-        "images": picked(), "view": "ablations", "ablation": "identity",
+        "pass": "3", "show": "scores", "as": "lines", "fit": "1", "cell": "2-4", "walk": "5",
+        "view": "ablations", "passes": "6", "draws": "64", "redraw": "3", "ablation": "identity",
     }  # fmt: skip
-    page = visit(**link)
+    page = visit(run="best-cifar10", step=str(EARLY), images=picked(), **link)
     assert not page.error
-    assert {name: page.query_params[name] for name in link} == link
-    assert chosen(page.select_slider, "step").value == EARLY
-    assert page.button_group(key="pass").value == 3
-    _, looks, looked = (each.proto.label for each in page.get("menu_button"))
-    assert (looks, looked) == ("automobile #2 looks", "frog #4 is looked at")
-    assert page.button_group(key="ablation").value == "identity"
-    names = [name.split()[0] for name in group(page)]
-    assert names == ["airplane", "cat", "automobile", "truck", "frog"]
+    assert told(page)["chosen"] == link | {"step": str(EARLY)}
+    assert group(page) == [3, 0, 6, 11, 19]
+
+
+@pytest.mark.parametrize(
+    ("link", "choice"),
+    [
+        ({"show": "÷ √8"}, {"show": "scores"}),
+        ({"view": "The answer, pass by pass"}, {"view": "passes"}),
+        ({"view": "Change the company"}, {"view": "company"}),
+        ({"view": "One cell, step by step"}, {"view": "walk"}),
+        ({"ablation": "without √8"}, {"ablation": "unscaled"}),
+        ({"step": "6000"}, {"step": str(EARLY)}),
+    ],
+)
+def test_links_of_former_versions_open(runs: Path, link: dict, choice: dict):
+    page = visit(**link)
+    assert not page.error and not page.warning
+    assert told(page)["chosen"].items() >= choice.items()
 
 
 def test_a_link_restores_a_draw(runs: Path):
     link = {"size": "5", "classes": ["cat", "ship"], "draw": "7"}
     page = visit(**link)
     assert page.slider(key="size").value == 5
-    assert {name.split()[0] for name in group(page)} == {"cat", "ship"}
+    assert names(page) == {"cat", "ship"}
     assert group(page) == group(visit(**link))
 
 
-def test_a_link_restores_the_tabs_choices(runs: Path):
-    page = visit(view="The answer, pass by pass", passes="6")
-    assert chosen(page.slider, "passes").value == 6
-    page = visit(view="Change the company", draws="64", redraw="3")
-    assert page.slider(key="draws").value == 64
+def test_what_the_browser_keeps_in_the_link_the_script_leaves_alone(runs: Path):
+    page = visit(**{"pass": "3", "cell": "2-4"})
+    checked(page.slider(key="size").set_value(7).run())
+    assert page.query_params["size"] == "7" or page.query_params["size"] == ["7"]
+    assert told(page)["turn"] == told(checked(page.run()))["turn"]
 
 
 @pytest.mark.parametrize(
@@ -195,9 +147,8 @@ def test_a_link_restores_the_tabs_choices(runs: Path):
         {"size": "x"}, {"classes": "unicorn"}, {"classes": ["cat", "unicorn"]}, {"draw": "-1"},
         {"draw": "x"}, {"draw": "9" * 30}, {"images": "1, 1"}, {"images": "1, 999"},
         {"images": "1"}, {"images": "cats"}, {"images": "1, -2"}, {"images": ", "},
-        {"images": "9" * 5000}, {"view": "x"}, {"view": "The answer, pass by pass", "passes": "99"},
-        {"view": "Change the company", "draws": "-3"}, {"view": "Change the company", "draws": "9"},
-        {"view": "Change the company", "redraw": "-3"}, {"view": "Ablations", "ablation": "x"},
+        {"images": "9" * 5000}, {"view": "x"}, {"passes": "99"}, {"draws": "-3"},
+        {"redraw": "-3"}, {"ablation": "x"}, {"as": "x"}, {"fit": "x"},
     ],
     ids=lambda link: "-".join(f"{name}={value}"[:24] for name, value in link.items()),
 )  # fmt: skip
@@ -216,13 +167,13 @@ def test_the_size_of_the_group(runs: Path):
     page = visit()
     for size in (2, 20):
         checked(page.slider(key="size").set_value(size).run())
-        assert matrix(page).shape == (size, size)
+        assert len(group(page)) == size
 
 
 def test_classes_limit_the_draw(runs: Path):
     page = visit(size="4")
     checked(page.multiselect(key="classes").set_value(["frog", "truck"]).run())
-    assert {name.split()[0] for name in group(page)} == {"frog", "truck"}
+    assert names(page) == {"frog", "truck"}
 
 
 def test_fewer_images_than_asked_for_get_a_sentence(runs: Path):
@@ -244,23 +195,14 @@ def test_another_draw_and_its_seed(runs: Path):
 
 def test_shuffle_and_sort_keep_the_images(runs: Path):
     page = visit(images=picked())
-    names = {name.split()[0] for name in group(page)}
     for label in ("Shuffle", "Sort by class"):
         click(page, label)
-        assert {name.split()[0] for name in group(page)} == names
+        assert set(group(page)) == {3, 0, 6, 11, 19}
     assert chosen(page.text_input, "images").value == "3, 6, 0, 19, 11"
 
 
-def test_one_image_is_swapped(runs: Path):
-    page = click(visit(images=picked(), cell="2-4"), "Swap it")
-    now = [int(part) for part in chosen(page.text_input, "images").value.split(",")]
-    assert now[2] != 6
-    assert [*now[:2], 6, *now[3:]] == [3, 0, 6, 11, 19]
-
-
-def test_nothing_is_left_to_swap_with(runs: Path):
-    swap = next(each for each in visit(size="20").button if each.label == "Swap it")
-    assert swap.disabled
+def test_a_group_of_all_pictures_leaves_none_to_swap_with(runs: Path):
+    assert told(visit(size="20"))["complete"] and not told(visit(size="19"))["complete"]
 
 
 @pytest.mark.parametrize(
@@ -297,16 +239,24 @@ def picture(color: str = "red") -> bytes:
     return file.getvalue()
 
 
-def test_own_pictures_come_first(runs: Path):
+def test_own_pictures_come_first_by_their_names(runs: Path):
     page = visit(size="5")
     uploader = page.file_uploader[0]
     uploader.upload("a.png", picture()).upload("b.png", picture("blue"))
     checked(page.run())
-    assert [name.split()[0] for name in group(page)][:2] == ["image", "image"]
-    assert len(group(page)) == 5
-    for tab in TABS:
-        page.query_params["view"] = tab
-        checked(page.run())
+    assert group(page)[:2] == [-1, -2] and len(group(page)) == 5
+    assert [own["name"] for own in told(page)["own"]] == ["a.png", "b.png"]
+    red = base64.b64decode(told(page)["own"][0]["pixels"])
+    assert red == bytes([255] * 1024 + [0] * 2048)
+
+
+def test_a_group_of_own_pictures_alone(runs: Path):
+    page = visit(size="2")
+    page.file_uploader[0].upload("a.png", picture()).upload("a.png", picture("blue"))
+    checked(page.run())
+    own = [own["name"] for own in told(page)["own"]]
+    assert len(set(own)) == 2  # told apart
+    assert told(page)["members"] == [1, 2]  # after the one picture that a scene has at least
 
 
 def test_a_broken_picture_gets_a_sentence(runs: Path):
@@ -314,23 +264,10 @@ def test_a_broken_picture_gets_a_sentence(runs: Path):
     page.file_uploader[0].upload("a.png", picture()[:60]).upload("b.png", picture())
     checked(page.run())
     assert "a.png" in errors(page)
-    assert [name.split()[0] for name in group(page)].count("image") == 1
+    assert [own["name"] for own in told(page)["own"]] == ["b.png"]
 
 
 # The snapshot -------------------------------------------------------------------------------------
-
-
-def test_steps_back_and_on(runs: Path):
-    page = visit()
-    steps = Run(SHIPPED).snapshots
-    click(page, "Previous")
-    assert chosen(page.select_slider, "step").value == steps[-2]
-    assert page.query_params["step"] == str(steps[-2])
-    click(page, "Next")
-    assert chosen(page.select_slider, "step").value == steps[-1]
-    weights = matrix(page)
-    checked(chosen(page.select_slider, "step").set_value(0).run())
-    assert not np.array_equal(matrix(page), weights)
 
 
 def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
@@ -338,9 +275,7 @@ def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
     run.snapshot(EARLY).write_bytes(b"nothing")
     page = visit(run=run.id, step=str(EARLY), images=picked())
     assert "What follows" in errors(page)
-    assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
-    click(page, "Next")
-    assert not page.error
+    assert shown(page) == ("best-cifar10", str(LAST)) and group(page) == [3, 0, 6, 11, 19]
 
 
 def copy_of_shipped(runs: Path) -> Run:
@@ -353,7 +288,7 @@ def test_a_run_without_weights_gets_a_sentence(runs: Path):
     run.set_status(Status("stopped"))
     page = visit(run=run.id, images=picked())
     assert "has kept no weights" in errors(page)
-    assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
+    assert shown(page)[0] == "best-cifar10"
 
 
 def of_three_classes(runs: Path, classes: list[str]) -> Run:
@@ -368,25 +303,23 @@ def test_a_network_is_never_shown_pictures_of_other_classes(runs: Path):
     run = of_three_classes(runs, ["cat", "dog", "hamster"])
     page = visit(run=run.id, images=picked())
     assert "pets" in errors(page)
-    assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
+    assert shown(page)[0] == "best-cifar10"
 
 
 def test_a_recipe_that_lies_about_its_classes(runs: Path):
     run = of_three_classes(runs, list(pool.CIFAR10))
     page = visit(run=run.id, images=picked())
     assert "classes" in errors(page)
-    assert np.array_equal(matrix(page), computed().passes[0].weights.numpy())
+    assert shown(page)[0] == "best-cifar10"
 
 
-def test_the_shipped_network_never_sees_other_classes_either(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Where a run's pictures are there but its weights are not."""
-    examples = pool.examples()
-    others = pool.Pool("pets", examples.images, examples.labels % 3, ("a", "b", "c"), "pets")
-    monkeypatch.setattr(pool, "of", lambda run: (others, ""))
-    run = of_three_classes(runs, ["a", "b", "c"])
-    run.snapshot(3).write_bytes(b"nothing")
-    page = visit(run=run.id)
-    assert page.error
-    assert {name.split()[0] for name in group(page)} <= set(pool.CIFAR10)
+# What needs a whole test set ----------------------------------------------------------------------
+
+
+def test_what_other_attention_does_on_the_whole_test_set_is_drawn_once_it_is_opened(runs: Path):
+    page = visit()
+    assert not figures(page)
+    page.session_state["measured"] = True
+    page.run()
+    assert figures(page).keys() == {"ablations", "passes-accuracy"}
+    assert numbers(figures(page)["ablations"]["data"][0]["x"])[0] == pytest.approx(0.69, abs=0.005)

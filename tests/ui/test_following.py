@@ -9,6 +9,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers, words
+from support.explorers import told
 from support.pages import open_page
 
 from ultimus.checkpoints import checkpoint
@@ -99,31 +100,13 @@ def test_pictures_of_other_classes_are_no_probe(run: Run):
     assert "is not on this machine" in words(page)
 
 
-def test_the_attention_page_follows_the_newest_weights_until_a_step_is_chosen(run: Run):
+def test_the_attention_page_is_told_to_follow_a_run_until_a_step_is_chosen(run: Run):
     shutil.copy(WEIGHTS / "0.safetensors", run.snapshot(0))
-    members = (3, 0, 6, 11, 19)
     trained_to(run, EARLY)
-    page = open_page("attention", run=run.id, images=", ".join(map(str, members)))
-    for step in (EARLY, LAST):
-        trained_to(run, step)
-        page.run()
-        assert f"These are the newest weights, at step {step:,}." in captions(page)
-        expected = computed(step, members).passes[0].weights.numpy()
-        assert shown(page, "attention") == pytest.approx(expected, abs=1e-6)
-    follow = next(button for button in page.button if button.label == "Follow")
-    follow.click().run()
-    expected = computed(0, members).passes[0].weights.numpy()
-    assert shown(page, "attention") == pytest.approx(expected, abs=1e-6)
-    assert page.query_params["step"] == "0"
-
-
-def test_a_run_that_has_ended_is_followed_no_longer(run: Run):
-    shutil.copy(WEIGHTS / "0.safetensors", run.snapshot(0))
-    trained_to(run, LAST)
     page = open_page("attention", run=run.id)
-    assert "These are the newest weights" in captions(page)
+    assert told(page)["live"] and told(page)["chosen"]["step"] == "follow"
+    page = open_page("attention", run=run.id, step="0")
+    assert told(page)["live"] and told(page)["chosen"]["step"] == "0"
     run.set_status(Status("stopped", step=13, total=13))
     page.run()
-    assert not page.exception
-    assert "These are the newest weights" not in captions(page)
-    assert not [button for button in page.button if button.label == "Follow"]
+    assert not told(page)["live"] and told(page)["chosen"]["step"] == "0"

@@ -4,12 +4,16 @@
  * Both scales begin at the page's own colour, so that nothing is the page itself.
  */
 
-const PAGES = { light: [255, 255, 255], dark: [14, 17, 23] };
 const SHADES = 512; // of a scale, more than eyes tell apart
 
 export class Colors {
-  constructor(told, theme) {
-    const page = PAGES[theme];
+  /**
+   * @param told the colours of a scene.
+   * @param theme "light" or "dark".
+   * @param element where they are seen: the page's colour is its --page.
+   */
+  constructor(told, theme, element) {
+    const page = rgb(pageColor(element));
     const scale = (colors) =>
       shades([page, ...(theme === "dark" ? [...colors].reverse() : colors).map(rgb)]);
     this.classes = told.classes;
@@ -47,6 +51,13 @@ export function extent(...arrays) {
     for (let n = 0; n < numbers.length; n++) most = Math.max(most, Math.abs(numbers[n]));
   }
   return most;
+}
+
+/** The page's own colour as #rrggbb, however it is written. */
+function pageColor(element) {
+  const paint = document.createElement("canvas").getContext("2d");
+  paint.fillStyle = getComputedStyle(element).getPropertyValue("--page");
+  return paint.fillStyle;
 }
 
 function rgb(hex) {

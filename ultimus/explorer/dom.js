@@ -54,3 +54,16 @@ export function choice(label, options, chosen, choose) {
 export function isStill() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
+
+/** Draw what is in an element anew; the button that has the focus keeps it. */
+export function redrawn(box, draw) {
+  const held = focused(box)?.dataset.value;
+  draw();
+  if (held) box.querySelector(`[data-value="${CSS.escape(held)}"]`)?.focus();
+}
+
+/** What has the focus inside of an element, in a document or in a shadow of it. */
+export function focused(box) {
+  const active = box.getRootNode().activeElement;
+  return active && box.contains(active) ? active : null;
+}

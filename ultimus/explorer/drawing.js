@@ -24,7 +24,7 @@ function joined(parts) {
 function parts(view, colors, go) {
   const [i] = view.cell;
   const x = row(view.trace.features, i, FEATURES);
-  const { first, second } = view.isLast ? mapsOf(view, i) : {};
+  const { first, second } = view.snapshot.whole ? mapsOf(view, i) : {};
   const answer = view.answers(i).at(-1);
   const lead = (target) => (event) => {
     event.preventDefault();
@@ -48,7 +48,7 @@ function part(name, size, content, lead) {
 
 function mapsOf(view, place) {
   const pixels = view.pixels(place);
-  if (!computed.has(pixels)) computed.set(pixels, maps(view.scene.whole, pixels));
+  if (!computed.has(pixels)) computed.set(pixels, maps(view.snapshot.whole, pixels));
   return computed.get(pixels);
 }
 

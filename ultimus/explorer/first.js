@@ -29,7 +29,7 @@ export function build(root, packed, lessons, choose, theme) {
   const shown = { colors: null };
   const dress = (name) => {
     root.dataset.theme = name;
-    shown.colors = new Colors(packed.colors, name);
+    shown.colors = new Colors(packed.colors, name, root);
     view.tell(["colors"]);
   };
   dress(theme);

@@ -1,6 +1,6 @@
 /** The beginning of a page: one sentence, and sixteen pictures that show it. */
 
-import { choice, h } from "./dom.js";
+import { choice, h, redrawn } from "./dom.js";
 import { lines } from "./lines.js";
 import { follow } from "./parts.js";
 
@@ -24,11 +24,11 @@ export function passes(view) {
 function groups(view) {
   let seed = 0;
   const button = (text, click) => h("button", { type: "button", click }, text);
-  return h("div", { class: "groups" }, button("Other pictures", () => view.redraw((seed += 1))), button("Sort by class", () => view.sortByClass()));
+  return h("div", { class: "groups" }, button("Other pictures", () => view.regroupAtRandom((seed += 1))), button("Sort by class", () => view.sortByClass()));
 }
 
 /** A button for a room full of people: the whole screen, in large type. */
-function projector() {
+export function projector() {
   const button = h("button", { type: "button", class: "projector", hidden: !document.fullscreenEnabled }, "Full screen");
   button.addEventListener("click", () => {
     if (document.fullscreenElement) document.exitFullscreen();
@@ -43,11 +43,7 @@ function projector() {
 /** An element that is made anew when what it needs changes; a pressed button keeps the focus. */
 export function live(view, needs, make) {
   const box = h("div", { class: "live" });
-  const draw = () => {
-    const held = box.contains(document.activeElement) && document.activeElement.dataset.value;
-    box.replaceChildren(make());
-    if (held) box.querySelector(`[data-value="${held}"]`)?.focus();
-  };
+  const draw = () => redrawn(box, () => box.replaceChildren(make()));
   return follow(view, box, draw, needs, { first: true });
 }
 

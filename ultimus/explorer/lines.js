@@ -8,18 +8,33 @@ import { address } from "./pictures.js";
 
 const WIDE = { width: 720, height: 500, across: 312, down: 196, face: 56 }; // radii of the ring
 const NARROW = { width: 400, height: 560, across: 160, down: 232, face: 58 }; // on a phone
+const NEEDS = ["index", "members", "pass", "cell"];
 const LET_GO = 2600; // milliseconds that each picture is lit while nobody touches the page
 
-/** The ring with the card of the picture that is lit; returns the element. */
+/** The ring with the card of the picture that is lit, which goes round by itself; the element. */
 export function lines(view, colors) {
-  const narrow = matchMedia("(max-width: 600px)");
-  const drawing = svg("svg", { class: "ring", tabindex: 0 });
+  const { stage, draw, light } = ring(view, colors);
   const card = h("div", { class: "card", "aria-live": "polite" });
-  const ring = new Ring(drawing);
-  const draw = () => {
-    ring.draw(view, colors(), narrow.matches ? NARROW : WIDE);
+  const made = h("div", { class: "lines" }, stage, card);
+  letGo(made, () => light((view.cell[0] + 1) % view.size));
+  const both = () => {
+    draw();
     card.replaceChildren(...about(view, colors()));
   };
+  return follow(view, made, both, NEEDS, { first: true });
+}
+
+/** The ring alone; returns the element. */
+export function ringOnly(view, colors) {
+  const { stage, draw } = ring(view, colors);
+  return follow(view, stage, draw, NEEDS);
+}
+
+function ring(view, colors) {
+  const narrow = matchMedia("(max-width: 600px)");
+  const drawing = svg("svg", { class: "ring", tabindex: 0 });
+  const shown = new Ring(drawing);
+  const draw = () => shown.draw(view, colors(), narrow.matches ? NARROW : WIDE);
   const light = (place) => view.set({ cell: view.favourite(place) });
   for (const event of ["pointerover", "click"]) {
     drawing.addEventListener(event, ({ target }) => {
@@ -34,9 +49,7 @@ export function lines(view, colors) {
     light((view.cell[0] + step + view.size) % view.size);
   });
   narrow.addEventListener("change", draw);
-  const made = h("div", { class: "lines" }, h("div", { class: "stage" }, drawing), card);
-  letGo(made, () => light((view.cell[0] + 1) % view.size));
-  return follow(view, made, draw, ["index", "members", "pass", "cell"], { first: true });
+  return { stage: h("div", { class: "stage" }, drawing), draw, light };
 }
 
 /** Light one picture after another until somebody touches the page. */

@@ -1,7 +1,7 @@
 /** Who looks at whom: the matrix of a pass, with pictures on its axes. */
 
 import { extent } from "./colors.js";
-import { h, rounded } from "./dom.js";
+import { h, redrawn, rounded } from "./dom.js";
 import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
@@ -31,9 +31,7 @@ export function matrix(view, colors) {
     }
     if (has("index", "members", "pass", "show", "isFitted", "colors")) {
       paint(canvas, view, colors());
-      const isHeld = legend.contains(document.activeElement);
-      legend.replaceChildren(...scale(view, colors()));
-      if (isHeld) legend.querySelector("button")?.focus();
+      redrawn(legend, () => legend.replaceChildren(...scale(view, colors())));
     }
     if (has("index", "members", "pass")) received.replaceChildren(...totals(view));
     [rows, columns].forEach((axis, n) => choose(axis, view.cell[n]));
@@ -144,9 +142,9 @@ function scale(view, colors) {
 
 function aboutWeights({ size, isFitted }) {
   const scale = isFitted
-    ? "The largest weight shown has the last colour: other passes and steps have other colours"
-    : "The same colours for every step, pass and run";
-  return `${scale}, on a scale of roots. 1/${size} is an even share.`;
+    ? "Fitted to the largest weight shown, for this picture only"
+    : "One scale of roots for all steps, passes and runs";
+  return `${scale}; 1/${size} is an even share.`;
 }
 
 /** Places on a scale of roots up to a weight, and what stands there. */

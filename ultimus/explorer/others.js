@@ -1,13 +1,13 @@
 /** The same picture otherwise: a companion left out, other companions, another kind of attention. */
 
 import { best, influence, redraw } from "./company.js";
-import { choice, h, percent, rounded } from "./dom.js";
+import { choice, h, percent, redrawn, rounded } from "./dom.js";
 import { CHANGES, row, softmax, trace } from "./network.js";
 import { answers as bars } from "./lines.js";
 import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
-const DRAWS = 32;
+const LEAVE = 5; // companions that matter most
 const ABOUT = {
   learned: ["as learned", "The block as it was trained."],
   uniform: ["uniform", "Each picture looks at all alike, whatever queries and keys say."],
@@ -17,24 +17,23 @@ const ABOUT = {
   "no-residual": ["residual off", "What a pass computes replaces the features instead of being added."],
 };
 
-/** Three questions about the selected picture; returns the element. */
+/** Three questions about the selected picture, beside each other; returns the element. */
 export function others(view, colors) {
-  const state = { change: "uniform", seed: 0 };
-  const [left, company, change] = ["left", "company", "change"].map((name) => h("article", { class: name }));
-  const draw = () => {
-    left.replaceChildren(...withoutEach(view));
-    company.replaceChildren(...inCompany(view, colors(), state, draw));
-    change.replaceChildren(...otherwise(view, colors(), state, draw));
-  };
-  const made = h("div", { class: "others" }, left, company, change);
+  return h("div", { class: "others" }, leaving(view), company(view, colors), otherwise(view, colors));
+}
+
+/** What becomes of its answer when one companion leaves. */
+export function leaving(view) {
+  const made = h("article", { class: "left" });
+  const draw = () => made.replaceChildren(...withoutEach(view));
   return follow(view, made, draw, ["index", "members", "cell"], { rests: true });
 }
 
 function withoutEach(view) {
   const [i] = view.cell;
   const top = best(view.answers(i).at(-1));
-  const changes = influence(view.snapshot.network, view.trace.features, i).map((each) => each[top]);
-  const order = [...changes.keys()].filter((j) => j !== i).sort((a, b) => Math.abs(changes[b]) - Math.abs(changes[a])).slice(0, 5);
+  const changes = influence(view.snapshot.network, view.trace.features, i).map((change) => change[top]);
+  const order = [...changes.keys()].filter((j) => j !== i).sort((a, b) => Math.abs(changes[b]) - Math.abs(changes[a])).slice(0, LEAVE);
   const most = Math.abs(changes[order[0]]) || 1;
   const lines = order.map((j) =>
     h("li", {}, h("img", { src: address(view.pixels(j)), alt: "" }), h("span", {}, view.name(j)),
@@ -47,9 +46,22 @@ function withoutEach(view) {
   ];
 }
 
-function inCompany(view, colors, state, again) {
+/** The picture in groups of other companions, drawn again at a press. */
+export function company(view, colors) {
+  const made = h("article", { class: "company" });
+  const draw = async () => {
+    const { index, cell, seed, draws } = view;
+    const pool = await view.company(cell[0]).catch((error) => error);
+    if (view.index !== index || view.cell !== cell || view.seed !== seed || view.draws !== draws) return;
+    const parts = pool instanceof Error ? [h("p", {}, pool.message)] : inCompany(view, colors(), pool);
+    redrawn(made, () => made.replaceChildren(...parts));
+  };
+  return follow(view, made, draw, ["index", "members", "cell", "seed", "draws"], { rests: true });
+}
+
+function inCompany(view, colors, pool) {
   const [i] = view.cell;
-  const made = redraw(view.snapshot.network, view.pool, view.members[i], { draws: DRAWS, size: view.size, seed: state.seed });
+  const made = redraw(view.snapshot.network, pool, 0, { draws: view.draws, size: view.size, seed: view.seed });
   const top = best(made.mean);
   const order = [...made.mean.keys()].sort((a, b) => made.mean[b] - made.mean[a]).slice(0, 4);
   const lines = order.map((c) =>
@@ -58,25 +70,32 @@ function inCompany(view, colors, state, again) {
       percent(made.mean[c]))); // prettier-ignore
   return [
     h("h3", {}, "Other companions"),
-    h("p", {}, `${view.name(i)} in ${DRAWS} groups of ${view.size}, a dot for each: on the average `,
+    h("p", {}, `${view.name(i)} in ${view.draws} groups of ${view.size}, a dot for each: on average `,
       h("b", {}, view.scene.classes[top]), "; in ", percent(made.flips), " of the groups another class comes first. Alone: ",
       h("b", {}, view.scene.classes[best(made.alone)]), " ", percent(Math.max(...made.alone)), "."),
     h("ul", { class: "spread" }, ...lines),
-    h("button", { type: "button", click: () => { state.seed += 1; again(); } }, "Draw others"),
+    h("button", { type: "button", "data-value": "draw", click: () => view.set({ seed: view.seed + 1 }) }, "Draw others"),
   ]; // prettier-ignore
 }
 
-function otherwise(view, colors, state, again) {
+/** The group under another kind of attention, and what the picture then says. */
+export function otherwise(view, colors) {
+  const made = h("article", { class: "change" });
+  const draw = () => redrawn(made, () => made.replaceChildren(...changed(view, colors())));
+  return follow(view, made, draw, ["index", "members", "cell", "ablation"], { rests: true });
+}
+
+function changed(view, colors) {
   const [i] = view.cell;
   const classes = view.scene.classes.length;
-  const { logits } = trace(view.snapshot.network, view.trace.features, { change: state.change });
+  const { logits } = trace(view.snapshot.network, view.trace.features, { change: view.ablation });
   const other = { scene: view.scene, answers: (place) => logits.map((each) => softmax(row(each, place, classes))) };
   const moved = view.members.filter((_, place) => best(view.answers(place).at(-1)) !== best(other.answers(place).at(-1)));
   const names = Object.fromEntries(Object.keys(CHANGES).map((name) => [name, ABOUT[name][0]]));
   return [
     h("h3", {}, "Another kind of attention"),
-    choice("Attention", names, state.change, (name) => { state.change = name; again(); }),
-    h("p", {}, ABOUT[state.change][1], " ", h("data", { value: moved.length }, `${moved.length} of ${view.size}`), " pictures of the group get another answer."),
+    choice("Attention", names, view.ablation, (ablation) => view.set({ ablation })),
+    h("p", {}, ABOUT[view.ablation][1], " ", h("data", { value: moved.length }, `${moved.length} of ${view.size}`), " pictures of the group get another answer."),
     bars(other, colors, i),
   ]; // prettier-ignore
 }

@@ -11,6 +11,7 @@ import { others } from "./others.js";
 import { own } from "./own.js";
 import { unpack } from "./scene.js";
 import { scrubber } from "./scrubber.js";
+import { shares } from "./shares.js";
 import { story } from "./story.js";
 import { vectors } from "./vectors.js";
 import { SHOWS, View } from "./view.js";
@@ -61,23 +62,6 @@ function look(view, colors) {
       h("div", {}, story(view, colors), shares(view)))); // prettier-ignore
 }
 
-/** Where a picture's attention goes, beside what chance would give. */
-function shares(view) {
-  return live(view, ["index", "members", "pass", "cell"], () => {
-    const [i] = view.cell;
-    const made = view.shares(i);
-    const all = view.members.map((_, place) => view.shares(place));
-    const mean = (kind) => all.reduce((sum, each) => sum + each[kind][0], 0) / view.size;
-    const names = { itself: "itself", others: "others of its class", strangers: "all others" };
-    const rows = Object.entries(names).map(([kind, name]) =>
-      h("tr", {}, h("th", { scope: "row" }, name),
-        ...[made[kind][0], made[kind][1], mean(kind)].map((share) => h("td", {}, h("data", { value: share, title: share }, share.toFixed(3)))))); // prettier-ignore
-    return h("table", { class: "shares" },
-      h("thead", {}, h("tr", {}, h("th", {}, `${view.name(i)} looks at`), ...["weight", "by chance", "mean of all"].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", {}, ...rows)); // prettier-ignore
-  });
-}
-
 function about({ run, snapshots, pictures }) {
   return h("p", { class: "note" },
     `The run ${run.id} (preset ${run.preset}, seed ${run.seed}): ${snapshots.length} snapshots, ${pictures.labels.length} pictures, ${run.data}. `,
@@ -100,7 +84,7 @@ export class Theme {
   take(name) {
     this.name = name;
     document.documentElement.dataset.theme = name;
-    this.colors = new Colors(this.told, name);
+    this.colors = new Colors(this.told, name, document.documentElement);
   }
 
   use(name) {

@@ -1,6 +1,6 @@
 /** Parts of a page that follow the view: what is seen is drawn at once, the rest in idle moments. */
 
-const STATE = ["index", "members", "cell", "pass", "show", "isFitted", "walk", "colors"];
+const STATE = ["index", "members", "cell", "pass", "show", "as", "isFitted", "walk", "tab", "passes", "seed", "draws", "ablation", "colors"]; // prettier-ignore
 const BEFORE = "120px 0px"; // of the window's edge a part counts as seen
 const RESTED = 120; // milliseconds without a change, for what takes longer than a frame
 const AT_LAST = 200; // milliseconds until what waits for an idle moment no longer does

@@ -13,7 +13,7 @@ export function bytes(text) {
 }
 
 /** Floats from one place of a base64 text to another, by default all. */
-function floats(text, begin = 0, end = count(text)) {
+export function floats(text, begin = 0, end = count(text)) {
   const from = Math.floor((4 * begin) / 3); // each four letters are three bytes
   const letters = text.slice(4 * from, 4 * Math.ceil((4 * end) / 3));
   const offset = 4 * begin - 3 * from;
@@ -41,23 +41,22 @@ export function layers(numbers, parts) {
 /**
  * A scene.
  *
- * @returns what the text says, with pictures.pixels as N arrays (3, 32, 32), snapshots as a list
- *   of { step, epoch, network, features (N, D) }, and whole, the network of the last step with its
- *   convolutions.
+ * @returns what the text says, with pictures.pixels as N arrays (3, 32, 32), and snapshots as a list
+ *   of { step, epoch, network, features (N, D) }; the last one has `whole` besides, the network with
+ *   its convolutions.
  */
 export function unpack(packed) {
   const { pictures, snapshots, weights } = packed;
+  const made = snapshots.steps.map((_, n) => new Snapshot(snapshots, n));
+  made.at(-1).whole = layers(floats(weights.numbers), weights.parts);
+  return { ...packed, pictures: separate(pictures), snapshots: made };
+}
+
+/** Pictures with an array (3, 32, 32) for each. */
+export function separate(pictures) {
   const pixels = bytes(pictures.pixels);
-  const each = pixels.length / pictures.labels.length;
-  return {
-    ...packed,
-    pictures: {
-      ...pictures,
-      pixels: pictures.labels.map((_, n) => pixels.subarray(n * each, (n + 1) * each)),
-    },
-    snapshots: snapshots.steps.map((_, n) => new Snapshot(snapshots, n)),
-    whole: layers(floats(weights.numbers), weights.parts),
-  };
+  const size = pixels.length / pictures.labels.length;
+  return { ...pictures, pixels: pictures.labels.map((_, n) => pixels.subarray(n * size, (n + 1) * size)) };
 }
 
 /** A step, whose numbers are unpacked when they are asked for. */

@@ -1,4 +1,4 @@
-"""What a page in a browser is given of a run: pictures, and for each snapshot what follows.
+"""What a browser is given of a run: pictures, and for each snapshot what follows.
 
 The convolutions are computed here, once: a snapshot is the pictures' features and the small weights
 of block and classifier, from which the browser computes the rest. Of the last one it has all the
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..analysis.prediction import examples, ready_data
 from ..checkpoints import checkpoint
@@ -51,27 +52,52 @@ def scene(
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
     classes, test, data = shown or pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
-    status = run.status()
-    epochs = [step * status.epoch / status.step if status.step else 0.0 for step in steps]
     with torch.inference_mode():
         features = np.stack([features_of(model, test.images).numpy() for model in models])
-    last = models[-1]
     recipe = run.info().recipe
     return {
         "run": {"id": run.id, "preset": recipe.preset, "seed": recipe.seed, "data": data},
-        "classes": list(classes),
-        "colors": colors(len(classes)),
-        "pictures": {"pixels": packed(test.images.numpy()), "labels": test.labels.tolist()},
+        **frame(run, classes, test.images, test.labels),
         "snapshots": {
             "steps": steps,
-            "epochs": epochs,
-            "parts": parts(last, SMALL),
+            "epochs": epochs(run, steps),
+            "parts": parts(models[-1], SMALL),
             "weights": packed(np.stack([flat(model, SMALL) for model in models])),
             "features": packed(features),  # (S, N, D)
         },
-        "weights": {"parts": parts(last), "numbers": packed(flat(last))},
+        "weights": whole(models[-1]),
+    }
+
+
+def frame(run: Run, classes: Sequence[str], images: Tensor, labels: Tensor) -> dict[str, Any]:
+    """What stays the same at every step: pictures (N, 3, 32, 32), their classes, the curves."""
+    return {
+        "classes": list(classes),
+        "colors": colors(len(classes)),
+        "pictures": {"pixels": packed(images.numpy()), "labels": labels.tolist()},
         "curves": curves(run),
     }
+
+
+@torch.inference_mode()
+def snapshot(model: Transformer, images: Tensor) -> dict[str, Any]:
+    """What a browser needs of one step for some pictures (N, 3, 32, 32)."""
+    return {
+        "parts": parts(model, SMALL),
+        "weights": packed(flat(model, SMALL)),
+        "features": packed(features_of(model, images).numpy()),  # (N, D)
+    }
+
+
+def whole(model: Transformer) -> dict[str, Any]:
+    """All weights of a network, with which a browser sees a picture of its reader."""
+    return {"parts": parts(model), "numbers": packed(flat(model))}
+
+
+def epochs(run: Run, steps: Sequence[int]) -> list[float]:
+    """Steps of a run in epochs."""
+    status = run.status()
+    return [step * status.epoch / status.step if status.step else 0.0 for step in steps]
 
 
 def parts(model: Transformer, layers: tuple[str, ...] = ()) -> list[tuple[str, int]]:

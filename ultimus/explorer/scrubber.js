@@ -2,64 +2,102 @@
 
 import { h, rounded, svg } from "./dom.js";
 import { follow } from "./parts.js";
+import { LIVE } from "./view.js";
 
 const [WIDTH, HEIGHT] = [1000, 64];
 const FRAME = 90; // milliseconds: eleven snapshots a second
+const OWN = "With a picture of yours in the group the last step is shown: only its convolutions are here.";
 
 /** The scrubber; returns the element. */
 export function scrubber(view) {
-  const { snapshots } = view.scene;
-  const slider = h("input", { type: "range", min: 0, max: snapshots.length - 1, "aria-label": "Training step" });
+  const slider = h("input", { type: "range", min: 0, "aria-label": "Training step" });
   const play = h("button", { type: "button", class: "play" }, "Play");
+  const newest = h("button", { type: "button", class: "follow", title: "Show the newest weights, as training goes on", click: () => view.seek(LIVE) }, "Follow");
   const said = h("span", { class: "step" });
-  const marker = svg("line", { y1: 0, y2: HEIGHT, class: "marker" });
-  const strip = curve(view.scene.curves, snapshots, marker);
-  const note = h("p", { class: "note" });
-  const player = { timer: null };
-  const stop = () => {
-    clearInterval(player.timer);
-    player.timer = null;
-    play.textContent = "Play";
-  };
+  const strip = curve(view.scene);
+  const note = h("p", { class: "note", role: "status" });
+  const player = new Player(view, play, (text) => (note.textContent = text));
   const draw = () => {
     const { step, epoch } = view.snapshot;
-    slider.value = view.index;
-    slider.disabled = play.disabled = view.hasOwn;
+    const last = view.scene.snapshots.length - 1;
+    slider.max = last;
+    slider.value = view.index === LIVE ? last : view.index;
+    slider.disabled = play.disabled = !view.canSeek;
+    newest.hidden = !view.scene.live;
+    newest.setAttribute("aria-pressed", view.index === LIVE);
     slider.setAttribute("aria-valuetext", `step ${step}, epoch ${rounded(epoch, 1)}`);
     said.replaceChildren("step ", h("data", { value: step }, step.toLocaleString("en")), `, epoch ${rounded(epoch, 1)}`);
-    const x = strip.at(view.index);
-    marker.setAttribute("x1", x);
-    marker.setAttribute("x2", x);
-    note.textContent = view.hasOwn ? "With a picture of yours in the group the last step is shown: only its convolutions are here." : "";
+    strip.mark(Number(slider.value), last);
+    note.textContent = view.canSeek ? "" : OWN;
   };
-  slider.addEventListener("input", () => {
-    stop();
-    view.set({ index: Number(slider.value) });
-  });
-  play.addEventListener("click", () => {
-    if (player.timer) return stop();
-    if (view.isLast) view.set({ index: 0 });
-    play.textContent = "Pause";
-    player.timer = setInterval(() => {
-      if (view.hasOwn || view.isLast) stop();
-      else view.set({ index: view.index + 1 });
-    }, FRAME);
-  });
-  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, said), strip.drawing, note);
+  slider.addEventListener("input", () => player.seek(Number(slider.value)));
+  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, note);
+  for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, () => fetchAll(view), { once: true });
   return follow(view, made, draw, ["index", "members"]);
 }
 
-/** The loss, with time as the slider has it: as much room for each snapshot. */
-function curve({ loss }, snapshots, marker) {
-  const at = (index) => 8 + ((WIDTH - 16) * index) / Math.max(1, snapshots.length - 1);
+/** Have every step ready before it is asked for. */
+function fetchAll(view) {
+  if (view.canSeek) view.scene.snapshots.forEach((step) => !view.isReady(step) && view.fetch(step).catch(() => {}));
+}
+
+/** Goes from step to step, at a hand's pace or by itself. */
+class Player {
+  constructor(view, button, tell) {
+    Object.assign(this, { view, button, tell, timer: null, isWaiting: false });
+    button.addEventListener("click", () => (this.timer ? this.stop() : this.start()));
+  }
+
+  seek(index) {
+    this.stop();
+    this.go(index);
+  }
+
+  async go(index) {
+    this.isWaiting = true;
+    try {
+      await this.view.seek(index);
+    } catch (error) {
+      this.stop();
+      this.tell(error.message);
+    }
+    this.isWaiting = false;
+  }
+
+  start() {
+    fetchAll(this.view);
+    this.button.textContent = "Pause";
+    this.timer = setInterval(() => this.next(), FRAME);
+    if (this.view.isLast) this.go(0);
+  }
+
+  next() {
+    if (this.isWaiting) return;
+    if (!this.view.canSeek || this.view.isLast || !this.button.isConnected) this.stop();
+    else this.go(this.view.index + 1);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.button.textContent = "Play";
+  }
+}
+
+/** The loss, with time as the slider has it, as much room for each snapshot; and a mark in it. */
+function curve({ curves: { loss }, snapshots }) {
+  const place = (index, last) => 8 + ((WIDTH - 16) * index) / Math.max(1, last);
   const steps = snapshots.map((snapshot) => snapshot.step);
   const values = loss.map(([, value]) => value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const points = loss.map(([step, value]) => [at(fraction(steps, step)), HEIGHT - 6 - ((HEIGHT - 12) * (value - low)) / (high - low || 1)]);
+  const x = (step) => place(fraction(steps, step), steps.length - 1);
+  const points = loss.map(([step, value]) => [x(step), HEIGHT - 6 - ((HEIGHT - 12) * (value - low)) / (high - low || 1)]);
+  const marker = svg("line", { y1: 0, y2: HEIGHT, class: "marker" });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "loss", role: "img",
     "aria-label": loss.length ? `Training loss, from ${rounded(values[0], 2)} to ${rounded(values.at(-1), 2)}` : "No loss is known" },
     svg("polyline", { points: points.map((point) => point.join()).join(" ") }), marker); // prettier-ignore
-  return { drawing, at };
+  const mark = (index, last) => ["x1", "x2"].forEach((end) => marker.setAttribute(end, place(index, last)));
+  return { drawing, mark };
 }
 
 /** Where a step lies among the snapshots, 0 to S - 1. */

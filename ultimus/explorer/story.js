@@ -7,7 +7,7 @@
 
 import { best } from "./company.js";
 import { Colors, extent } from "./colors.js";
-import { h, isStill, number, percent, rounded } from "./dom.js";
+import { h, isStill, number, percent, redrawn, rounded } from "./dom.js";
 import { FEATURES, HEAD, row } from "./network.js";
 import { follow } from "./parts.js";
 import { address } from "./pictures.js";
@@ -35,11 +35,11 @@ export function story(view, colors) {
     const numbers = walk(view.snapshot.network, view.trace, view.pass, ...view.cell);
     const [title, tell] = CHAPTERS[view.walk - 1];
     head.replaceChildren(...pair(view));
-    tabs.replaceChildren(...steps(view, player));
+    redrawn(tabs, () => tabs.replaceChildren(...steps(view, player)));
     body.replaceChildren(h("h3", {}, `${view.walk}. ${title}`), ...tell(view, numbers, colors()));
     if (changed.has("walk") && !isStill()) enter(body);
   };
-  player.listen(() => tabs.replaceChildren(...steps(view, player)));
+  player.listen(() => redrawn(tabs, () => tabs.replaceChildren(...steps(view, player))));
   const made = h("div", { class: "story" }, head, tabs, body);
   return follow(view, made, draw, ["index", "members", "pass", "cell", "walk"]);
 }
@@ -83,15 +83,15 @@ function steps(view, player) {
     view.set({ walk });
   };
   const button = (text, label, walk) =>
-    h("button", { type: "button", "aria-label": label, click: go(walk),
+    h("button", { type: "button", "aria-label": label, "data-value": label, click: go(walk),
       disabled: walk < 1 || walk > CHAPTERS.length }, text); // prettier-ignore
   return [
     button("‹", "Previous step", view.walk - 1),
     ...CHAPTERS.map(([title], n) =>
       h("button", { type: "button", title, "aria-label": `Step ${n + 1}: ${title}`,
-        "aria-pressed": view.walk === n + 1, click: go(n + 1) }, n + 1)),
+        "aria-pressed": view.walk === n + 1, "data-value": n + 1, click: go(n + 1) }, n + 1)),
     button("›", "Next step", view.walk + 1),
-    h("button", { type: "button", class: "play", click: () => player.toggle() },
+    h("button", { type: "button", class: "play", "data-value": "play", click: () => player.toggle() },
       player.timer ? "Pause" : "Play"),
   ]; // prettier-ignore
 }

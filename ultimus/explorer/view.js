@@ -6,21 +6,51 @@
  */
 
 import { best, draw, gather, generator } from "./company.js";
-import { PASSES, features as featuresOf, row, softmax, trace } from "./network.js";
+import { CHANGES, FEATURES, PASSES, features as featuresOf, row, softmax, trace } from "./network.js";
 
 export const SIZE = 16; // pictures in a group, as in training
+export const MOST_PASSES = 8;
 const LARGEST = 64; // in a group that is shown
 export const SHOWS = { products: "q · k", scores: "÷ √8", weights: "softmax" };
-const LINKED = ["step", "pass", "cell", "show", "fit", "images", "walk"];
+export const TABS = {
+  passes: "The answer, pass by pass",
+  company: "Other companions",
+  ablations: "Other attention",
+};
+export const LIVE = -1; // stands for the newest weights of a run that trains
+
+/** Choices besides step, group and cell, by their names in a link: a name here, and what it may be. */
+const CHOICES = {
+  pass: ["pass", whole(1, PASSES, 1)],
+  show: ["show", oneOf(SHOWS, "weights")],
+  as: ["as", oneOf({ matrix: 1, lines: 1 }, "matrix")],
+  fit: ["isFitted", (text) => text === "1"],
+  walk: ["walk", whole(1, 7, 1)],
+  view: ["tab", oneOf(TABS, "passes")],
+  passes: ["passes", whole(0, MOST_PASSES, PASSES)],
+  draws: ["draws", whole(8, 128, 32)],
+  redraw: ["seed", whole(0, 1e6, 0)],
+  ablation: ["ablation", oneOf(CHANGES, "learned")],
+};
+
+/** What a link need not say of them, for so they are at first. */
+export const DEFAULTS = Object.fromEntries(Object.entries(CHOICES).map(([name, [field, kind]]) => [name, asText(field, kind())])); // prettier-ignore
 
 export class View {
   /**
-   * @param scene as `scene.unpack` makes it.
+   * @param scene as `scene.unpack` or `served.fetchScene` makes it; the step that the link names is
+   *   here.
    * @param link what a link says: an object of texts.
+   * @param group.own pictures of the reader, { name, pixels }.
+   * @param group.members the group, if the link does not say it: places among the scene's pictures,
+   *   after which the reader's are numbered.
+   * @param group.byWeight whether the first cell is the strongest, and not of whom companions help.
    */
-  constructor(scene, link = {}) {
+  constructor(scene, link = {}, { own = [], members, byWeight = false } = {}) {
     this.scene = scene;
-    this.own = []; // pictures of the reader: { name, pixels, features }
+    this.own = own;
+    this.given = members;
+    this.byWeight = byWeight;
     this.listeners = [];
     this.read(link);
   }
@@ -53,51 +83,84 @@ export class View {
     this.answered = [];
   }
 
+  /** The newest weights are others than before. */
+  renew() {
+    this.forget();
+    this.tell(["index"]);
+  }
+
+  /** Look at a snapshot as soon as its numbers are here; of several, the one asked for last. */
+  async seek(index) {
+    this.sought = index;
+    const snapshot = this.at(index);
+    if (!this.isReady(snapshot)) await this.fetch(snapshot);
+    if (this.sought === index) this.set({ index });
+  }
+
+  /** Whether all is here that a step needs to see the group. */
+  isReady(snapshot) {
+    return snapshot.isHere !== false && (!this.hasOwn || Boolean(snapshot.whole));
+  }
+
+  fetch(snapshot) {
+    return Promise.all([snapshot.load?.(), this.hasOwn && snapshot.loadWhole?.()]);
+  }
+
   /** Take the state from a link; what it does not say, or says wrongly, is as at first. */
   read(link) {
-    const steps = this.scene.snapshots.map((snapshot) => snapshot.step);
-    const members = [...new Set(numbers(link.images))].filter((member) => member < this.count);
-    Object.assign(this, { pass: 1, cell: null }); // before there is a group
-    this.set({
-      index: link.step === undefined ? steps.length - 1 : nearest(steps, Number(link.step)),
-      members: members.length > 1 ? members.slice(0, LARGEST) : this.firstGroup(),
-      pass: clamp(Number(link.pass ?? 1), 1, PASSES, 1),
-      show: link.show in SHOWS ? link.show : "weights",
-      isFitted: link.fit === "1",
-      walk: clamp(Number(link.walk ?? 1), 1, 7, 1),
-    });
+    const chosen = Object.entries(CHOICES).map(([name, [field, kind]]) => [field, kind(link[name])]);
+    const state = { index: indexOf(this.scene, link.step), members: this.linkedGroup(link), ...Object.fromEntries(chosen) };
+    const changed = Object.keys(state).filter((name) => state[name] !== this[name]);
+    Object.assign(this, state);
+    this.forget();
+    this.cell = this.linkedCell(link) ?? this.telling();
+    this.tell([...changed, "cell"]);
+  }
+
+  linkedCell(link) {
     const cell = String(link.cell ?? "").split("-").map(Number); // prettier-ignore
-    const isCell = cell.length === 2 && cell.every((place) => place >= 0 && place < this.size);
-    this.set({ cell: isCell ? cell : this.telling() });
+    const isCell = link.cell && cell.length === 2 && cell.every((place) => place >= 0);
+    return isCell ? cell.map((place) => Math.min(Math.floor(place), this.size - 1)) : null;
+  }
+
+  linkedGroup(link) {
+    if (this.given) return this.given;
+    const members = [...new Set(numbers(link.images))].filter((member) => member < this.count);
+    return members.length > 1 ? members.slice(0, LARGEST) : this.firstGroup();
   }
 
   /** The state as a link holds it; pictures of the reader cannot be linked. */
   link() {
-    const state = {
-      step: this.snapshot.step,
-      pass: this.pass,
+    return {
+      step: this.index === LIVE ? "follow" : String(this.snapshot.step),
+      ...Object.fromEntries(Object.entries(CHOICES).map(([name, [field]]) => [name, asText(field, this[field])])),
       cell: this.cell.join("-"),
-      show: this.show,
-      fit: Number(this.isFitted),
       images: this.members.filter((member) => member < this.count).join(","),
-      walk: this.walk,
     };
-    return Object.fromEntries(LINKED.map((name) => [name, String(state[name])]));
   }
 
-  /** Whether a picture of the reader is in the group, whose features only the last step has. */
+  /** Whether a picture of the reader is in the group, which only a step with all its weights sees. */
   get hasOwn() {
     return this.members.some((member) => member >= this.count);
+  }
+
+  /** Whether every step can see the group. */
+  get canSeek() {
+    return !this.hasOwn || this.scene.snapshots.every((snapshot) => snapshot.whole || snapshot.loadWhole);
   }
 
   // What follows ----------------------------------------------------------------------------------
 
   get snapshot() {
-    return this.scene.snapshots[this.index];
+    return this.at(this.index);
+  }
+
+  at(index) {
+    return index === LIVE ? this.scene.live : this.scene.snapshots[index];
   }
 
   get isLast() {
-    return this.index === this.scene.snapshots.length - 1;
+    return this.index === LIVE || this.index === this.scene.snapshots.length - 1;
   }
 
   /** How many pictures the scene has, N; those of the reader are numbered from there on. */
@@ -110,12 +173,13 @@ export class View {
     return this.members.length;
   }
 
-  /** Features of all pictures at this step, (N, D), and of the reader's at the last one. */
+  /** Features (N, D) of all pictures at this step, and of the reader's where it can see them. */
   get pool() {
-    if (!this.own.length || !this.isLast) return this.snapshot.features;
-    const made = new Float32Array((this.count + this.own.length) * 48);
-    made.set(this.snapshot.features);
-    this.own.forEach(({ features }, n) => made.set(features, (this.count + n) * 48));
+    const { features, whole } = this.snapshot;
+    if (!this.own.length || !whole) return features;
+    const made = new Float32Array((this.count + this.own.length) * FEATURES);
+    made.set(features);
+    this.own.forEach((picture, n) => made.set(seen(picture, whole), (this.count + n) * FEATURES));
     return made;
   }
 
@@ -133,6 +197,23 @@ export class View {
     const classes = this.scene.classes.length;
     this.answered[place] ??= this.trace.logits.map((logits) => softmax(row(logits, place, classes)));
     return this.answered[place];
+  }
+
+  /**
+   * The picture at a place and the others that may come with it: features (N, D), its own first.
+   */
+  async company(place) {
+    const { companions } = this.scene;
+    const itself = row(this.trace.features, place, FEATURES);
+    const { numbers, features } = companions
+      ? await companions(this.snapshot)
+      : { numbers: [...Array(this.count).keys()], features: this.snapshot.features };
+    const number = companions ? this.scene.numbers[this.members[place]] : this.members[place];
+    const others = numbers.map((_, n) => n).filter((n) => numbers[n] !== number);
+    const made = new Float32Array((others.length + 1) * FEATURES);
+    made.set(itself);
+    made.set(gather(features, others), FEATURES);
+    return made;
   }
 
   /** The class of a place, an index; null for the reader's own picture. */
@@ -179,6 +260,7 @@ export class View {
    * it looks at most; where nobody gets a right answer that way, the strongest pair.
    */
   telling() {
+    if (this.byWeight) return this.strongest();
     const gains = this.members.map((_, place) => this.gain(place));
     const most = best(gains);
     return gains[most] > 0 ? this.favourite(most) : this.strongest();
@@ -209,7 +291,7 @@ export class View {
   }
 
   /** Another group at random; the reader's pictures stay in it. */
-  redraw(seed) {
+  regroupAtRandom(seed) {
     const own = this.own.map((_, n) => this.count + n);
     const all = Array.from({ length: this.count }, (_, member) => member);
     const drawn = draw(all, Math.min(SIZE - own.length, this.count), generator(seed));
@@ -227,7 +309,7 @@ export class View {
 
   /** Let a picture of the reader, (3, 32, 32) bytes, take the first place of the group. */
   add(name, pixels) {
-    this.own = [{ name, pixels, features: featuresOf(this.scene.whole, [pixels]) }, ...this.own];
+    this.own = [{ name, pixels }, ...this.own];
     const kept = this.members.filter((member) => member < this.count);
     const own = this.own.map((_, n) => this.count + n).slice(0, SIZE / 2);
     const index = this.scene.snapshots.length - 1; // whose convolutions are here
@@ -251,16 +333,37 @@ export class View {
   }
 }
 
-function nearest(steps, wanted) {
-  if (!Number.isFinite(wanted)) return steps.length - 1;
-  const gaps = steps.map((step) => Math.abs(step - wanted));
+/** The snapshot that a link names, or the nearest to it; the last one where it names none. */
+export function indexOf({ snapshots, live }, step) {
+  if (step === "follow" && live) return LIVE;
+  const wanted = Number(step || NaN);
+  if (!Number.isFinite(wanted)) return snapshots.length - 1;
+  const gaps = snapshots.map((snapshot) => Math.abs(snapshot.step - wanted));
   return gaps.indexOf(Math.min(...gaps));
+}
+
+/** What a network makes of a picture of the reader, computed once. */
+function seen(picture, whole) {
+  picture.seen ??= new WeakMap();
+  if (!picture.seen.has(whole)) picture.seen.set(whole, featuresOf(whole, [picture.pixels]));
+  return picture.seen.get(whole);
 }
 
 function numbers(text = "") {
   return String(text).split(",").filter((part) => /^\s*\d+\s*$/.test(part)).map(Number); // prettier-ignore
 }
 
-function clamp(value, low, high, otherwise) {
-  return Number.isInteger(value) ? Math.min(Math.max(value, low), high) : otherwise;
+function asText(field, value) {
+  return String(field === "isFitted" ? Number(value) : value);
+}
+
+function whole(low, high, otherwise) {
+  return (text) => {
+    const value = Number(text ?? NaN);
+    return Number.isInteger(value) ? Math.min(Math.max(value, low), high) : otherwise;
+  };
+}
+
+function oneOf(options, otherwise) {
+  return (text) => (Object.hasOwn(options, text) ? text : otherwise);
 }

@@ -174,6 +174,7 @@ TABS = {
     "company": "Change the company",
     "ablations": "Ablations",
 }
+"""By their ids; links of former versions have the labels. The walk now stands beside them all."""
 POOLS = {"test": "test images", "examples": "example pictures"}
 WALK = 8  # steps; 0 for all of them
 
@@ -182,9 +183,16 @@ def _place(text: str) -> int:
     return whole(0, groups.LARGEST - 1).parse(text)
 
 
+def _browsers(default: Any, kind: Kind, name: str = "") -> Any:
+    """A choice that is made in the browser, which also keeps it in the link (explorer/view.js)."""
+    return choice(default, kind, name, in_link=False)
+
+
 @dataclass(frozen=True)
 class Attention:
     """What is looked at on the Attention page.
+
+    The script knows which group it is; the rest it reads from a link and hands on.
 
     Attributes:
         pictures: which of POOLS groups are made from; the examples are the same everywhere.
@@ -194,9 +202,11 @@ class Attention:
         images: picked by hand, as written.
         number: of the pass, 1...P.
         show: which of MATRICES.
-        cell: (i, j), who looks and who is looked at; None for whom the first picture looks at most.
+        drawn: as a matrix or as lines.
+        fit: whether colours reach to the largest weight shown.
+        cell: (i, j), who looks and who is looked at; None for the strongest of one class.
         view: which of TABS.
-        walk: step of the walk, 0 for all.
+        walk: step of the walk.
         passes: after how many the answer is shown.
         draws: groups that companions are drawn for.
         redraw: seed of those draws.
@@ -208,17 +218,19 @@ class Attention:
     classes: tuple[str, ...] = choice((), kinds.several())
     draw: int = choice(0, whole(0, LAST_SEED))
     images: str = choice("", FREE)
-    number: int = choice(1, whole(1, PASSES), "pass")
-    show: str = choice("weights", one_of(MATRICES))
-    cell: tuple[int, int] | None = choice(
-        None, kinds.pair(_place, rule="two places in the group, such as 0-3"), in_link=False
+    number: int = _browsers(1, whole(1, PASSES), "pass")
+    show: str = _browsers("weights", one_of(MATRICES))
+    drawn: str = _browsers("matrix", one_of({"matrix": "Matrix", "lines": "Lines"}), "as")
+    fit: str = _browsers("0", one_of({"0": "fixed", "1": "fitted"}))
+    cell: tuple[int, int] | None = _browsers(
+        None, kinds.pair(_place, rule="two places in the group, such as 0-3")
     )
-    view: str = choice("walk", one_of(TABS))
-    walk: int = choice(1, whole(0, WALK))
-    passes: int = choice(PASSES, whole(0, MOST_PASSES))
-    draws: int = choice(32, whole(8, 128))
-    redraw: int = choice(0, whole(0, 10**6))
-    ablation: str = choice(
+    view: str = _browsers("passes", one_of(TABS))
+    walk: int = _browsers(1, whole(0, WALK))
+    passes: int = _browsers(PASSES, whole(0, MOST_PASSES))
+    draws: int = _browsers(32, whole(8, 128))
+    redraw: int = _browsers(0, whole(0, 10**6))
+    ablation: str = _browsers(
         next(iter(ABLATIONS)),
         one_of({name: ablation.title for name, ablation in ABLATIONS.items()}),
     )

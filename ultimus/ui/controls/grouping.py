@@ -1,5 +1,6 @@
 """The choice of a group: drawn by a seed or class, picked by hand, or of one's own pictures."""
 
+import numpy as np
 import streamlit as st
 
 from ...data import groups
@@ -7,14 +8,15 @@ from ...errors import UserError
 from ...links.pages import LAST_SEED, Attention
 from ..state import choices, text
 from ..state.pool import Pool
-from . import uploads
+from . import menu, uploads
 
 BEGIN = 16  # images, as in training
 DIGITS = 12  # of an image number that are read; there are never so many images
 
 
-def own_pictures() -> list:
-    """Let the person add pictures of their own; returns those of the session, (3, 32, 32) uint8.
+def own_pictures() -> dict[str, np.ndarray]:
+    """Let the person add pictures of their own; returns those of the session, (3, 32, 32) uint8, by
+    names that differ.
 
     The Predict page shows the same ones, and frames them.
     """
@@ -22,7 +24,8 @@ def own_pictures() -> list:
     added = uploads.kept()
     if added:
         st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
-    return [upload.seen(uploads.fit(upload.key)) for upload in added]
+    names = menu.told_apart({upload.key: text.plain(upload.name) for upload in added})
+    return {names[upload.key]: upload.seen(uploads.fit(upload.key)) for upload in added}
 
 
 def _forget_own() -> None:

@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from ...checkpoints import checkpoint
 from ...errors import UserError
 from ...links.pages import FOLLOW, Shown
 from ...model import Transformer
-from ...plots import curves as plots
 from ...runs.run import LIVE, Run
-from ..figures import figure
 from ..state import choices
 from ..state.pool import Pool
 
@@ -61,7 +58,7 @@ def choose(run: Run) -> Snapshot:
     steps = run.snapshots
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it make its first step.")
-    live, follows = run.status().state in LIVE, _follows(run)
+    trains, follows = run.status().state in LIVE, _follows(run)
     if st.session_state.get("playing"):
         _advance(steps)
     step = steps[-1] if follows else _nearest(steps)
@@ -75,16 +72,16 @@ def choose(run: Run) -> Snapshot:
         "Training step", steps, step, width="stretch", **widget,
         help="Every number on this page is computed from the weights of this step.",
     )  # fmt: skip
-    if live:
+    if trains:
         row.button(
             "Follow", icon=":material/sensors:", type="primary" if follows else "secondary",
             on_click=_go, args=(step if follows else FOLLOW,),
             help="Show the newest weights, as training goes on.",
         )  # fmt: skip
-    newest = _live(run) if follows else None
+    newest = live(run) if follows else None
     if newest:
         st.caption(f"These are the newest weights, at step {newest.step:,}.")
-    return newest or _snapshot(run, step)
+    return newest or at(run, step)
 
 
 def _follows(run: Run) -> bool:
@@ -93,9 +90,20 @@ def _follows(run: Run) -> bool:
     return follows and run.status().state in LIVE and run.live_weights.exists()
 
 
+def chosen(run: Run) -> Snapshot:
+    """The snapshot that is chosen, or the nearest to it; the last where none is.
+
+    Raises:
+        UserError: the run has kept no weights, or they cannot be used.
+    """
+    if not run.snapshots:
+        raise UserError(f"The run {run.id} has kept no weights yet: let it make its first step.")
+    return at(run, _nearest(run.snapshots))
+
+
 def last(run: Run) -> Snapshot:
     """The run's last snapshot."""
-    return _snapshot(run, run.snapshots[-1])
+    return at(run, run.snapshots[-1])
 
 
 def newest(run: Run) -> Snapshot:
@@ -104,26 +112,10 @@ def newest(run: Run) -> Snapshot:
     Raises:
         UserError: the run has kept no weights yet.
     """
-    live = run.status().state in LIVE and run.live_weights.exists()
-    followed = _live(run) if live else None
+    followed = live(run) if run.status().state in LIVE else None
     if followed is None and not run.snapshots:
         raise UserError("The attention is shown as soon as the run has its first weights.")
     return followed or last(run)
-
-
-def curves(run: Run, chosen: Snapshot) -> None:
-    """Loss and learning rate of the run, with a line at the step looked at."""
-    rows = run.metrics()
-    epoch = rows.column("epoch")
-    marker = float(np.nan_to_num(chosen.epoch))
-    shared = {"marker": marker, "uirevision": run.id}
-    left, right = st.columns(2, gap="medium")
-    with left:
-        fig = plots.loss_curve(epoch, rows.column("loss"), **shared)
-        figure.show(fig, "marked-loss", f"Loss, marked at step {chosen.step}", height=190)
-    with right:
-        fig = plots.rate_curve(epoch, rows.column("lr"), **shared)
-        figure.show(fig, "marked-rate", f"Learning rate, marked at step {chosen.step}", height=190)
 
 
 def _nearest(steps: tuple[int, ...]) -> int:
@@ -184,19 +176,43 @@ def _advance(steps: tuple[int, ...]) -> None:
         st.session_state.playing = False
 
 
-def _snapshot(run: Run, step: int) -> Snapshot:
+def check_classes(chosen: Snapshot, pictures: Pool) -> None:
+    """Refuse a network that names other classes than the pictures have.
+
+    Raises:
+        UserError: it does.
+    """
+    if chosen.model.kind == "patches":
+        raise UserError(
+            f"In the network of {chosen.key[0]} the patches of one picture look at each other, and "
+            "this page shows pictures that do."
+        )
+    known, needed = chosen.model.classes, len(pictures.classes)
+    if known != needed:
+        raise UserError(
+            f"The network of {chosen.key[0]} knows {known} classes, and the pictures have "
+            f"{needed}: choose another run."
+        )
+
+
+def at(run: Run, step: int) -> Snapshot:
+    """The weights that a run has kept of a step.
+
+    Raises:
+        UserError: they cannot be used.
+    """
     path = run.snapshot(step)
     model, _ = _load(str(path), path.stat().st_mtime_ns)
     return Snapshot(model, step, _epoch(run, step), (run.id, step), run.info().dataset.fingerprint)
 
 
-def _live(run: Run) -> Snapshot | None:
-    """The newest weights, which the worker replaces twice a second."""
+def live(run: Run) -> Snapshot | None:
+    """The newest weights, which the worker replaces twice a second; None where there are none."""
     path = run.live_weights
-    stamp = path.stat().st_mtime_ns
     try:
+        stamp = path.stat().st_mtime_ns
         model, step = _load(str(path), stamp)
-    except UserError:
+    except (OSError, UserError):
         return None
     step = run.status().step if step is None else step  # older ones do not tell
     return Snapshot(model, step, _epoch(run, step), (run.id, stamp), run.info().dataset.fingerprint)

@@ -5,72 +5,50 @@ import json
 
 import streamlit as st
 
-from ...analysis.ablation import (
-    ABLATIONS,
-    MOST_PASSES,
-    ablate,
-    accuracies,
-    accuracy,
-    permutation_gap,
-)
+from ...analysis.ablation import ABLATIONS, MOST_PASSES, accuracies, accuracy
 from ...analysis.measured import measured
-from ...data.groups import shuffle
 from ...evaluation import features_of
 from ...files import write_atomically
-from ...links.pages import Attention
 from ...model import PASSES
 from ...places import ASSETS, home
-from ...plots import vectors as vp
-from ...plots.answers import ablation_bars, ablation_height, class_bars
+from ...plots.answers import ablation_bars, ablation_height
 from ...plots.axes import alt
-from ...plots.style import class_colors
+from ..controls.snapshot import Snapshot
 from ..figures import figure
-from ..state import choices
-from .view import View
+from ..state.pool import Pool
 
 GROUP = 16  # images, as in training
 ENOUGH = 500  # test images; an accuracy of fewer is off by more than what is shown
+TITLE = "Other attention, measured on the whole test set"
 
 
-def show(view: View) -> None:
-    """Draw the tab."""
-    i = view.cell[0]
-    model, features = view.moment.model, view.trace.features
-    chosen = choices.of(Attention).ablation
-    st.segmented_control(
-        "Instead of the learned attention",
-        list(ABLATIONS),
-        default=chosen,
-        required=True,
-        format_func=lambda name: ABLATIONS[name].title,
-        **choices.widget(Attention, "ablation"),
-    )
-    change = ABLATIONS[chosen]
-    st.caption(change.about)
-    learned = view.trace.logits[-1].softmax(dim=-1)  # (B, C)
-    altered = ablate(model, features, chosen).logits[-1].softmax(dim=-1)
-    classes, colors = view.pool.classes, class_colors(len(view.pool.classes))
-    truth = int(view.labels[i])
-    left, right = st.columns(2, gap="medium")
-    for column, answer, title, key in (
-        (left, learned, f"{view.call(i)}, as learned", "ablation-learned"),
-        (right, altered, f"{view.call(i)}, {change.title}", "ablation-altered"),
-    ):
-        with column:
-            fig = class_bars(
-                answer[i].numpy(), classes, colors, truth=truth if truth >= 0 else None, title=title
-            )
-            figure.show(fig, key, alt(fig), height=vp.BAR_HEIGHT)
-    moved = (learned.argmax(dim=1) != altered.argmax(dim=1)).sum()
-    gap = permutation_gap(model, features, shuffle(range(len(features)), 1))
-    st.markdown(
-        f"With this change **{int(moved)} of {len(view.members)}** pictures of the group get "
-        f"another answer. A check: with the batch in another order, the answers are the same in "
-        f"that order (largest difference of the logits {gap:.1e})."
-    )
-    _on_the_test_set(view)
-    with st.expander("How little the learned attention adds, and why"):
-        st.markdown(_about())
+def show(chosen: Snapshot, pictures: Pool) -> None:
+    """Draw it, closed until it is asked for."""
+    box = st.expander(TITLE, key="measured", on_change="rerun")
+    if box.open:
+        with box:
+            _show(chosen, pictures)
+
+
+def _show(chosen: Snapshot, pictures: Pool) -> None:
+    """The accuracy of each ablation, on request, kept once computed."""
+    _measurement(chosen, pictures)
+    st.markdown(_about())
+
+
+def _measurement(chosen: Snapshot, pictures: Pool) -> None:
+    kept = _kept(chosen, pictures)
+    if not kept and (pictures.own or len(pictures) < ENOUGH):
+        st.caption(
+            "Accuracies are measured on a test set alone: bring the run's data to this machine, "
+            "and remove your own pictures."
+        )
+        return
+    label = f"Measure all on the {len(pictures):,} {pictures.name}"
+    if not kept and st.button(label, icon=":material/speed:", key="measure"):
+        kept = _measure(chosen, pictures)
+    if kept:
+        _show_measured(kept, chosen.step)
 
 
 def _about() -> str:
@@ -88,22 +66,6 @@ def _about() -> str:
         f"{alone.percent('each alone')}, which is as good. The reason is in the data: random "
         "companions say nothing about a picture's class."
     )
-
-
-def _on_the_test_set(view: View) -> None:
-    """The accuracy of each ablation, on request, kept once computed."""
-    measured = _kept(view)
-    if not measured and (view.pool.own or len(view.pool) < ENOUGH):
-        st.caption(
-            "Accuracies are measured on a test set alone: bring the run's data to this machine, "
-            "and remove your own pictures."
-        )
-        return
-    label = f"Measure all on the {len(view.pool):,} {view.pool.name}"
-    if not measured and st.button(label, icon=":material/speed:", key="measure"):
-        measured = _measure(view)
-    if measured:
-        _show_measured(measured, view.moment.step)
 
 
 def _show_measured(measured: dict, step: int) -> None:
@@ -128,10 +90,10 @@ def _show_measured(measured: dict, step: int) -> None:
     )
 
 
-def _measure(view: View) -> dict:
+def _measure(chosen: Snapshot, pool: Pool) -> dict:
     """Measure every ablation and number of passes, with a progress bar, and keep it."""
     bar = st.progress(0.0, "The test images pass through the convolutions …")
-    model, pool = view.moment.model, view.pool
+    model = chosen.model
     features = features_of(model, pool.images, lambda done: bar.progress(done * 0.95))
     group = min(GROUP, len(pool))
     measured = {
@@ -143,25 +105,25 @@ def _measure(view: View) -> dict:
     }
     bar.empty()
     with contextlib.suppress(OSError):  # kept only to be faster the next time
-        path = home() / "measured" / _name(view, pool.fingerprint)
+        path = home() / "measured" / _name(chosen, pool.fingerprint)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(measured, indent=1).encode())
     return measured
 
 
-def _kept(view: View) -> dict | None:
+def _kept(chosen: Snapshot, pool: Pool) -> dict | None:
     """What was measured before, here or for the shipped run, with these weights."""
-    data = view.pool.fingerprint if not view.pool.own else ""
+    data = pool.fingerprint if not pool.own else ""
     for folder in (home() / "measured", ASSETS / "measured" / "ablations"):
-        for fingerprint in (data, view.moment.fingerprint):
+        for fingerprint in (data, chosen.fingerprint):
             try:
-                return json.loads((folder / _name(view, fingerprint)).read_text())
+                return json.loads((folder / _name(chosen, fingerprint)).read_text())
             except (OSError, ValueError):
                 continue
     return None
 
 
-def _name(view: View, fingerprint: str) -> str:
+def _name(chosen: Snapshot, fingerprint: str) -> str:
     """The file of what was measured with these weights on these images."""
-    run, stamp = view.moment.key
+    run, stamp = chosen.key
     return f"{run}-{stamp}-{fingerprint}.json"

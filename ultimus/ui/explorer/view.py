@@ -8,6 +8,7 @@ import torch
 from ...data.augment import preprocess
 from ...data.groups import Group
 from ...model import Pass, Trace
+from ...plots import faces as plots
 from ...plots.faces import Faces
 from ..controls.snapshot import SAME, Snapshot
 from ..state.pool import Pool
@@ -59,4 +60,6 @@ def trace(moment: Snapshot, pool: Pool, members: Group) -> Trace:
 @st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=SAME)
 def faces(pool: Pool, members: Group) -> Faces:
     """How the images of a group appear in figures."""
-    return pool.faces(members)
+    labels = pool.labels[list(members)].tolist()
+    known = [label if label >= 0 else None for label in labels]
+    return plots.faces(pool.images[list(members)].numpy(), known, pool.classes)

@@ -1,26 +1,15 @@
 """The first page: pictures that look at each other, and where to go from there."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from ...lessons import shelf
+from ..explorer.component import component
 from ..lesson import panel
-from ..server import explorer_files
 from ..state import choices, guard
 
-_HERE = Path(__file__).parents[1] / "explorer"
-_ADDRESSES = f'const MODULES = "{explorer_files.modules()}", SCENE = "{explorer_files.SCENE}";\n'
-
-_mount = st.components.v2.component(
-    "ultimus_first",
-    html='<div class="frame"><div class="explorer"></div></div>',
-    css=(explorer_files.FOLDER / "page.css").read_text().replace(":root", ".explorer")
-    + (explorer_files.FOLDER / "patches.css").read_text()
-    + (_HERE / "first.css").read_text(),
-    js=_ADDRESSES + (_HERE / "first.js").read_text(),
-)
+_mount = component("first", "patches.css")
 
 
 @guard.guarded

@@ -1,5 +1,6 @@
 // What belongs to the browser and not to a page: who it is, whether the server still runs that drew
-// its page, and how a comma in a number is read. One such node stands on every page.
+// its page, what Back goes to, and how a comma in a number is read. One such node stands on every
+// page.
 
 const EVERY = 3; // seconds between looks at the server
 
@@ -75,6 +76,21 @@ function readPastedComma(event) {
 
 document.addEventListener("beforeinput", readComma);
 document.addEventListener("paste", readPastedComma);
+
+// Streamlit adds an entry to the browser's history whenever a page's own script changes its link, so
+// that Back would only take the script's word back. What a person chooses is added `asWritten`.
+
+function sparePages() {
+  if (history.pushState.asWritten) return;
+  const { pushState, replaceState } = history;
+  const write = (state, unused, address) => {
+    const isHere = new URL(address ?? location.href, location.href).pathname === location.pathname;
+    (isHere ? replaceState : pushState).call(history, state, unused, address);
+  };
+  history.pushState = Object.assign(write, { asWritten: pushState });
+}
+
+sparePages();
 
 export default function ({ data, setTriggerValue }) {
   identify(data, (secret) => setTriggerValue("secret", secret));

@@ -16,6 +16,7 @@ from dataclasses import Field, fields, replace
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...links.kinds import MOST, Unfit, quoted
 from ...links.state import field_of, name_of
@@ -25,24 +26,44 @@ State = TypeVar("State")
 
 
 def arrive(page: str, *states: type) -> None:
-    """Take over what the link says of some states, if the page has just been opened."""
-    if st.session_state.get("page_on_show") == page:
-        return
+    """Take over what the link says of some states, if the page has just been opened, or if the
+    person has gone back or forward to another link of it."""
+    is_here = st.session_state.get("page_on_show") == page
     st.session_state.page_on_show = page
-    take_over(*states)
+    if is_here and _went_back():
+        for state in states:
+            _take_over(state, _said(state))
+    elif not is_here:
+        take_over(*states)
+
+
+def _went_back() -> bool:
+    """Whether the page is drawn because the browser went back or forward."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def take_over(*states: type) -> None:
-    """Take over what the link says of some states."""
+    """Take over what the link says of some states; one that it says nothing of stays as it is."""
     for state in states:
-        said = {field.name: values for field in fields(state) if (values := _said(field))}
-        is_new = _place(state) not in st.session_state
-        if said or is_new:
-            _remarks(state).clear()
-            st.session_state[_place(state)] = state(**_read(state, said))
-        if said and not is_new:
-            for field in fields(state):
-                _renew(state, field.name)
+        said = _said(state)
+        if said or _place(state) not in st.session_state:
+            _take_over(state, said)
+
+
+def links(*states: type) -> int:
+    """How many links have said something of some states up to now."""
+    return sum(st.session_state.get(_links(state), 0) for state in states)
+
+
+def _take_over(state: type, said: Mapping[str, list[str]]) -> None:
+    is_new = _place(state) not in st.session_state
+    _remarks(state).clear()
+    st.session_state[_place(state)] = state(**_read(state, said))
+    st.session_state[_links(state)] = links(state) + 1
+    if not is_new:
+        for field in fields(state):
+            _renew(state, field.name)
 
 
 def of(state: type[State]) -> State:
@@ -71,6 +92,16 @@ def say(name: str, value: str) -> None:
         st.query_params[name] = wanted if len(wanted) > 1 else value
     else:
         del st.query_params[name]
+
+
+def texts(state: Any) -> dict[str, str]:
+    """The choices of a state that the browser keeps in the link, by their names there."""
+    kept = [field for field in fields(state) if not field.metadata["in_link"]]
+    values = [(field, getattr(state, field.name)) for field in kept]
+    return {
+        name_of(field): "" if value is None else field.metadata["kind"].text(value)
+        for field, value in values
+    }
 
 
 def change(state: type, **values: Any) -> None:
@@ -168,8 +199,10 @@ def _remarks(state: type) -> dict[str, str]:
 # The link -----------------------------------------------------------------------------------------
 
 
-def _said(field: Field) -> list[str]:
-    return st.query_params.get_all(name_of(field))
+def _said(state: type) -> dict[str, list[str]]:
+    """What the link says of a state, by the names of its fields."""
+    said = {field.name: st.query_params.get_all(name_of(field)) for field in fields(state)}
+    return {name: values for name, values in said.items() if values}
 
 
 def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -196,6 +229,10 @@ def _renew(state: type, name: str) -> None:
 
 def _place(state: type) -> str:
     return f"choices of {state.__name__}"
+
+
+def _links(state: type) -> str:
+    return f"links of {state.__name__}"
 
 
 def _count(state: type, name: str) -> str:

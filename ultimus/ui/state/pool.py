@@ -11,10 +11,8 @@ from torch import Tensor
 from ...analysis.prediction import examples as example_images
 from ...data.classes import matched
 from ...data.dataset import Dataset
-from ...data.groups import Group
 from ...data.sources import CIFAR10_CLASSES as CIFAR10
 from ...errors import UserError
-from ...plots.faces import Faces, data_uri, faces
 from ...runs.run import Run
 from ..controls import data
 
@@ -29,6 +27,7 @@ class Pool:
         labels: (N,); a person's own pictures have negative ones, each another.
         classes: class names.
         fingerprint: changes when the images do.
+        own_names: what a person calls their own pictures.
     """
 
     name: str
@@ -36,30 +35,26 @@ class Pool:
     labels: Tensor
     classes: tuple[str, ...]
     fingerprint: str
+    own_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def faces(self, members: Group) -> Faces:
-        """How images appear in figures; a person's own are called "image"."""
-        labels = self.labels[list(members)].tolist()
-        known = [label if label >= 0 else None for label in labels]
-        return faces(self.images[list(members)].numpy(), known, self.classes)
-
-    def uri(self, index: int) -> str:
-        """An image as an address, to be shown at any size."""
-        return data_uri(self.images[index].numpy())
+    def call(self, index: int) -> str:
+        """What an image is called: its class, or as the person calls it."""
+        label = int(self.labels[index])
+        return self.classes[label] if label >= 0 else self.own_names[-label - 1]
 
     @cached_property
     def own(self) -> tuple[int, ...]:
         """The indices of a person's own pictures."""
         return tuple(torch.nonzero(self.labels < 0).flatten().tolist())
 
-    def with_own(self, added: list[np.ndarray]) -> "Pool":
-        """The same with a person's own pictures behind."""
+    def with_own(self, added: dict[str, np.ndarray]) -> "Pool":
+        """The same with a person's own pictures, by their names, behind."""
         if not added:
             return self
-        images = torch.from_numpy(np.stack(added))
+        images = torch.from_numpy(np.stack(list(added.values())))
         labels = -torch.arange(1, len(added) + 1)
         return Pool(
             self.name,
@@ -67,6 +62,7 @@ class Pool:
             torch.cat([self.labels, labels]),
             self.classes,
             f"{self.fingerprint}+{hash(images.numpy().tobytes())}",
+            tuple(added),
         )
 
 

@@ -1,0 +1,55 @@
+/** A run looked into: matrix or lines with time below, the walk beside, and what follows from it. */
+
+import { choice, h } from "./dom.js";
+import { live, passes, projector } from "./hero.js";
+import { ringOnly } from "./lines.js";
+import { figures, matrix } from "./matrix.js";
+import { company, leaving, otherwise } from "./others.js";
+import { passByPass } from "./passes.js";
+import { scrubber } from "./scrubber.js";
+import { shares } from "./shares.js";
+import { story } from "./story.js";
+import { vectors } from "./vectors.js";
+import { SHOWS, TABS } from "./view.js";
+
+const DRAWN = { matrix: "Matrix", lines: "Lines" };
+const INSIDE = {
+  passes: (view, colors) => [passByPass(view, colors)],
+  company: (view, colors) => [leaving(view), company(view, colors)],
+  ablations: (view, colors) => [otherwise(view, colors)],
+};
+
+/** All of it; more elements, under the shares, come from whoever asks for it. */
+export function look(view, colors, ...more) {
+  return h("div", { class: "look" },
+    h("div", { class: "bar" }, passes(view), shows(view), drawn(view), projector()),
+    h("div", { class: "beside" },
+      h("div", {}, stage(view, colors), scrubber(view), figures(view)),
+      h("div", {}, story(view, colors), shares(view), ...more)),
+    h("h2", {}, "Queries, keys, values"), vectors(view, colors),
+    tabs(view, colors)); // prettier-ignore
+}
+
+function shows(view) {
+  return live(view, ["show"], () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
+}
+
+function drawn(view) {
+  return live(view, ["as"], () => choice("As", DRAWN, view.as, (as) => view.set({ as })));
+}
+
+/** The matrix or the lines; each is made when it is first asked for. */
+function stage(view, colors) {
+  const made = { matrix: null, lines: null };
+  const make = { matrix: () => matrix(view, colors), lines: () => ringOnly(view, colors) };
+  return live(view, ["as"], () => (made[view.as] ??= make[view.as]()));
+}
+
+function tabs(view, colors) {
+  const inside = h("div", { class: "tab" });
+  const draw = () => inside.replaceChildren(...INSIDE[view.tab](view, colors));
+  draw();
+  view.listen((changed) => changed.includes("tab") && draw());
+  const choices = live(view, ["tab"], () => choice("More about the selected picture", TABS, view.tab, (tab) => view.set({ tab })));
+  return h("div", { class: "tabs" }, choices, inside);
+}

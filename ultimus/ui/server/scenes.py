@@ -1,0 +1,190 @@
+"""What the explorer fetches of a run: pictures once, and each step when it is looked at.
+
+Nothing of a page's script runs for it, and who looks at the same gets the same: a step of a group
+is computed once, however many look. An address says all that is needed, so it outlives the server.
+"""
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ...data.groups import LARGEST, Group
+from ...errors import UserError
+from ...explorer import scene
+from ...places import SHIPPED, runs_folder
+from ...runs.run import LIVE, Run
+from ..controls import snapshot
+from ..controls.snapshot import Snapshot
+from ..state import pool
+from ..state.pool import Pool
+
+OPENING, STEP, NETWORK, COMPANIONS = (
+    f"explorer/{what}" for what in ("scene/{run}", "step/{run}/{step}", "network/{run}/{step}",
+                                    "companions/{run}/{step}")
+)  # fmt: skip
+LIVE_STEP = "live"
+COMPRESSION = 1  # most of it is numbers, of which more makes little less
+DRAWN_FROM = 240  # pictures that companions are drawn from; more would only take longer
+HEADERS = {"content-encoding": "gzip", "cache-control": "no-cache"}
+
+
+def address(run: Run, members: Sequence[int], pictures: str = "test") -> str:
+    """Where a browser finds pictures of a run; its steps are beside it, under the same query.
+
+    Args:
+        run: whose pictures.
+        members: of the group.
+        pictures: which of `links.pages.POOLS` they are of.
+    """
+    query = {"pictures": pictures, "images": ",".join(map(str, members))}
+    return f"{OPENING.format(run=quote(run.id))}?{urlencode(query)}"
+
+
+def _told(answer: Callable[[Request], dict[str, Any] | bytes | None]) -> Callable:
+    """An answer as compressed JSON; 204 where nothing is new, 404 with a sentence if refused."""
+
+    @wraps(answer)
+    def answered(request: Request) -> Response:
+        try:
+            content = answer(request)
+        except UserError as error:
+            return PlainTextResponse(str(error), 404)
+        if content is None:
+            return Response(status_code=204)
+        content = content if isinstance(content, bytes) else _compressed(content)
+        return Response(content, media_type="application/json", headers=HEADERS)
+
+    return answered
+
+
+@_told
+def opening(request: Request) -> dict[str, Any]:
+    """The pictures of a group, the steps that a run has kept, and its loss."""
+    run = _run(request)
+    pictures = _pictures(request, run)
+    members = list(_members(request, pictures))
+    frame = scene.frame(run, pictures.classes, pictures.images[members], pictures.labels[members])
+    return frame | {"run": {"id": run.id}, "numbers": members, "snapshots": _kept(run)}
+
+
+@_told
+def step(request: Request) -> bytes | None:
+    """A snapshot, or the newest weights of a run that trains: small weights, and the features of
+    the group. Of the newest, nothing while they are those of the time that the query names."""
+    run = _run(request)
+    pictures = _pictures(request, run)
+    members = _members(request, pictures)
+    if request.path_params["step"] != LIVE_STEP:
+        return _computed(_Look(snapshot.at(run, _step(request, run)), pictures, members))
+    newest = _newest(run)
+    if newest and str(newest.key[1]) == request.query_params.get("after"):
+        return None
+    if newest is None:
+        return _compressed({"ended": True, "steps": list(run.snapshots)})
+    return _computed_live(_Look(newest, pictures, members), run.snapshots)
+
+
+@_told
+def network(request: Request) -> dict[str, Any]:
+    """All weights of a step, with which a browser sees its reader's own pictures."""
+    run = _run(request)
+    if request.path_params["step"] == LIVE_STEP and (newest := _newest(run)):
+        return scene.whole(newest.model)
+    return scene.whole(snapshot.at(run, _step(request, run)).model)
+
+
+@_told
+def companions(request: Request) -> bytes:
+    """Features at a step of the pictures that companions are drawn from."""
+    run = _run(request)
+    pictures = _pictures(request, run)
+    chosen = _newest(run) if request.path_params["step"] == LIVE_STEP else None
+    chosen = chosen or snapshot.at(run, _step(request, run))
+    return _computed(_Look(chosen, pictures, tuple(range(min(DRAWN_FROM, len(pictures))))))
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+class _Look:
+    """A network that sees a group; equal to another one that gives the same numbers."""
+
+    def __init__(self, chosen: Snapshot, pictures: Pool, members: Group):
+        self.chosen, self.pictures, self.members = chosen, pictures, members
+        self.key = (chosen.model, pictures.fingerprint, members)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Look) and self.key == other.key
+
+    def made(self) -> dict[str, Any]:
+        """What a browser is told of it.
+
+        Raises:
+            UserError: the network names other classes than the pictures have.
+        """
+        snapshot.check_classes(self.chosen, self.pictures)
+        images = self.pictures.images[list(self.members)]
+        told = scene.snapshot(self.chosen.model, images)
+        return told | {"numbers": list(self.members), "step": self.chosen.step}
+
+
+@lru_cache(maxsize=1024)  # 13 kB each of a group of 16
+def _computed(look: _Look) -> bytes:
+    return _compressed(look.made())
+
+
+@lru_cache(maxsize=32)
+def _computed_live(look: _Look, steps: tuple[int, ...]) -> bytes:
+    chosen = look.chosen
+    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1]), "steps": list(steps)}
+    return _compressed(look.made() | told)
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    steps = list(run.snapshots)
+    return {"steps": steps, "epochs": scene.epochs(run, steps)}
+
+
+def _newest(run: Run) -> Snapshot | None:
+    return snapshot.live(run) if run.status().state in LIVE else None
+
+
+def _run(request: Request) -> Run:
+    return Run.find(request.path_params["run"], runs_folder(), SHIPPED)
+
+
+def _step(request: Request, run: Run) -> int:
+    """A step that the run has kept."""
+    named = request.path_params["step"]
+    step = int(named) if named.isascii() and named.isdigit() and len(named) < 16 else -1
+    if step not in run.snapshots:
+        raise UserError(f"The run {run.id} has kept no weights of step {named[:20]}: take another.")
+    return step
+
+
+def _pictures(request: Request, run: Run) -> Pool:
+    return pool.of(run, request.query_params.get("pictures", "test"))[0]
+
+
+def _members(request: Request, pictures: Pool) -> Group:
+    """The group that the query names."""
+    named = request.query_params.get("images", "").split(",")
+    numbers = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < 12]
+    if len(numbers) != len(named) or not 0 < len(numbers) <= LARGEST:
+        raise UserError(f"A group is 1 to {LARGEST} numbers of pictures: choose it on the page.")
+    if max(numbers) >= len(pictures):
+        raise UserError(f"There is no picture {max(numbers)}: choose 0 to {len(pictures) - 1}.")
+    return tuple(numbers)
+
+
+def _compressed(content: dict[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(content, allow_nan=False).encode(), COMPRESSION)
