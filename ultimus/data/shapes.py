@@ -9,7 +9,9 @@ place, size, texture, clutter, blur and noise are drawn without looking at it.
 Shapes: N pictures in a chunk, S = 32 pixels a side, x to the right, y upwards.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
@@ -131,9 +133,13 @@ def draw(count: int, seed: int) -> tuple[Array, Array]:
     order, *streams = SeedSequence(seed).spawn(1 + -(-count // CHUNK))
     labels = Generator(PCG64(order)).permutation(np.arange(count) % len(CLASSES)).astype(np.uint8)
     images = np.empty((count, 3, SIDE, SIDE), np.uint8)
-    for i, stream in enumerate(streams):
-        part = slice(i * CHUNK, (i + 1) * CHUNK)
-        images[part] = _pictures(Generator(PCG64(stream)), labels[part])
+
+    def fill(chunk: int) -> None:
+        part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        images[part] = _pictures(Generator(PCG64(streams[chunk])), labels[part])
+
+    with ThreadPoolExecutor(os.cpu_count()) as cores:  # numpy lets others compute meanwhile
+        any(cores.map(fill, range(len(streams))))  # until all are drawn, or one fails
     return images, labels
 
 
