@@ -61,12 +61,13 @@ def _of_run(run: Run) -> tuple[dict, dict]:
     epoch, tests = metrics.column("epoch"), metrics.column("test_accuracy")
     known = ~np.isnan(tests)
     accuracies = tests[known]
-    worst_drop = accuracies[:-1] - accuracies[1:]
+    peaks = np.maximum.accumulate(accuracies)
+    trough = (peaks - accuracies).argmax()  # of the deepest fall from what had been reached
     values = {
         "best test accuracy": accuracies.max().item(),
         "last test accuracy": accuracies[-1].item(),
-        "lowest later test accuracy": accuracies[accuracies.argmax() :].min().item(),
-        "largest drop from one epoch to the next": worst_drop.max().item(),
+        "test accuracy before the collapse": peaks[trough].item(),
+        "lowest later test accuracy": accuracies[trough].item(),
     }
     curves = {"test": {"epoch": _short(epoch[known]), "accuracy": _short(accuracies)}}
     for name in ("loss", "train_accuracy", "grad_norm"):

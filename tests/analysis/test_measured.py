@@ -1,6 +1,7 @@
 """Measured figures: all that come with Ultimus are read; what is damaged is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from ultimus.analysis import measured as reading
 from ultimus.analysis.measured import Measured, measured
 from ultimus.places import ASSETS
 
+ROOT = Path(__file__).parents[2]
+WHERE = ("with test images", "fresh install")
 NAMES = sorted(path.stem for path in (ASSETS / "measured").glob("*.json"))
 SOUND = {
     "about": "Accuracy",
@@ -57,3 +60,22 @@ def test_damaged_figures_are_refused(change, refused, monkeypatch, tmp_path):
         measured("damaged")
     with refused("missing.json", "install"):
         measured("missing")
+
+
+def test_documents_quote_what_was_measured():
+    accuracy = (ROOT / "docs" / "accuracy.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    sizes = measured("groups-best-cifar10").curves["by size"]
+    for name in ("shuffled", "sorted"):
+        row = " | ".join(f"{100 * share:.1f}" for share in sizes[name])
+        assert f"%  | {row} |".replace("  ", " ") in accuracy, name
+    strangers = measured("outsiders-best-cifar10")
+    for kind in ("blank pictures", "pictures of noise", "patterns", "pictures of text", "drawings"):
+        found = (strangers.percent(f"{where}: {kind}") for where in WHERE)
+        assert f"| {kind} | {' | '.join(found)} |" in accuracy
+    for name in ("seed-preset", "seed-preset-shapes"):
+        for value in ("test accuracy before the collapse", "lowest later test accuracy",
+                      "last test accuracy"):  # fmt: skip
+            assert measured(name).percent(value) in accuracy, (name, value)
+    assert measured("seed-preset").percent("best test accuracy") in readme
+    assert measured("seed-preset").percent("last test accuracy") in readme

@@ -20,7 +20,7 @@ PRESET_NOTES = {
     "vision transformer, with the same weights.",
     "seed": "The published notebook's recipe: a high learning rate, and gradients are not clipped.",
 }
-MEASURED_ON = {"CIFAR-10": "seed-preset"}
+MEASURED_ON = {"CIFAR-10": "seed-preset", "Shapes": "seed-preset-shapes"}
 USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing an augmentation means
 ATTENDING_LEFT = {"model": "Who looks at whom"}
 ATTENDING_RIGHT = {"images": {"grouping": "Groups are"}, "patches": {"grid": "Patches a side"}}
@@ -101,7 +101,12 @@ def _collapse(name: str, on: str) -> str:
     found = measured(name)
     seeds = counted(len(found.seeds), "seed")
     best, low, last = (
-        found.percent(f"{which} test accuracy", 0) for which in ("best", "lowest later", "last")
+        found.percent(which, 0)
+        for which in (
+            "test accuracy before the collapse",
+            "lowest later test accuracy",
+            "last test accuracy",
+        )
     )
     return (
         f"On {on} it collapses ({seeds}): test accuracy rises to {best}, falls to {low} and ends "
