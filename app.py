@@ -17,7 +17,7 @@ from ultimus.places import PACKAGE
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
 from ultimus.ui.server import explorer_files, leaving, scenes, see
-from ultimus.ui.state import browser
+from ultimus.ui.state import browser, lead, teacher
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
@@ -26,6 +26,7 @@ BASE = st.get_option("server.baseUrlPath").strip("/")
 async def lifespan(served: st.App) -> AsyncIterator[None]:
     """Have what first visitors ask for ready before they come, and forget who leaves."""
     see.warm()
+    teacher.announce()
     async with leaving.forgotten(served) as state:
         yield state
 
@@ -48,5 +49,6 @@ app = st.App(
             (scenes.NETWORK, scenes.network),
             (scenes.COMPANIONS, scenes.companions),
         )
-    ],
+    ]
+    + [Route(f"/{BASE}/{lead.PATH}".replace("//", "/"), lead.take, methods=["POST"])],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from support.servers import served
+from support.servers import TEACHER, served
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -33,6 +33,7 @@ def server(runs: Path, home: Path) -> Iterator[str]:
     """The app as `streamlit run app.py` starts it, without any data or run."""
     surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
     surroundings |= {"ULTIMUS_RUNS": str(runs), "ULTIMUS_HOME": str(home)}
+    surroundings |= {"ULTIMUS_TEACHER": TEACHER}
     with served(
         [sys.executable, "-m", "streamlit", "run", "app.py"], ROOT, surroundings
     ) as address:

@@ -28,6 +28,7 @@ def app(first: str) -> None:
             ("Predict", "predict"),
             ("Test set", "test_set"),
             ("Lab", "lab"),
+            ("Class", "classroom"),
         )
     }
     streamlit.session_state.pages = pages

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+TEACHER = "the key of these tests"
+
 
 @contextmanager
 def served(

@@ -11,7 +11,7 @@ from ...runs import housekeeping
 from ...runs.exchange import provenance
 from ...runs.run import LIVE, Run
 from ..state import choices, guard, session, text
-from . import exchange, menu
+from . import exchange, menu, qr
 
 LOOK = 2.0  # seconds between looks at a run that has no weights yet
 WIDE = 116  # pixels of a button: what has no room beside the title wraps
@@ -32,8 +32,16 @@ def show(title: str, run: Run) -> None:
     with row.popover("Share", icon=":material/link:", width=WIDE):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+        st.button("Large code for telephones", icon=":material/qr_code_2:", on_click=_ask_for_code,
+                  help="Of this view, with all that is chosen on it.")  # fmt: skip
+    if st.session_state.pop("asked_for_code", False):
+        qr.show(qr.address(run=run.id))
     if provenance := _provenance(run):
         st.caption(provenance)
+
+
+def _ask_for_code() -> None:
+    st.session_state.asked_for_code = True
 
 
 def _provenance(run: Run) -> str:

@@ -72,24 +72,25 @@ function saveCsv(plot, name) {
 }
 
 // On the page's own background: a transparent picture is unreadable on the other theme's slide.
-function savePng(Plotly, plot, name) {
+function savePicture(Plotly, plot, name, format) {
   const page = getComputedStyle(plot).getPropertyValue("--st-background-color").trim();
   const { width, height } = plot._fullLayout;
   const layout = { ...plot.layout, paper_bgcolor: page };
-  const size = { format: "png", scale: 2, filename: name, width, height };
+  const size = { format, scale: format === "png" ? 2 : 1, filename: name, width, height };
   return Plotly.downloadImage({ data: plot.data, layout }, size);
 }
 
 // Made once per figure: given another object, Plotly.react would build everything anew.
 function makeConfig(Plotly, name) {
   const button = (title, icon, click) => ({ name: title, title, icon, click });
-  const png = (plot) => savePng(Plotly, plot, name);
+  const save = (format) => (plot) => savePicture(Plotly, plot, name, format);
   return {
     displaylogo: false,
     // where nothing hovers, as on a phone, buttons would stay over the figure: there are none
     displayModeBar: matchMedia("(hover: none)").matches ? false : "hover",
     modeBarButtons: [[
-      button("Download as PNG", Plotly.Icons.camera, png),
+      button("Download as PNG", Plotly.Icons.camera, save("png")),
+      button("Download as SVG, for slides and papers", Plotly.Icons.pencil, save("svg")),
       button("Download data as CSV", Plotly.Icons.disk, (plot) => saveCsv(plot, name)),
       "resetScale2d",
     ]],

@@ -6,8 +6,9 @@ import streamlit as st
 import torch
 
 from ultimus.places import ASSETS
+from ultimus.ui.controls import follow_bar
 from ultimus.ui.lesson import panel
-from ultimus.ui.pages import attention, first, lab, predict, test_set, train
+from ultimus.ui.pages import attention, classroom, first, lab, predict, test_set, train
 from ultimus.ui.state import browser
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
@@ -41,9 +42,11 @@ pages = {
     "Test set": st.Page(
         test_set.page, title="Test set", url_path="testset", icon=":material/fact_check:"
     ),
+    "Class": st.Page(classroom.page, title="Class", url_path="class", icon=":material/groups:"),
 }
 st.session_state.pages = pages  # for links between them
 page = st.navigation(list(pages.values()), position="top")
 panel.show(page.title)
 page.run()
-browser.attend()
+follow_bar.show()
+browser.attend(page.title)

@@ -3,6 +3,7 @@
 // page.
 
 const EVERY = 3; // seconds between looks at the server
+const FOLLOWING = 1; // the same while all follow a view
 
 // Who it is: a secret in a cookie, and in the browser's storage for where cookies are kept out. It is
 // never part of a link.
@@ -37,20 +38,48 @@ function identify({ name, secret, known }, tell) {
 let page = null;
 let timer = null;
 
+let looked = 0; // when it was asked last
+
+async function lookNowAndThen() {
+  const pause = page?.data.leads || page?.led ? FOLLOWING : EVERY;
+  if (Date.now() - looked > 1000 * pause - 100) await look();
+}
+
 async function look() {
-  if (document.hidden || !page) return;
+  if (!page || (document.hidden && !page.data.leads)) return;
+  looked = Date.now();
   const { data, again } = page;
+  if (data.leads) tellView(data);
   const answer = await fetch(new URL(data.alive, document.baseURI), { cache: "no-store" }).catch(() => null);
   const server = answer?.ok ? await answer.text() : "";
   window.ultimusServerGone = server !== data.server; // boards then wait
   if (server && server !== data.server) again(server); // again and again, until it is heard
+  else if (server) hearView(answer.headers.get(data.header) ?? "", data);
 }
 
-function watch(data, again) {
-  page = { data, again };
+// The teacher's browser tells where it is, those of the others hear it and let the server lead them.
+
+let viewTold = null;
+
+function tellView({ leads, lead, token }) {
+  const base = new URL(".", document.baseURI).pathname;
+  const view = `/${location.pathname.slice(base.length)}${location.search}`;
+  if (viewTold === leads + view) return;
+  viewTold = leads + view;
+  const options = { method: "POST", headers: { [token]: leads }, body: view };
+  fetch(new URL(lead, document.baseURI), options).catch(() => (viewTold = null));
+}
+
+function hearView(view, data) {
+  page.led = view.includes(" ");
+  if (view !== data.view && !data.leads) page.follow(view); // again and again, until it is heard
+}
+
+function watch(data, again, follow) {
+  page = { data, again, follow, led: page?.led };
   window.ultimusServerGone = false;
   if (timer) return;
-  timer = setInterval(look, 1000 * EVERY);
+  timer = setInterval(lookNowAndThen, 1000 * FOLLOWING);
   document.addEventListener("visibilitychange", look);
   window.addEventListener("ultimus-server-gone", look);
 }
@@ -94,5 +123,7 @@ sparePages();
 
 export default function ({ data, setTriggerValue }) {
   identify(data, (secret) => setTriggerValue("secret", secret));
-  watch(data, (server) => setTriggerValue("again", server));
+  watch(
+    data, (server) => setTriggerValue("again", server), (view) => setTriggerValue("view", view),
+  );
 }

@@ -9,6 +9,8 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from . import lead
+
 NAME = "ultimus_browser"  # of the cookie, and of the entry in the browser's storage
 KEY = "browser-of-this-page"
 ALIVE = "live/server"  # where a browser finds which server runs
@@ -35,19 +37,28 @@ def is_me(some_owner: str) -> bool:
     return some_owner in {owner(), *map(_hash, st.session_state.get("former_browsers", ()))}
 
 
-def attend() -> None:
-    """Let the browser keep its secret or tell the one it keeps, and draw the page anew once another
-    server runs. For the end of each page, outside of all fragments."""
+def attend(page: str) -> None:
+    """Let the browser keep its secret or tell the one it keeps, draw the page anew once another
+    server runs, and follow the teacher's view. For the end of each page, outside of all fragments.
+
+    Args:
+        page: its title.
+    """
     owner()
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
-    _mount(key=KEY, data=data, on_secret_change=_take, on_again_change=lambda: None)
+    told = _mount(
+        key=KEY, data=data | lead.for_browser(), on_secret_change=_take,
+        on_again_change=lambda: None, on_view_change=lambda: None,
+    )  # fmt: skip
+    lead.follow(told.view, page)
 
 
 def answer(request: Request) -> Response:
-    """Which server runs, for browser.js."""
-    return PlainTextResponse(SERVER, headers={"cache-control": "no-store"})
+    """Which server runs and which view all follow, for browser.js."""
+    headers = {"cache-control": "no-store", lead.HEADER: lead.lead.now()}
+    return PlainTextResponse(SERVER, headers=headers)
 
 
 def _take() -> None:

@@ -1,0 +1,55 @@
+"""A teacher and a class in real browsers."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from support.hands import PATIENCE, rest
+from support.servers import TEACHER
+
+from ultimus.recipe import PRESETS
+from ultimus.runs.run import Run, Status
+
+
+def open_teachers_page(page: Page, server: str, key: str) -> None:
+    page.goto(f"{server}/class")
+    page.get_by_text("Teacher", exact=True).click()
+    page.get_by_test_id("stForm").get_by_test_id("stTextInputField").fill(key)
+    page.get_by_role("button", name="Open the teacher's page").click()
+
+
+def test_everybody_follows_the_teachers_view_and_goes_back(
+    person: Callable[[], Page], server: str, runs: Path
+):
+    run = Run.create(runs, PRESETS["demo"])
+    run.set_status(Status("stopped"))
+    student, late, teacher = person(), person(), person()
+    student.goto(f"{server}/train?epochs=7")
+    expect(student.get_by_role("spinbutton", name="Epochs")).to_have_value("7", timeout=PATIENCE)
+
+    open_teachers_page(teacher, server, "a guess")
+    expect(teacher.get_by_text("This is not the teacher's key")).to_be_visible(timeout=PATIENCE)
+    open_teachers_page(teacher, server, TEACHER)
+    expect(teacher.get_by_test_id("stDataFrame")).to_be_visible(timeout=PATIENCE)
+    teacher.get_by_role("button", name="Everybody follows my view").click()
+    expect(teacher.get_by_text("Everybody follows you from page to page")).to_be_visible()
+    teacher.get_by_role("link", name="Attention").click()
+    expect(teacher.get_by_label("Images in the group")).to_be_visible(timeout=PATIENCE)
+    expect(student).to_have_url(re.compile("/attention"), timeout=PATIENCE)
+    expect(student.get_by_text("You follow the teacher's view.")).to_be_visible(timeout=PATIENCE)
+
+    teacher.get_by_role("button", name="Shuffle").click()  # another view of the same page
+    expect(teacher).to_have_url(re.compile("images="))
+    images = re.escape(re.search(r"images=[^&]+", teacher.url)[0])
+    expect(student).to_have_url(re.compile(images), timeout=PATIENCE)
+    late.goto(server)
+    expect(late).to_have_url(re.compile(f"/attention.*{images}"), timeout=PATIENCE)
+    late.get_by_role("button", name="Look around on my own").click()
+    expect(late.get_by_text("You follow the teacher's view.")).not_to_be_visible()
+
+    teacher.get_by_role("button", name="Let everybody go back").click()
+    expect(student).to_have_url(re.compile("/train.*epochs=7"), timeout=PATIENCE)
+    expect(student.get_by_text("You follow the teacher's view.")).not_to_be_visible()
+    rest(late)
+    expect(late).to_have_url(re.compile("/attention"))

@@ -1,0 +1,227 @@
+"""The Class page, who may do what on it, nicknames, the lead and the code of a view."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from streamlit.testing.v1 import AppTest
+from support.pages import OWNER, SECRET, app
+
+from ultimus.recipe import PRESETS
+from ultimus.runs import housekeeping, metrics, nicknames
+from ultimus.runs.run import Run, Status
+from ultimus.ui.controls import qr
+from ultimus.ui.state import lead as lead_module
+from ultimus.ui.state import teacher
+from ultimus.ui.state.lead import Lead
+
+KEY = "a key for this test"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+    monkeypatch.setenv("ULTIMUS_TEACHER", KEY)
+    monkeypatch.setattr(lead_module, "lead", Lead())
+    teacher.key.cache_clear()
+    teacher._wrong.clear()
+    yield tmp_path
+    teacher.key.cache_clear()
+
+
+def visit(**session: object) -> AppTest:
+    page = AppTest.from_function(app, default_timeout=60, args=("classroom",))
+    page.session_state["browser"] = SECRET
+    for name, value in session.items():
+        page.session_state[name] = value
+    return checked(page.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    return checked(next(each for each in page.main.button if each.label == label).click().run())
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.main.button]
+
+
+def a_run(runs: Path, state: str = "done", owner: str = OWNER) -> Run:
+    run = Run.create(runs, PRESETS["demo"], owner=owner)
+    run.set_status(Status(state, step=5, total=10))
+    line = {"step": 5, "train_accuracy": 0.25, "test_accuracy": 0.5, "test_group": 16}
+    metrics.report(run.folder, line)
+    return run
+
+
+# The key --------------------------------------------------------------------------------------
+
+
+def test_only_the_key_opens_the_teachers_page(runs):
+    page = visit()
+    assert "Everybody follows my view" not in labels(page)
+    for wrong in ("", " ", "another", KEY[:-1], "ä", KEY * 100):
+        page.text_input(key="teacher_key").set_value(wrong)
+        assert "not the teacher's key" in press(page, "Open the teacher's page").error[0].value
+    page.text_input(key="teacher_key").set_value(f" {KEY} ")
+    page = press(page, "Open the teacher's page")
+    assert not page.error and "Everybody follows my view" in labels(page)
+    assert KEY not in str(page.query_params)
+    assert "Everybody follows my view" not in labels(visit())  # of another session
+
+
+def test_keys_cannot_be_tried_without_end(runs):
+    page = visit()
+    for _ in range(teacher.TRIES):
+        page.text_input(key="teacher_key").set_value("guess")
+        press(page, "Open the teacher's page")
+    page.text_input(key="teacher_key").set_value(KEY)
+    assert "Too many" in press(page, "Open the teacher's page").error[0].value
+
+
+def test_without_a_key_there_is_another_one_with_each_start(runs, monkeypatch, capsys):
+    monkeypatch.delenv("ULTIMUS_TEACHER")
+    teacher.announce()
+    assert teacher.key() in capsys.readouterr().out and len(teacher.key()) >= 12
+    first = teacher.key()
+    teacher.key.cache_clear()
+    assert teacher.key() != first
+    monkeypatch.setenv("ULTIMUS_TEACHER", KEY)
+    teacher.key.cache_clear()
+    teacher.announce()
+    assert capsys.readouterr().out == ""  # who has set it knows it
+
+
+# Runs -----------------------------------------------------------------------------------------
+
+
+def test_the_teacher_sees_all_runs_with_who_made_them(runs):
+    nicknames.call(OWNER, "Ada", runs)
+    first, second = a_run(runs), a_run(runs, "failed", owner="somebody")
+    housekeeping.rename(first, "my best")
+    (runs / "20990101-000000-demo-damaged").mkdir()
+    (runs / "20990101-000000-demo-damaged" / "recipe.json").write_text("{")
+    table = visit(teaches=True).dataframe[0].value
+    names = {second.id: "demo, seed 0", first.id: "my best"}
+    order = sorted(names)
+    assert [*table["Run"]][:2] == [names[run_id] for run_id in order]
+    assert "damaged" in table["Run"][2]
+    row = order.index(first.id)
+    assert table["Who"][row] == "Ada" and table["Test accuracy"][row] == 0.5
+    assert [*table["Training accuracy"][row]] == [0.25] and table["Trained"][row] == 0.5
+
+
+CLICKS = """
+def script():
+    from ultimus.ui.pages import classroom
+    from ultimus.ui.state import guard, lead
+    import streamlit as st
+
+    does = {does}
+    st.button("do", on_click=does)
+    guard.show_problem()
+"""
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "lambda: classroom._delete((RUN,))",
+        "lambda: classroom._stop((RUN,))",
+        "classroom._start_leading",
+        "classroom._stop_leading",
+    ],
+)
+def test_what_a_teacher_may_do_is_asked_at_each_click(runs, does):
+    run = a_run(runs, "queued")
+    code = CLICKS.format(does=does.replace("RUN", repr(run.id))) + "\nscript()"
+    page = AppTest.from_string(code, default_timeout=60).run()
+    press(page, "do")
+    assert "Only the teacher" in page.error[0].value
+    assert run.status().state == "queued" and not run.has_request()
+    assert not lead_module.lead.is_on
+
+
+# Nicknames ------------------------------------------------------------------------------------
+
+
+def test_a_nickname_is_kept_and_taken_away(runs):
+    page = visit()
+    checked(page.text_input(key="nickname").set_value("  Grace   H. ").run())
+    assert nicknames.nickname(OWNER, runs) == "Grace H."
+    checked(page.text_input(key="nickname").set_value("").run())
+    assert nicknames.nickname(OWNER, runs) == ""
+    assert Run.all(runs) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 25, "a\u202eb", "\x1b[2J", "a\u200b" * 12, "\x00"])
+def test_a_nickname_that_would_disturb_is_refused(runs, name, refused):
+    with refused("nickname"):
+        nicknames.call(OWNER, name, runs)
+    assert nicknames.nickname(OWNER, runs) == ""
+
+
+def test_what_somebody_else_wrote_is_read_as_one_short_line(runs):
+    (runs / "people").mkdir()
+    (runs / "people" / OWNER).write_bytes(b"<b>\n\x1b[2J" + b"x" * 500)
+    found = nicknames.nickname(OWNER, runs)
+    assert len(found) <= nicknames.MAX_NICKNAME and found.isprintable()
+    assert nicknames.nickname("../../etc/passwd", runs) == nicknames.nickname("", runs) == ""
+
+
+# The lead -------------------------------------------------------------------------------------
+
+
+def ask(token: str, view: str) -> int:
+    async def receive() -> dict:
+        return {"type": "http.request", "body": view.encode(), "more_body": False}
+
+    headers = [(lead_module.TOKEN.encode(), token.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    return asyncio.run(lead_module.take(request)).status_code
+
+
+def test_only_the_browser_that_leads_tells_the_view(runs):
+    lead = lead_module.lead
+    assert ask("", "/train") == ask("guess", "/train") == 403
+    token = lead.begin()
+    assert ask("guess", "/train") == 403 and not lead.is_on
+    assert ask(token, "/train?run=a%20b") == 204
+    assert lead.now().endswith(" /train?run=a%20b")
+    assert ask(token, "x" * 5000) == 413
+    other = lead.begin()
+    assert ask(token, "/lab") == 403 and ask(other, "/lab") == 204
+
+
+@pytest.mark.parametrize(
+    "view",
+    ["", "train", "//evil.example", "/a/b", "http://x", "/train?a b", "/train#x", "/class?x=1",
+     "/\r\nset-cookie: a=b", "/train?\r\nx: y", "/" + "x" * 50, "/train?" + "x" * 3999],
+)  # fmt: skip
+def test_what_is_no_view_of_a_page_is_left_out(runs, view):
+    lead = lead_module.lead
+    token = lead.begin()
+    before = lead.now()
+    assert ask(token, view) in (204, 413)
+    assert lead.now() == before and not lead.is_on
+
+
+def test_what_browsers_hear_is_one_line_of_ascii(runs):
+    lead = lead_module.lead
+    ask(lead.begin(), "/train?name=ü💥'\"<>")
+    assert lead.is_on and re.fullmatch(r"[!-~ ]+", lead.now())
+
+
+# The code of a view ---------------------------------------------------------------------------
+
+
+def test_a_link_becomes_a_code(runs):
+    code = qr.code("https://class.example/train?run=20260101-101010-demo-aaaa&x=<script>")
+    assert code.startswith("<svg") and "<script" not in code
+    assert 'viewBox="0 0 232 232"' in qr.code("a")  # 21 modules, no Micro QR, and a margin

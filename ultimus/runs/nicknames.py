@@ -1,0 +1,46 @@
+"""What people call themselves: a nickname for each browser that wishes one, not an account."""
+
+import re
+from pathlib import Path
+
+from ..data.limits import one_line
+from ..errors import UserError
+from ..files import read_bounded, storage_problem, write_atomically
+
+FOLDER = "people"  # in the folder of all runs
+MAX_NICKNAME = 24  # characters
+OWNER = re.compile(r"[0-9a-f]{32}")  # as recipe.json knows people
+
+
+def nickname(owner: str, runs: Path) -> str:
+    """What somebody is called; empty for nobody in particular, or without a nickname."""
+    if not OWNER.fullmatch(owner):
+        return ""
+    try:
+        text = read_bounded(runs / FOLDER / owner, 1000).decode(errors="replace")
+    except OSError:
+        return ""
+    return one_line(text, MAX_NICKNAME)
+
+
+def call(owner: str, text: str, runs: Path) -> None:
+    """Give somebody a nickname; an empty one takes it away.
+
+    Raises:
+        UserError: it is too long, or the folder cannot be written.
+    """
+    text = " ".join(text.split())
+    if len(text) > MAX_NICKNAME or one_line(text, MAX_NICKNAME) != text:
+        raise UserError(
+            f"A nickname has at most {MAX_NICKNAME} characters, all visible: shorten it, or type "
+            "it anew."
+        )
+    path = runs / FOLDER / owner
+    try:
+        if text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text.encode())
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_problem(error, path.parent) from error

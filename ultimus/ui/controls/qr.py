@@ -1,0 +1,40 @@
+"""A view's address as a code that the last row can read with a telephone."""
+
+from urllib.parse import urlencode, urlsplit
+
+import segno
+import streamlit as st
+
+MOST = 1800  # characters, of which a code can still be read from afar
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+def address(**more: str) -> str:
+    """The link to what is on show.
+
+    Args:
+        more: what the link has to say besides.
+    """
+    said = {name: st.query_params.get_all(name) for name in st.query_params} | more
+    return f"{st.context.url}?{urlencode(said, doseq=True)}" if said else st.context.url
+
+
+def code(link: str) -> str:
+    """A link as an SVG, black on white in either theme."""
+    made = segno.make(link, error="l", micro=False)
+    return made.svg_inline(scale=8, border=4, light="white", omitsize=True)
+
+
+@st.dialog("Open this view", width="large")
+def show(link: str) -> None:
+    """Draw it as large as the window allows."""
+    if len(link) > MOST:
+        st.warning("This link is too long for a code that can be read from afar: share its text.")
+    else:
+        st.html(f'<div class="ultimus-qr">{code(link)}</div>')
+    st.code(link, language=None, wrap_lines=True)
+    if urlsplit(link).hostname in LOCAL:
+        st.caption(
+            "This address leads to this machine only. Open the app by the address that others use, "
+            "then the code is right."
+        )

@@ -1,0 +1,190 @@
+"""Everybody follows the teacher's view: a page with its link, and back again.
+
+The teacher's browser tells where it is; those of the others learn it with the look by which they
+ask anyway whether the server still runs (browser.js), so that to follow costs next to nothing. They
+go there within the session, as by a click, and return to where they were once it is over.
+"""
+
+import hmac
+import re
+import secrets
+from dataclasses import fields
+from threading import Lock
+from urllib.parse import parse_qs, quote
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...links.pages import Train
+from . import choices, teacher
+
+PATH = "live/view"  # where the teacher's browser tells it
+MAX_VIEW = 4000  # characters
+CLASS = "class"  # the page from which it is led, where nobody follows
+VIEW = re.compile(r"/([a-z_]{0,40})(?:\?([^\s#]*))?", re.ASCII)
+HEADER, TOKEN = "x-ultimus-view", "x-ultimus-leads"
+
+
+class Lead:
+    """The view that all follow. Used by many threads at once."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._token, self._view, self._number = "", "", 0
+
+    def begin(self) -> str:
+        """Let somebody lead, whoever did before; what their browser has to show with each view."""
+        with self._lock:
+            self._token, self._view = secrets.token_urlsafe(16), ""
+            return self._token
+
+    def end(self) -> None:
+        """Let nobody lead any more."""
+        with self._lock:
+            self._token, self._view = "", ""
+            self._number += 1
+
+    def is_led_by(self, token: str) -> bool:
+        with self._lock:
+            return bool(self._token) and hmac.compare_digest(self._token.encode(), token.encode())
+
+    def show(self, view: str) -> None:
+        """Take over where the leader is; what is no view of this app is left out."""
+        found = VIEW.fullmatch(view)
+        if found and len(view) <= MAX_VIEW and found[1] != CLASS:
+            with self._lock:
+                if view != self._view:
+                    self._view, self._number = view, self._number + 1
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a view to follow."""
+        return bool(self._view)
+
+    def now(self) -> str:
+        """A number that is another with each view, and the view, if there is one."""
+        with self._lock:
+            return f"{self._number} {quote(self._view, safe='/?&=%+,.-_~:')}".strip()
+
+
+lead = Lead()  # of this app
+
+
+async def take(request: Request) -> Response:
+    """The teacher's browser tells where it is."""
+    if not lead.is_led_by(request.headers.get(TOKEN, "")):
+        return Response(status_code=403)
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_VIEW:
+            return Response(status_code=413)
+    lead.show(content.decode(errors="replace"))
+    return Response(status_code=204)
+
+
+# In a session -------------------------------------------------------------------------------------
+
+
+def start() -> None:
+    """Let all follow this session.
+
+    Raises:
+        UserError: it is not a teacher's.
+    """
+    teacher.check()
+    st.session_state.leads = lead.begin()
+
+
+def stop() -> None:
+    """Let all return.
+
+    Raises:
+        UserError: this session is not a teacher's.
+    """
+    teacher.check()
+    lead.end()
+    st.session_state.pop("leads", None)
+
+
+def leads() -> bool:
+    """Whether all follow this session."""
+    return lead.is_led_by(st.session_state.get("leads", ""))
+
+
+def for_browser() -> dict[str, str | bool]:
+    """What browser.js has to know."""
+    return {
+        "lead": PATH,
+        "leads": st.session_state.get("leads", "") if leads() else "",
+        "view": st.session_state.setdefault("view_seen", "" if lead.is_on else lead.now()),
+        "header": HEADER,
+        "token": TOKEN,
+    }
+
+
+def follow(told: object, here: str) -> None:
+    """Go where the browser has heard that the teacher is, or return.
+
+    Args:
+        told: what it has heard, see `Lead.now`; a browser may say anything, so it is only looked at
+            for whether there is something new.
+        here: title of the page that is drawn; from Class, where the key is typed, nobody is led.
+    """
+    now = lead.now()
+    if not told or now == st.session_state.get("view_seen") or leads():
+        return
+    st.session_state.view_seen = now
+    view = now.partition(" ")[2]
+    found = VIEW.fullmatch(view)
+    if not found:
+        _return()
+    elif not (here == "Class" or teacher.is_here() or st.session_state.get("alone")):
+        _go(found[1], parse_qs(found[2] or "", keep_blank_values=True), here)
+
+
+def stay() -> None:
+    """Follow no more, until the teacher begins anew."""
+    st.session_state.alone = True
+    st.session_state.pop("before_following", None)
+
+
+def is_following() -> bool:
+    return "before_following" in st.session_state
+
+
+def _go(path: str, query: dict[str, list[str]], here: str) -> None:
+    pages = st.session_state.pages
+    wanted = next((page for page in pages.values() if page.url_path == path), None)
+    if wanted is None:
+        return
+    states = {type(state): state for state in _states()}
+    st.session_state.setdefault("before_following", (here, states))
+    for state in states:
+        if state is not Train:  # a recipe in the making is nobody else's
+            choices.change(state, **{field.name: field.default for field in fields(state)})
+    st.session_state.pop("page_on_show", None)
+    st.switch_page(wanted, query_params=query)
+
+
+def _return() -> None:
+    st.session_state.pop("alone", None)
+    here, states = st.session_state.pop("before_following", ("", {}))
+    if not here:
+        return
+    for state, former in states.items():
+        choices.change(
+            state, **{field.name: getattr(former, field.name) for field in fields(state)}
+        )
+    st.session_state.pop("page_on_show", None)
+    page = next(page for page in st.session_state.pages.values() if page.title == here)
+    st.switch_page(page)
+
+
+def _states() -> list:
+    return [
+        value
+        for name, value in st.session_state.items()
+        if isinstance(name, str) and name.startswith("choices of ")
+    ]
