@@ -3,6 +3,7 @@
 import os
 import re
 import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,11 +42,16 @@ def points(page: Page, title: str, trace: str) -> int:
 
 
 def wait_for_points(page: Page, title: str, trace: str, more_than: int) -> int:
-    for _ in range(300):
-        if (count := points(page, title, trace)) > more_than:
-            return count
-        page.wait_for_timeout(200)
-    raise AssertionError(f"{title}: {trace} did not grow beyond {more_than} points")
+    wait_for(page, lambda: points(page, title, trace) > more_than, f"{title}: {trace} did not grow")
+    return points(page, title, trace)
+
+
+def wait_for(page: Page, happened: Callable[[], object], otherwise: str) -> None:
+    """Look again and again until it has."""
+    end = time.monotonic() + SLOW / 1000
+    while not happened():
+        assert time.monotonic() < end, otherwise
+        page.wait_for_timeout(50)  # the page goes on meanwhile
 
 
 def zoom(page: Page, title: str) -> None:
@@ -151,11 +157,7 @@ def test_the_probe_group_is_followed_while_it_is_seen(server: str, person: Calla
 
 
 def wait_for_step(page: Page, more_than: int) -> None:
-    for _ in range(300):
-        if step_of(page) > more_than:
-            return
-        page.wait_for_timeout(200)
-    raise AssertionError(f"the run did not come beyond step {more_than}")
+    wait_for(page, lambda: step_of(page) > more_than, f"the run did not come beyond {more_than}")
 
 
 def test_settings_are_in_the_link(server: str, person: Callable[[], Page]):
@@ -219,11 +221,15 @@ def test_figures_take_the_colours_of_another_theme(server: str, person: Callable
     names = ("Loss", "Accuracy", "Learning rate")
     light = [figure(page, name).evaluate(ink) for name in names]
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(3000)
     for name, (color, traces) in zip(names, light, strict=True):
-        now, still = figure(page, name).evaluate(ink)
-        assert now != color
-        assert still == traces
+        wait_for(
+            page,
+            lambda name=name, color=color: (
+                (figure(page, name).evaluate(ink) or [color])[0] != color
+            ),
+            f"{name} kept the colour of the former theme",
+        )
+        assert figure(page, name).evaluate(ink)[1] == traces
     expect(page.get_by_text("undefined")).to_have_count(0)
 
 
@@ -271,13 +277,13 @@ def test_a_double_click_shows_all_and_another_one_the_range_of_now(
     loss = figure(page, "Loss")
     shown = """box => box.querySelector(".ultimus-plot").layout.yaxis.range"""
     first = loss.evaluate(shown)
-    while (moved := loss.evaluate(shown)) == first:  # since the curve has left it
-        page.wait_for_timeout(200)
+    wait_for(page, lambda: loss.evaluate(shown) != first, "the curve has not left its range")
+    moved = loss.evaluate(shown)
+    auto = "box => box.querySelector('.ultimus-plot').layout.yaxis.autorange"
     loss.locator(".nsewdrag").first.dblclick()
-    page.wait_for_timeout(1500)
-    assert loss.evaluate("box => box.querySelector('.ultimus-plot').layout.yaxis.autorange")
+    wait_for(page, lambda: loss.evaluate(auto), "a double click does not show all")
     loss.locator(".nsewdrag").first.dblclick()
-    page.wait_for_timeout(1500)
+    wait_for(page, lambda: not loss.evaluate(auto), "another one does not go back")
     assert loss.evaluate(shown)[0] <= moved[0] < first[0]
     press(page, "Stop")
     expect(page.get_by_text("Stopped").first).to_be_visible()
