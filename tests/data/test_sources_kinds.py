@@ -481,6 +481,15 @@ def test_shards_without_pictures_or_with_several_are_told(tmp_path, refused):
         read(tmp_path / "pairs.tar")
 
 
+def test_shards_whose_keys_have_dots_are_read_sample_by_sample(tmp_path):
+    fields = {}
+    for number, row in enumerate(some_rows(15)[0]):
+        fields |= {f"{number:02}.png": row, f"{number:02}.cls": str(number % 3).encode()}
+    for split in ("train", "test"):
+        write_shard(tmp_path / f"{split}.tar", [fields])
+    assert sizes(tmp_path) == (15, 15) and seen(read(tmp_path)) == ARE
+
+
 def test_texts_beside_pictures_in_class_folders_of_an_archive_are_no_labels(tmp_path):
     row, box = some_rows(1)[0][0], b"0 0.5 0.5 1 1"
     names = {f"{kind}/{n}.{end}": content for kind in "ab" for n in range(10)

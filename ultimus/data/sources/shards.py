@@ -4,7 +4,7 @@ What follows that dot is the entry's field, such as "jpg", or "image.png", whose
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from ...errors import UserError
@@ -66,14 +66,30 @@ def _content(tree: Tree, shards: list[tuple[Tree, str]]) -> Content:
 
 def _pairs(shard: Tree) -> Iterator[tuple[File, File]]:
     """Each picture with the file of its label."""
+    for fields in _samples(shard):
+        picture, label = _picture(fields, shard.name), _of_kind(fields, LABELS)
+        if picture and label:
+            yield picture, label
+
+
+def _samples(shard: Tree) -> Iterator[dict[str, File]]:
+    """The files of each sample by their fields.
+
+    Writers take keys with dots too. Where a name up to the first dot stands for several pictures,
+    each with a label that differs in the ending alone, they are samples of their own.
+    """
     samples: dict[tuple[str, ...], dict[str, File]] = {}
     for file in shard.files:
         key, field = _key_and_field(file)
         samples.setdefault((*file.parts[:-1], key), {})[field] = file
     for fields in samples.values():
-        picture, label = _picture(fields, shard.name), _of_kind(fields, LABELS)
-        if picture and label:
-            yield picture, label
+        stems: dict[str, dict[str, File]] = {}
+        for field, file in fields.items():
+            stem, _, ending = field.rpartition(".")
+            stems.setdefault(stem, {})[ending] = file
+        complete = [alike for alike in stems.values() if _of_kind(alike, LABELS) and
+                    _of_kind(alike, kinds.PICTURES)]  # fmt: skip
+        yield from complete if len(complete) > 1 else [fields]
 
 
 def _key_and_field(file: File) -> tuple[str, str]:
@@ -97,7 +113,7 @@ def _picture(fields: dict[str, File], where: str) -> File | None:
     return fields[(usual or found)[0]] if found else None
 
 
-def _of_kind(fields: dict[str, File], endings: Sequence[str]) -> File | None:
+def _of_kind(fields: dict[str, File], endings: Iterable[str]) -> File | None:
     """The first file with one of the endings, in their order."""
     return next((file for end in endings for file in fields.values() if file.suffix == end), None)
 
