@@ -41,11 +41,13 @@ def show(page: str) -> None:
         page: the title of the page that is about to be drawn.
     """
     place = st.container(key=KEY)  # holds its place, so that what follows stays where it is
-    if st.session_state.get("page_on_show") != page:
+    before = st.session_state.get("page_on_show")
+    if before != page:
         choices.take_over(Lesson)
+    names_a_card_alone = before is None and st.query_params.keys() <= NAMES
     if choices.of(Lesson).lesson:
         with place:
-            guard.guarded(_show)()
+            guard.guarded(_show)(names_a_card_alone)
 
 
 def is_on() -> bool:
@@ -65,7 +67,7 @@ def start(name: str) -> NoReturn:
     _open(first, first.link)
 
 
-def _show() -> None:
+def _show(names_a_card_alone: bool) -> None:
     now = choices.current(Lesson)
     try:
         content = shelf.find(now.lesson)
@@ -79,9 +81,8 @@ def _show() -> None:
     told = _mount(key=PANEL, data=data, on_asked_change=lambda: None).asked
     if asked := _newly_asked(told):
         _turn_to(content, *asked)
-    link = content.card[card - 1].link
-    if st.query_params.keys() <= NAMES and link:  # a link that names a card alone
-        _open(content.card[card - 1], link)
+    if names_a_card_alone and content.card[card - 1].link:  # what a link has that is handed out
+        _open(content.card[card - 1], content.card[card - 1].link)
 
 
 def _newly_asked(told: Any) -> tuple[int, bool] | None:
