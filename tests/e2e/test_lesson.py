@@ -58,7 +58,7 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     lesson.get_by_role("button", name="Next").click()
     on_card(page, 10)
     expect(page).to_have_url(re.compile("/attention"))
-    expect(lesson.locator(".summary")).to_contain_text("0 of 6 choices guessed right")
+    expect(lesson.locator(".summary")).to_contain_text("0 of 5 choices guessed right")
     lesson.get_by_role("button", name="Finish").click()
     expect(lesson).to_have_count(0)
     expect(page).not_to_have_url(re.compile("lesson="))

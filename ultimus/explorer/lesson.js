@@ -18,7 +18,7 @@ export class LessonPanel {
    * @param listener go(card, isRevealed): another card or an answer is shown; close().
    */
   constructor(root, lesson, card, listener) {
-    Object.assign(this, { root, lesson, listener, isSmall: false, asked: null });
+    Object.assign(this, { root, lesson, listener, isSmall: false });
     this.card = Math.min(Math.max(card, 0), lesson.cards.length - 1);
     root.addEventListener("keydown", (event) => this.press(event));
     root.addEventListener("focusout", () => (hadFocus = false));
@@ -37,16 +37,14 @@ export class LessonPanel {
     this.card = card;
     this.draw();
     this.focus();
-    this.tell(this.guess(card) !== null);
+    this.listener.go(card, this.guess(card) !== null);
   }
 
   /** Show the card that whoever holds this panel is at. */
   follow(card) {
-    if (card === this.asked) this.asked = null;
-    else if (this.asked === null && card !== this.card && this.lesson.cards[card]) {
-      this.card = card;
-      this.draw();
-    }
+    if (card === this.card || !this.lesson.cards[card]) return;
+    this.card = card;
+    this.draw();
   }
 
   focus() {
@@ -79,12 +77,7 @@ export class LessonPanel {
     this.draw();
     this.root.querySelector(".verdict").focus({ preventScroll: true });
     this.root.querySelector(".reveal").scrollIntoView({ block: "nearest" });
-    this.tell(true);
-  }
-
-  tell(isRevealed) {
-    this.asked = this.card;
-    this.listener.go(this.card, isRevealed);
+    this.listener.go(this.card, true);
   }
 
   /** Forget all guesses, and begin. */

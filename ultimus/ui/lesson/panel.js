@@ -1,15 +1,29 @@
 // The panel of a lesson as a component: Streamlit calls this anew when its data or theme changes.
+const AGAIN = 2000; // milliseconds until what was not answered is asked again
+const TRIES = 10;
+
 export default async function ({ parentElement, data, setStateValue }) {
   const box = parentElement.querySelector(".box");
   box.dataset.theme = themeOf(box.parentElement);
   const { LessonPanel } = await import(new URL(`${MODULES}lesson.js`, document.baseURI).href);
+  if (data.answered === box.asked) box.asked = null;
   const key = `${data.lesson.name} ${data.turn}`;
-  if (box.panel && box.key === key) return box.panel.follow(data.card - 1);
-  // a state and no trigger, which the script can lose while it opens another page
-  const ask = (card, isRevealed) => setStateValue("asked", { number: Date.now(), card, isRevealed });
+  if (box.panel && box.key === key) return box.asked ? null : box.panel.follow(data.card - 1);
+  const ask = (card, isRevealed) => askFor(box, setStateValue, { number: Date.now(), card, isRevealed });
   const listener = { go: (card, isRevealed) => ask(card + 1, isRevealed), close: () => ask(0, false) };
   box.key = key;
   box.panel = new LessonPanel(box, data.lesson, data.card - 1, listener);
+}
+
+// Ask the script, until it answers: a fragment of the page that runs just then would swallow it.
+function askFor(box, setStateValue, asked) {
+  box.asked = asked.number;
+  const ask = (tries) => {
+    if (box.asked !== asked.number || !box.isConnected || tries === TRIES) return;
+    setStateValue("asked", { ...asked, tries });
+    setTimeout(ask, AGAIN, tries + 1);
+  };
+  ask(0);
 }
 
 // The page has light letters in a dark theme.

@@ -77,7 +77,8 @@ def _show(names_a_card_alone: bool) -> None:
         raise
     card = min(now.card, len(content.card))
     turn = st.session_state.get("lesson_turn", 0)
-    data = {"lesson": cards, "card": card, "turn": turn}
+    answered = st.session_state.get("lesson_asked")
+    data = {"lesson": cards, "card": card, "turn": turn, "answered": answered}
     told = _mount(key=PANEL, data=data, on_asked_change=lambda: None).asked
     if asked := _newly_asked(told):
         _turn_to(content, *asked)
