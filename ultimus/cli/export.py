@@ -11,6 +11,7 @@ from ..explorer import page
 from ..files import storage_problem, write_atomically
 from ..lessons import shelf
 from ..lessons.page import file_name, lesson_page
+from ..runs import curve_files
 from ..runs.exchange import export
 from .common import find_run, last_snapshot
 
@@ -19,11 +20,12 @@ def run(options: argparse.Namespace) -> int:
     """Write the file and print its path; returns the exit code."""
     name, content = _lesson(options) or _run(options)
     path = options.out or Path(name.removesuffix(".zip"))
-    kind, is_kind = ("folder", os.path.isdir) if options.form == "hf" else ("file", os.path.isfile)
+    is_folder = options.form in ("hf", "tensorboard")
+    kind, is_kind = ("folder", os.path.isdir) if is_folder else ("file", os.path.isfile)
     if os.path.lexists(path) and not is_kind(path):
         raise UserError(f"{path} is no {kind}, and is left as it is: give the name of a {kind}.")
     try:
-        if options.form == "hf":
+        if is_folder:
             _unpack(content, path)
         else:
             write_atomically(path, content)
@@ -51,6 +53,9 @@ def _lesson(options: argparse.Namespace) -> tuple[str, bytes] | None:
 def _run(options: argparse.Namespace) -> tuple[str, bytes]:
     """The file of a run, its name and content."""
     run = find_run(options.what, options.runs)
+    if options.form in curve_files.FORMS:
+        _refuse_step(options)
+        return curve_files.export(run, options.form)
     last_snapshot(run)  # there is one
     if options.form != "page":
         step = run.snapshots[-1] if options.step is None else options.step
@@ -61,4 +66,4 @@ def _run(options: argparse.Namespace) -> tuple[str, bytes]:
 
 def _refuse_step(options: argparse.Namespace) -> None:
     if options.step is not None:
-        raise UserError("A page holds the snapshots of all steps: leave out --step.")
+        raise UserError("This form holds all steps: leave out --step.")

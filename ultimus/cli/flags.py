@@ -193,7 +193,7 @@ def _export(export: argparse.ArgumentParser) -> None:
     export.add_argument("--step", type=int, help="which snapshot; the last by default")
     export.add_argument(
         "--form",
-        choices=(*get_args(Form), "page"),
+        choices=(*get_args(Form), "page", "csv", "tensorboard"),
         default="safetensors",
         help="pt is for the seed's code; onnx for other runtimes; hf is a folder for Hugging Face; "
         "page is one HTML file that shows the run, or leads through the lesson",

@@ -12,9 +12,12 @@ from ...errors import UserError
 from ...explorer import page
 from ...links.pages import FOLLOW, Shown
 from ...places import is_public, runs_folder
+from ...runs import curve_files
 from ...runs.exchange import adopt, export
 from ...runs.run import Run
 from ..state import browser, choices, guard, session, text
+
+CURVES = {"csv": "CSV", "tensorboard": "TensorBoard"}
 
 
 class Several(NamedTuple):
@@ -52,6 +55,7 @@ def _save(run: Run) -> None:
         if find_spec("onnxscript"):
             _download_onnx(row, run, step)
         _page(run)
+        _curves(run)
     except UserError as error:
         st.error(text.plain(str(error)))
     if not is_public():
@@ -67,6 +71,21 @@ def _page(run: Run) -> None:
         icon=":material/download:", on_click="ignore",
         help="All snapshots in a page that opens from any disk, without a network.",
     )  # fmt: skip
+
+
+def _curves(run: Run) -> None:
+    """The numbers of its curves, which are written at the click."""
+    if not run.metrics().rows:
+        return
+    st.markdown("**Curves** for other tools")
+    row = st.container(horizontal=True)
+    forms = curve_files.FORMS if curve_files.has_tensorboard() else ("csv",)
+    for form in forms:
+        row.download_button(
+            CURVES[form], lambda form=form: curve_files.export(run, form)[1],
+            curve_files.name(run, form), on_click="ignore", icon=":material/download:",
+            key=f"save {form}",
+        )  # fmt: skip
 
 
 def _load() -> None:
