@@ -52,6 +52,17 @@ def test_the_same_sweep_has_the_same_id_and_another_has_another():
     assert len({sweeps.plan(RECIPE, values).id, *(sweep.id for sweep in others)}) == 5
 
 
+def test_a_sweep_of_a_former_version_keeps_its_id(tmp_path):
+    """Which knew fewer choices of a recipe."""
+    sweep = sweeps.plan(RECIPE, {"lr": [0.1]})
+    sweeps.save(sweep, tmp_path)
+    file = tmp_path / "sweeps" / f"{sweep.id}.json"
+    content = json.loads(file.read_bytes())
+    del content["recipe"]["target"], content["recipe"]["cutout"]
+    file.write_text(json.dumps(content))
+    assert sweeps.find(sweep.id, tmp_path).id == sweep.id
+
+
 @pytest.mark.parametrize(
     ("values", "seeds", "words"),
     [

@@ -85,11 +85,11 @@ def _marks(rates: np.ndarray, smoothed: np.ndarray, suggestions: np.ndarray) -> 
     ]  # fmt: skip
 
 
-def _range(mean: np.ndarray) -> list[float] | None:
+def _range(mean: np.ndarray) -> list[float]:
     """From below the lowest mean to above the first one."""
     known = mean[np.isfinite(mean)]
     if not known.size:
-        return None
+        return [0, 2.5]
     low, high = known.min(), max(known[0], known[: known.argmin() + 1].max())
     room = ROOM * (high - low) or ROOM
     return [float(low - room), float(high + 2 * room)]

@@ -7,6 +7,7 @@ from itertools import cycle
 from statistics import mean, stdev
 from typing import NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from .axes import axis_title, figure, legend, margin
@@ -14,6 +15,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 HEIGHT = 400
 WIDE = 5  # largest value / smallest, from which on values stand on a logarithmic axis
+EDGE = 0.08  # of the axis, beyond the first value and the last
 MARKS = {"done": "circle", "failed": "x"}  # of runs that have ended; others are open circles
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, GREY)
 
@@ -60,7 +62,13 @@ def accuracy_by_value(
     layout = {
         "margin": margin(56, 14, 60, 52),
         "xaxis": _axis(values, places) | axis_title(name, 6),
-        "yaxis": {"tickformat": ".0%", "zeroline": False, "nticks": 6, "ticklabelstandoff": 6},
+        "yaxis": {
+            "tickformat": ".0%",
+            "zeroline": False,
+            "nticks": 6,
+            "ticklabelstandoff": 6,
+            **({} if dots else {"range": [0, 1]}),
+        },
         "showlegend": len(lines) > 1,
         "legend": legend(),
     }
@@ -77,7 +85,10 @@ def _places(values: Sequence[Value]) -> list[float]:
 
 def _axis(values: Sequence[Value], places: Sequence[float]) -> dict:
     wide = min(places) > 0 and max(places) >= WIDE * min(places)
+    low, high = np.log10([min(places), max(places)]) if wide else (min(places), max(places))
+    room = EDGE * (high - low) or 0.5
     return {
+        "range": [float(low - room), float(high + room)],
         "type": "log" if wide else "linear", "tickmode": "array", "tickvals": list(places),
         "ticktext": [_text(value) for value in values], "showgrid": False, "zeroline": False,
         "showline": True, "ticks": "outside", "ticklen": 4,

@@ -107,8 +107,9 @@ class Sweep(BaseModel, frozen=True):
 
     @cached_property
     def id(self) -> str:
-        """The same for the same sweep."""
-        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
+        """The same for the same sweep, also in a later version whose recipes have more choices."""
+        content = self.model_dump_json(exclude_defaults=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         return "-".join([*(["range"] if self.is_range_test else self.values), digest])
 
 

@@ -32,6 +32,7 @@ from ...runs.run import Run
 from .. import glossary
 from ..controls import header, out_of_distribution, snapshot, uploads
 from ..controls.snapshot import SAME, Snapshot
+from ..explorer.view import faces
 from ..figures import figure
 from ..state import choices, guard, pool, session, text
 from ..state.pool import Pool
@@ -430,7 +431,7 @@ def _who_mattered(
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
     most = _influences(chosen, companions_pool, image)[:MOST]
-    who = companions_pool.faces(tuple(each.companion for each in most))
+    who = faces(companions_pool, tuple(each.companion for each in most))
     change = np.array([each.change for each in most], np.float32)
     title = f"Who mattered most for “{name}”"
     fig = vp.influence_bars(change, who, name, title=title, height=HEIGHT)
