@@ -234,5 +234,6 @@ function time(state) {
     range.value = state.step;
     label.textContent = `step ${snapshots.steps[state.step].toLocaleString("en")}, epoch ${snapshots.epochs[state.step].toFixed(2)}`;
   };
+  range.hidden = snapshots.steps.length === 1;
   return { box: h("div", { class: "bar time" }, range, label), draw };
 } // prettier-ignore
