@@ -640,6 +640,8 @@ def test_composed_groups_are_trained_and_said(data, tmp_path, capsys):
     run = str(_only_run(tmp_path).folder)
     composed = ["--group", "4", "--grouping", "fours", "--data", data]
     assert main(["evaluate", run, *composed]) == 0
-    assert "in groups of 4 made of fours of one class" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "in groups of 4 made of fours of one class" in told
+    assert re.search(r"attention to the own class, pass by pass: (\d\.\d{3}, ){3}\d.*chance", told)
     assert main(["evaluate", run, "--group", "5", "--grouping", "pairs", "--data", data]) == 2
     assert "Groups of 5 cannot be made of pairs" in capsys.readouterr().err

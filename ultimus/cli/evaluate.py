@@ -5,13 +5,14 @@ import json
 import os
 from pathlib import Path
 
+from ..analysis.own_class import OwnClass, own_class
 from ..analysis.prediction import ready_data
 from ..checkpoints import checkpoint
 from ..data.classes import matched
 from ..data.dataset import Dataset
 from ..data.groups import SORTED
 from ..errors import UserError
-from ..evaluation import Evaluation, evaluate
+from ..evaluation import Evaluation, evaluate, features_of
 from ..model import Transformer
 from .common import find_run, last_snapshot, note, open_data
 
@@ -29,11 +30,15 @@ def run(options: argparse.Namespace) -> int:
         )
     grouping = SORTED if options.order == SORTED else options.grouping
     results = [evaluate(model, dataset.test, group, grouping) for group in options.group]
+    composed = _own_class(model, dataset, options) if options.grouping != "random" else []
     answers = [_about(result, model, dataset) for result in results]
+    for answer, own in zip(answers, composed, strict=False):
+        answer |= {"own_class_attention": own.attention.tolist(), "by_chance": own.chance}
     if options.json:
         print(json.dumps(answers[0] if len(answers) == 1 else answers))
     else:
         print("\n".join(_in_words(result, dataset) for result in results))
+        print("".join(f"{_attention(own)}\n" for own in composed), end="")
     return 0
 
 
@@ -69,6 +74,22 @@ def _in_words(result: Evaluation, dataset: Dataset) -> str:
         f"{result.accuracy:.2%} of {result.images:,} test images of {dataset.name}, "
         f"{result.conditions}; loss {result.loss:.4f}"
     )
+
+
+def _own_class(model: Transformer, dataset: Dataset, options: argparse.Namespace) -> list[OwnClass]:
+    """How images look at their own class, whose members were put together on purpose."""
+    if model.kind == "patches":
+        return []
+    test = dataset.test
+    features = features_of(model, test.images)
+    return [
+        own_class(model, features, test.labels, group, options.grouping) for group in options.group
+    ]
+
+
+def _attention(own: OwnClass) -> str:
+    passes = ", ".join(f"{share:.3f}" for share in own.attention)
+    return f"attention to the own class, pass by pass: {passes}; by chance {own.chance:.3f}"
 
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, tuple[str, ...], str]:

@@ -163,16 +163,16 @@ def same_class_mass(weights: Tensor, labels: Tensor, itself: bool = True) -> Ten
 
     Args:
         weights: (..., B, B), rows that sum to one.
-        labels: (B,).
+        labels: (B,), or (..., B) of as many groups.
         itself: whether what an image gives itself counts.
 
     Returns:
         (..., B), 0...1; NaN without `itself` where nothing goes to others.
     """
-    same = labels[:, None] == labels  # (B, B)
+    same = labels[..., :, None] == labels[..., None, :]  # (..., B, B)
     if itself:
         return (weights * same).sum(dim=-1)
-    others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)  # (B, B)
+    others = ~torch.eye(labels.shape[-1], dtype=torch.bool, device=labels.device)  # (B, B)
     return (weights * (same & others)).sum(dim=-1) / (weights * others).sum(dim=-1)
 
 
@@ -183,9 +183,10 @@ def chance_mass(labels: Tensor, itself: bool = True) -> Tensor:
     (n - 1) / (B - 1).
 
     Returns:
-        (B,)
+        (..., B), as the labels.
     """
-    uniform = torch.full((len(labels), len(labels)), 1 / len(labels), device=labels.device)
+    images = labels.shape[-1]
+    uniform = torch.full((images, images), 1 / images, device=labels.device)
     return same_class_mass(uniform, labels, itself)
 
 
