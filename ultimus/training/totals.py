@@ -63,13 +63,18 @@ def _patch_totals(maps: Tensor, grid: int) -> Tensor:
 
 
 def _patch_totals_backward(dtotals: Tensor, maps: Tensor, grid: int) -> Tensor:
+    """Rows of a patch that the same taps see have the same gradient, where ReLU let something
+    through: all but its first and its last."""
     count, size = len(maps), maps.shape[-1]
-    sides = _reach(size, grid, maps.dtype, maps.device).T.contiguous()  # (S, g * 3)
-    dseen = dtotals.to(maps.dtype).view(count, grid, grid, 3, 3, -1).transpose(2, 3)
-    dlines = sides @ dseen.reshape(count * 3 * grid, 3 * grid, -1)  # (n * g * 3, S, 32)
-    dmaps = sides @ dlines.view(count, 3 * grid, -1)  # (n, S, S * 32)
+    columns = _reach(size, grid, dtotals.dtype, maps.device).T.contiguous()  # (S, g * 3)
+    different, places = _places(size, grid, dtotals.dtype, maps.device)
+    dseen = dtotals.view(count, grid, grid, 3, 3, -1).transpose(2, 3)
+    dlines = columns @ dseen.reshape(count * 3 * grid, 3 * grid, -1)  # (n * g * 3, S, 32)
+    lines = (different @ dlines.view(count, 3 * grid, -1)).to(maps.dtype)  # (n, different, S * 32)
     rows = maps.permute(0, 2, 3, 1).flatten(2)  # (n, S, S * 32), a view
-    relu_backward(dmaps, rows, out=rows)
+    for place, line in zip(places, lines.split(1, dim=1), strict=True):
+        some = rows[:, place]
+        relu_backward(line.expand_as(some), some, out=some)
     return maps
 
 
@@ -77,6 +82,17 @@ def _patch_totals_backward(dtotals: Tensor, maps: Tensor, grid: int) -> Tensor:
 def _reach(size: int, grid: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """R (g * 3, S), see `model.reach`."""
     return reach(size, grid).to(device, dtype)
+
+
+@cache
+def _places(
+    size: int, grid: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, list[slice]]:
+    """The different rows of Rᵀ, and which rows of a map each is for."""
+    rows, counts = reach(size, grid).T.unique_consecutive(dim=0, return_counts=True)
+    ends = counts.cumsum(0).tolist()
+    places = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+    return rows.contiguous().to(device, dtype), places
 
 
 # Images: nine sums --------------------------------------------------------------------------------
