@@ -243,8 +243,8 @@ def test_a_snapshot_is_measured_once_for_all(runs: Path, measurements: list[int]
     page = visit()
     assert measurements == [20]
     checked(page.button_group(key="seat").set_value("alone").run())
-    click(page, "Previous page")
-    click(page, "Next page")
+    click(page, "Previous")
+    click(page, "Next")
     visit(pair="3-5")
     assert measurements == [20, 20]  # the last one and the one before
 
@@ -347,7 +347,7 @@ def test_nonsense_in_a_link_leaves_the_page_usable(runs: Path, link: dict):
 
 
 def test_another_step_is_another_verdict(runs: Path):
-    page = click(visit(), "Previous page")
+    page = click(visit(), "Previous")
     step = Run(SHIPPED).snapshots[-2]
     assert np.array_equal(confusions(page), judged(step).confusion.numpy())
     assert page.query_params["step"] == str(step)

@@ -29,6 +29,7 @@ from ...links.state import query
 from ...places import SHIPPED
 from ...plots import test_report as tp
 from ...plots.axes import alt
+from ...plots.faces import data_uri
 from ...plots.style import class_colors
 from ...runs.run import Run
 from .. import glossary
@@ -419,9 +420,8 @@ def _picture(row, image: int, verdict: Verdict, run: Run, chosen: Snapshot, pict
     """An image with its answer, which leads to the Attention page."""
     true, called = int(verdict.labels[image]), int(verdict.guesses[image])
     names, chances = pictures.classes, verdict.probabilities[image]
-    label = (
-        f"![{names[true]}]({pictures.uri(image)}) **{names[called]} {_percent(chances[called])}**"
-    )
+    face = data_uri(pictures.images[image].numpy())
+    label = f"![{names[true]}]({face}) **{names[called]} {_percent(chances[called])}**"
     if true != called:
         label += f" {names[true]} {_percent(chances[true])}"
     group = companions(len(pictures), GROUP, image, pictures.labels, verdict.grouping)
