@@ -69,7 +69,7 @@ def test_a_run_is_still_followed_when_the_menu_of_pages_leads_to_attention(
     """The menu leaves out what the link says."""
     page = start_training(person, server, epochs=300)
     menu = page.get_by_test_id("stHeader")
-    newest = page.get_by_text("These are the newest weights")
+    newest = page.locator(".explorer:has(.follow[aria-pressed=true]) .scrubber .step")
     menu.get_by_role("link", name="Attention").click()
     expect(newest).to_be_visible(timeout=SLOW)
     moment = newest.inner_text()

@@ -97,7 +97,7 @@ def test_pictures_go_with_a_person_to_the_attention_page(server: str, person: Ca
     upload(page, EXAMPLE)
     expect(page.get_by_text("1 of your own pictures")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Attention").click()
-    expect(page.get_by_role("button", name="image #0 looks")).to_be_visible(timeout=SLOW)
+    expect(page.locator(f".axes .rows [title='{EXAMPLE.name}']")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Predict").click()
     expect(page.get_by_text("1 of your own pictures")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Remove all").click()

@@ -172,7 +172,7 @@ test("each snapshot's numbers are unpacked from their own place", () => {
 });
 
 test("a link of the app's page may name the group elsewhere, and its first cell is the strongest", () => {
-  const now = view({ pass: "2" }, { members: [5, 1, 3, 8, 13, 21, 2], byWeight: true });
+  const now = view({ pass: "2" }, { members: [5, 1, 3, 8, 13, 21, 2], tells: (made) => made.strongest() });
   assert.deepEqual(now.members, [5, 1, 3, 8, 13, 21, 2]);
   assert.deepEqual(now.cell, now.strongest());
   assert.deepEqual(view({ cell: "40-3" }, { members: [5, 1, 3] }).cell, [2, 2]);

@@ -13,7 +13,7 @@ from ultimus.plots import attention as maps
 from ultimus.plots import axes, style
 from ultimus.plots import faces as pictures
 from ultimus.plots import vectors as bars
-from ultimus.plots.answers import FADED, ablation_bars, class_bars, passes_bars, spread_figure
+from ultimus.plots.answers import ablation_bars, class_bars, spread_figure
 
 B, H, C, K = 13, 7, 5, 11  # images, numbers of a vector, classes, draws
 CLASSES = ("cat", "dog", "ship", "frog", "horse")
@@ -64,7 +64,6 @@ def figures(count, width=H, seed=5):
     scores = rng.normal(size=(count, count)).astype(np.float32)
     weights = softmax(scores)
     vectors = rng.normal(size=(count, width)).astype(np.float32)
-    q, k = rng.normal(size=(2, width))
     answers = softmax(rng.normal(size=(K, C)))
     colors = style.class_colors(C)
     last = count - 1
@@ -73,14 +72,8 @@ def figures(count, width=H, seed=5):
     yield maps.attention_map(scores, who, "products")
     for role in maps.ROLES:
         yield maps.vectors_map(vectors, role, who, selected_rows={last: "#0072B2"})
-        yield bars.vector_bars(vectors[0], role)
-    yield bars.products_bars(q, k, q * k)
-    yield bars.sum_bars(weights[0], vectors, who)
-    yield bars.row_bars(scores[0], who, "scores")
-    yield bars.row_bars(weights[0], who, "weights", selected=last)
     yield bars.influence_bars(scores[0] / 9, who, "cat", pinned=0)
     yield class_bars(answers[0], CLASSES, colors, truth=1)
-    yield passes_bars(answers[:9], CLASSES, colors, selected=4)
     yield spread_figure(answers, answers[0], CLASSES, colors)
     yield ablation_bars(CLASSES, answers[0], 0.5)
 
@@ -146,9 +139,10 @@ def test_colours_of_weights_start_at_0_and_those_of_signed_numbers_are_centred_o
 ):
     matrix = rng.random((B, B)) - 0.7
     top = zmax or np.abs(matrix).max()
-    for kind, low in (("weights", 0), ("scores", -top), ("products", -top)):
+    ends = {"weights": (0, zmax or 1), "scores": (-top, top), "products": (-top, top)}
+    for kind, (low, high) in ends.items():
         axis = maps.attention_map(matrix, who, kind, zmax=zmax).layout.coloraxis
-        assert (axis.cmin, axis.cmax) == (low, top)
+        assert (axis.cmin, axis.cmax) == (low, high)
     axis = maps.vectors_map(matrix[:, :H], "key", who, zmax=zmax).layout.coloraxis
     assert axis.cmin == -axis.cmax
 
@@ -245,29 +239,9 @@ def test_pictures_of_unknown_class_are_called_images():
 # Bars ---------------------------------------------------------------------------------------------
 
 
-def test_products_bars_hold_and_write_all_numbers(rng):
-    q, k = rng.normal(size=(2, 8)).astype(np.float32)
-    fig = bars.products_bars(q, k, q * k)
-    for trace, values in zip(fig.data, (q, k, np.r_[q * k, (q * k).sum()]), strict=True):
-        np.testing.assert_array_equal(trace.y, values)
-        assert [float(t.replace("−", "-")) for t in trace.text] == pytest.approx(values, rel=5e-4)
-    assert fig.layout.xaxis.ticktext[-1] == "sum"
-
-
-def test_sum_bars_add_up_to_the_mixed_values(who, rng):
-    weights, values = softmax(rng.normal(size=B)), rng.normal(size=(B, H))
-    *parts, total = bars.sum_bars(weights, values, who, top=3).data
-    np.testing.assert_allclose(sum(np.asarray(p.y) for p in parts), weights @ values, atol=1e-15)
-    np.testing.assert_allclose(total.y, weights @ values, atol=1e-15)
-    first = weights.argmax()
-    np.testing.assert_array_equal(parts[0].y, weights[first] * values[first])
-    assert parts[0].name.startswith(who.labels[first])
-    assert [p.name for p in parts[3:]] == ["10 others"] * 2
-
-
 def test_bars_over_pictures_name_each_image_and_hold_its_number(who, rng):
     values = rng.normal(size=B)
-    for fig in (bars.row_bars(values, who, "scores"), bars.influence_bars(values, who, "cat")):
+    for fig in (bars.influence_bars(values, who, "cat"),):
         np.testing.assert_array_equal(fig.data[0].y, values)
         assert list(fig.data[0].x) == who.labels
         assert [im.source for im in fig.layout.images] == list(who.pictures)
@@ -278,24 +252,9 @@ def test_bars_over_pictures_name_each_image_and_hold_its_number(who, rng):
 def test_words_of_bars_name_the_right_images(who):
     values = np.zeros(B)
     values[5], values[8] = 0.25, -0.5
-    assert axes.alt(bars.row_bars(values, who, "scores", selected=8)) == (
-        "Scores of the row: the largest of 13 is 0.25, for image 5 (cat); image 8 (dog) gets −0.5."
-    )
     assert axes.alt(bars.influence_bars(values, who, "frog")).endswith(
         "the largest change is −50 percentage points, when image 8 (dog) leaves."
     )
-
-
-def test_passes_beyond_the_training_are_faded_and_named(rng):
-    values = softmax(rng.normal(size=(9, C)))
-    fig = passes_bars(values, CLASSES, style.class_colors(C), trained=4)
-    np.testing.assert_array_equal(np.array([t.y for t in fig.data]).T, values)
-    assert list(fig.data[0].marker.opacity) == [1.0] * 5 + [FADED] * 4
-    texts = [note.text for note in fig.layout.annotations]
-    assert texts[-2:] == ["trained with 4 passes", "never trained"]
-    assert texts[2].startswith(CLASSES[values[2].argmax()])
-    only_trained = passes_bars(values[:5], CLASSES, style.class_colors(C), trained=4)
-    assert len(only_trained.layout.annotations) == 5
 
 
 def test_spread_shows_every_draw_the_mean_and_alone(rng):

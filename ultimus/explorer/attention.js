@@ -56,7 +56,7 @@ export class AttentionPage {
     this.opened = group;
     this.stopFollowing?.();
     this.stopFollowing = ending;
-    this.begin(new View(scene, link, { own, members: told.members, byWeight: true }));
+    this.begin(new View(scene, link, { own, members: told.members, tells: told.picked ? ofTheFirst : ofTheStrongest }));
   }
 
   /** Draw a view in the place of the former one. */
@@ -207,6 +207,14 @@ export class AttentionPage {
     this.stopFollowing?.();
     clearTimeout(this.reporting);
   }
+}
+
+function ofTheFirst(view) {
+  return view.favourite(0);
+}
+
+function ofTheStrongest(view) {
+  return view.strongest();
 }
 
 /** Have the step that a link names, or the last one, before it is drawn. */

@@ -44,13 +44,13 @@ export class View {
    * @param group.own pictures of the reader, { name, pixels }.
    * @param group.members the group, if the link does not say it: places among the scene's pictures,
    *   after which the reader's are numbered.
-   * @param group.byWeight whether the first cell is the strongest, and not of whom companions help.
+   * @param group.tells gives the first cell, if not that of whom companions help most.
    */
-  constructor(scene, link = {}, { own = [], members, byWeight = false } = {}) {
+  constructor(scene, link = {}, { own = [], members, tells } = {}) {
     this.scene = scene;
     this.own = own;
     this.given = members;
-    this.byWeight = byWeight;
+    this.tells = tells;
     this.listeners = [];
     this.read(link);
   }
@@ -260,7 +260,7 @@ export class View {
    * it looks at most; where nobody gets a right answer that way, the strongest pair.
    */
   telling() {
-    if (this.byWeight) return this.strongest();
+    if (this.tells) return this.tells(this);
     const gains = this.members.map((_, place) => this.gain(place));
     const most = best(gains);
     return gains[most] > 0 ? this.favourite(most) : this.strongest();

@@ -28,9 +28,7 @@ from .axes import (
     upright,
 )
 from .style import GREY, WEIGHT
-from .words import count_of, percent, short
-
-FADED = 0.4  # opacity of what a reader should not take for more than it is
+from .words import count_of, percent
 
 
 def class_bars(
@@ -69,97 +67,6 @@ def class_bars(
     words = f"{title}: " + ", ".join(f"{classes[i]} {percent(values[i])}" for i in order)
     words += f"; the right answer is {classes[truth]}." if truth is not None else "."
     return figure([bars], layout, title, words)
-
-
-def passes_bars(
-    probabilities: ArrayLike,
-    classes: Sequence[str],
-    colors: Sequence[str],
-    *,
-    trained: int = 4,
-    selected: int | None = None,
-    title: str = "Answer after each pass",
-) -> go.Figure:
-    """The answer for one image after 0, 1, ... passes; a click's `point` is the number of passes.
-
-    Args:
-        probabilities: (passes + 1, C).
-        classes: (C,) names.
-        colors: (C,) one for each class.
-        trained: with how many passes the network was trained; beyond, bars are faded.
-        selected: the number of passes whose bar is outlined.
-        title: above the figure.
-    """
-    values = np.asarray(probabilities)
-    tops = values.argmax(axis=1).tolist()
-    beyond = len(values) > trained + 1
-    layout = {
-        "margin": margin(46, 8, TOP + 30, 44),
-        "barmode": "stack",
-        "annotations": [
-            *(_top_of_pass(p, classes[c], values[p, c]) for p, c in enumerate(tops)),
-            *(_about_training(trained) if beyond else ()),
-        ],
-        "shapes": [
-            *([upright(trained + 0.5, y0=-0.17)] if beyond else ()),
-            *([_outline(selected)] if selected is not None else ()),
-        ],
-        **_axes_of_passes(len(values)),
-    }
-    data = _stacks(values, classes, colors, trained)
-    story = ", ".join(f"after {p} {classes[c]} {percent(values[p, c])}" for p, c in enumerate(tops))
-    words = f"{title}, the most probable class: {story}; it was trained with {trained} passes."
-    return figure(data, layout, title, words)
-
-
-def _stacks(
-    values: np.ndarray, classes: Sequence[str], colors: Sequence[str], trained: int
-) -> list[dict]:
-    """Bars of a class for each number of passes, which stand on those of the class before."""
-    steps = np.arange(len(values))
-    faded = np.where(steps > trained, FADED, 1.0).tolist()
-    hover = f"%{{fullData.name}} after %{{x}}: <b>%{{y:{DIGITS}}}</b>"
-    return [
-        {
-            "type": "bar", "x": steps.tolist(), "y": values[:, c], "name": name, "width": 0.86,
-            "marker": {"color": color, "opacity": faded, "line": {"width": 0}},
-            "hovertemplate": f"{hover}<extra></extra>",
-        }
-        for c, (name, color) in enumerate(zip(classes, colors, strict=True))
-    ]  # fmt: skip
-
-
-def _axes_of_passes(count: int) -> dict:
-    bare = {"zeroline": False, "fixedrange": True}
-    numbers = {"showgrid": False, "dtick": 1, "range": [-0.5, count - 0.5]}
-    shares = {"range": [0, 1], "tickformat": ".0%", "dtick": 0.25}
-    return {"xaxis": bare | numbers, "yaxis": bare | shares}
-
-
-def _top_of_pass(passes: int, name: str, probability: float) -> dict:
-    """The most probable class, over its bar."""
-    return {
-        "x": passes, "y": 1, "yref": "y domain", "yanchor": "bottom", "showarrow": False,
-        "font": {"size": 10}, "text": f"{short(name, 10)}<br>{percent(probability, 0)}",
-    }  # fmt: skip
-
-
-def _about_training(passes: int) -> tuple[dict, dict]:
-    """What stands left and right of the line after the last pass that was trained."""
-    return (
-        _aside(f"trained with {passes} passes", passes + 0.42, "right"),
-        _aside("never trained", passes + 0.58, "left"),
-    )
-
-
-def _aside(text: str, x: float, side: str) -> dict:
-    place = {"x": x, "xanchor": side, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -22}
-    return {"text": text, "showarrow": False, "font": {"size": 12}, **place}
-
-
-def _outline(passes: int) -> dict:
-    edge = {"x0": passes - 0.46, "x1": passes + 0.46, "y0": 0, "y1": 1}
-    return {"type": "rect", "line": {"width": 2}, **edge}
 
 
 def spread_figure(

@@ -30,6 +30,7 @@ from .axes import (
     margin,
     reach,
     rectangle,
+    rooted,
     scales,
 )
 from .faces import MANY, Faces
@@ -86,7 +87,8 @@ def attention_map(
         kind: weights (from 0), scores (q kᵀ / √8) or products (q kᵀ).
         selected: the cell (i, j) to outline.
         zmax: where the colour scale ends (and starts, negatively, unless these are weights), so
-            that figures can be compared; the largest number of the matrix by default.
+            that figures can be compared; by default 1 for weights, whose scale is one of roots, the
+            same for all steps, passes and runs, else the largest number of the matrix.
         title: above the figure.
         height: in pixels, as it will be shown.
         uirevision: as long as it stays the same, the reader's zoom does too.
@@ -100,6 +102,8 @@ def attention_map(
     thumb = min(0.94 * side / count, THUMBNAIL)
     names = [short(name, 12) for name in who.names] if count <= NAMED else []
     scale, dark = scales(signed)
+    if not signed:
+        scale, dark, zmax = rooted(scale), rooted(dark), zmax or 1.0
     cells = _cells(matrix, who, name, f"{hover}<b>%{{z:{DIGITS}}}</b>", count) | {"x": who.labels}
     images, shapes = _at_both_axes(who, thumb, side)
     layout = {

@@ -91,6 +91,11 @@ def scales(signed: bool) -> tuple[Scale, Scale]:
     return _joined(_ramp(below), _ramp(above)), dark
 
 
+def rooted(scale: Scale) -> Scale:
+    """The same for the roots of numbers from 0 to 1, which brings out small ones."""
+    return [(at**2, color) for at, color in scale]
+
+
 def _ramp(colors: Sequence[str]) -> Scale:
     """From the page's colour (nothing of the first) to the last."""
     clear = "rgba({},{},{},0)".format(*bytes.fromhex(colors[0][1:]))
@@ -115,14 +120,6 @@ def coloraxis(scale: Scale, low: float, high: float) -> dict:
 
 
 # Axes ---------------------------------------------------------------------------------------------
-
-
-def places(count: int) -> dict:
-    """The axis of a vector's places."""
-    return {
-        "range": [-0.6, count - 0.4], "showgrid": False, "zeroline": False, "fixedrange": True,
-        "dtick": 1 if count <= 12 else 8, "tick0": 0, "tickfont": {"size": 11},
-    }  # fmt: skip
 
 
 def value_axis(values: np.ndarray, zmax: float | None, signed: bool = True) -> dict:

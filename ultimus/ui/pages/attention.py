@@ -100,6 +100,7 @@ def told(run: Run, chosen: Snapshot, pictures: Pool, members: Group) -> dict[str
         "own": [_own(pictures, member) for member in own],
         "chosen": choices.texts(choices.current(Attention))
         | {"step": FOLLOW if follows else str(chosen.step)},
+        "picked": bool(choices.current(Attention).images),
         "turn": choices.links(Shown, Attention),
         "live": run.status().state in LIVE and run.live_weights.exists(),
         "complete": len(members) == len(pictures),
