@@ -53,3 +53,9 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     expect(student.get_by_text("You follow the teacher's view.")).not_to_be_visible()
     rest(late)
     expect(late).to_have_url(re.compile("/attention"))
+
+    late.get_by_role("button", name="Share", exact=True).click()
+    late.get_by_role("button", name="Large code for telephones").click()
+    code = late.get_by_role("img", name="Code of this link")
+    expect(code).to_be_visible(timeout=PATIENCE)
+    assert code.evaluate("image => image.complete && image.getBoundingClientRect().width") > 400

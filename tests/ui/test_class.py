@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from starlette.requests import Request
@@ -222,6 +223,6 @@ def test_what_browsers_hear_is_one_line_of_ascii(runs):
 
 
 def test_a_link_becomes_a_code(runs):
-    code = qr.code("https://class.example/train?run=20260101-101010-demo-aaaa&x=<script>")
-    assert code.startswith("<svg") and "<script" not in code
-    assert 'viewBox="0 0 232 232"' in qr.code("a")  # 21 modules, no Micro QR, and a margin
+    code = qr.code("https://class.example/train?run=20260101-101010-demo-aaaa&x='\"<script>")
+    assert code.startswith("data:image/svg") and not {'"', "<", ">"} & {*code}
+    assert "viewBox='0 0 29 29'" in unquote(qr.code("a"))  # 21 modules, no Micro QR, and a margin

@@ -20,9 +20,10 @@ def address(**more: str) -> str:
 
 
 def code(link: str) -> str:
-    """A link as an SVG, black on white in either theme."""
-    made = segno.make(link, error="l", micro=False)
-    return made.svg_inline(scale=8, border=4, light="white", omitsize=True)
+    """A link as the address of a picture, black on white in either theme."""
+    return segno.make(link, error="l", micro=False).svg_data_uri(
+        border=4, light="white", omitsize=True
+    )
 
 
 @st.dialog("Open this view", width="large")
@@ -31,7 +32,7 @@ def show(link: str) -> None:
     if len(link) > MOST:
         st.warning("This link is too long for a code that can be read from afar: share its text.")
     else:
-        st.html(f'<div class="ultimus-qr">{code(link)}</div>')
+        st.html(f'<img class="ultimus-qr" alt="Code of this link" src="{code(link)}">')
     st.code(link, language=None, wrap_lines=True)
     if urlsplit(link).hostname in LOCAL:
         st.caption(
