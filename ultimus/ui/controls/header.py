@@ -29,7 +29,8 @@ def show(title: str, run: Run) -> None:
     )  # fmt: skip
     with row.container(width=WIDE):
         exchange.show(run)
-    with row.popover("Share", icon=":material/link:", width=WIDE):
+    turn = st.session_state.setdefault("codes_shown", 0)  # another popover is closed
+    with row.popover("Share", icon=":material/link:", width=WIDE, key=f"share {turn}"):
         st.markdown("Whoever opens this link follows the run; only your browser controls it.")
         st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
         st.button("Large code for telephones", icon=":material/qr_code_2:", on_click=_ask_for_code,
@@ -42,6 +43,7 @@ def show(title: str, run: Run) -> None:
 
 def _ask_for_code() -> None:
     st.session_state.asked_for_code = True
+    st.session_state.codes_shown += 1
 
 
 def _provenance(run: Run) -> str:
