@@ -242,10 +242,10 @@ def picture(color: str = "red") -> bytes:
 def test_own_pictures_come_first_by_their_names(runs: Path):
     page = visit(size="5")
     uploader = page.file_uploader[0]
-    uploader.upload("a.png", picture()).upload("b.png", picture("blue"))
+    uploader.upload("my_cat.png", picture()).upload("b.png", picture("blue"))
     checked(page.run())
     assert group(page)[:2] == [-1, -2] and len(group(page)) == 5
-    assert [own["name"] for own in told(page)["own"]] == ["a.png", "b.png"]
+    assert [own["name"] for own in told(page)["own"]] == ["my_cat.png", "b.png"]
     red = base64.b64decode(told(page)["own"][0]["pixels"])
     assert red == bytes([255] * 1024 + [0] * 2048)
 

@@ -24,7 +24,7 @@ def own_pictures() -> dict[str, np.ndarray]:
     added = uploads.kept()
     if added:
         st.button("Remove my pictures", icon=":material/delete:", on_click=_forget_own)
-    names = menu.told_apart({upload.key: text.plain(upload.name) for upload in added})
+    names = menu.told_apart({upload.key: upload.name for upload in added})
     return {names[upload.key]: upload.seen(uploads.fit(upload.key)) for upload in added}
 
 
