@@ -18,7 +18,7 @@ from ultimus import UserError, open_dataset
 from ultimus.analysis.ablation import MOST_PASSES, accuracies, accuracy
 from ultimus.analysis.measured import Measured
 from ultimus.analysis.out_of_distribution import calibrate, of_cifar10
-from ultimus.analysis.strangers import KINDS, strangers
+from ultimus.analysis.outsiders import KINDS, outsiders
 from ultimus.analysis.test_report import by_size, dependence, measure
 from ultimus.checkpoints import checkpoint
 from ultimus.data.dataset import Dataset
@@ -82,8 +82,8 @@ def ablations(model: Transformer, dataset: Dataset) -> dict:
     }
 
 
-def outsiders(model: Transformer, dataset: Dataset) -> dict:
-    """What the out-of-distribution warning finds of each kind of strangers."""
+def warnings(model: Transformer, dataset: Dataset) -> dict:
+    """What the out-of-distribution warning finds of each kind of outsiders."""
     images, seeds = dataset.test.images, [1, 2, 3]
     detectors = {
         "with test images": calibrate(model, images),
@@ -94,7 +94,7 @@ def outsiders(model: Transformer, dataset: Dataset) -> dict:
         raised = detector.is_outsider(model, images).double().mean().item()
         values[f"{name}: test images"] = [raised] * len(seeds)
         for kind in KINDS:
-            found = [detector.is_outsider(model, strangers(kind, 200, seed)) for seed in seeds]
+            found = [detector.is_outsider(model, outsiders(kind, 200, seed)) for seed in seeds]
             values[f"{name}: {kind}"] = [each.double().mean().item() for each in found]
     return {
         "about": "Share of pictures that the out-of-distribution warning is raised for: of the "
@@ -160,7 +160,7 @@ MEASURES = {
     "ablation-best-cifar10": ablations,
     "dependence-best-cifar10": dependences,
     "groups-best-cifar10": groups,
-    "outsiders-best-cifar10": outsiders,
+    "outsiders-best-cifar10": warnings,
 }
 
 

@@ -12,8 +12,8 @@ from ultimus.analysis.out_of_distribution import (
     of_cifar10,
     statistics,
 )
+from ultimus.analysis.outsiders import KINDS, PHOTOGRAPHS, outsiders
 from ultimus.analysis.prediction import examples
-from ultimus.analysis.strangers import KINDS, PHOTOGRAPHS, strangers
 from ultimus.data.image_files import shrink
 from ultimus.evaluation import features_of
 from ultimus.model import Transformer
@@ -47,7 +47,7 @@ def test_its_rates_are_what_it_says(model, images):
     assert detector.images == len(images) // 3
     assert 0 <= detector.false_alarms < 0.2
     for kind in KINDS:
-        found = detector.is_outsider(model, strangers(kind)).double().mean().item()
+        found = detector.is_outsider(model, outsiders(kind)).double().mean().item()
         assert detector.found[kind] == found
         assert f"{found:.0%} of 20 {kind}" in detector.rates()
     assert f"{detector.false_alarms:.0%} of {detector.images}" in detector.rates()
@@ -112,13 +112,13 @@ def test_too_few_images_or_such_that_do_not_differ_give_none(model, images):
     assert calibrate(model, images[:1].expand(3 * FEWEST, -1, -1, -1)) is None
 
 
-def test_strangers_are_what_they_say():
+def test_outsiders_are_what_they_say():
     for kind in KINDS:
-        assert strangers(kind).shape == (20, 3, 32, 32)
-        assert torch.equal(strangers(kind, 20, 0), strangers(kind))
-    flat, other = strangers("blank pictures")[0], strangers("blank pictures", seed=1)
+        assert outsiders(kind).shape == (20, 3, 32, 32)
+        assert torch.equal(outsiders(kind, 20, 0), outsiders(kind))
+    flat, other = outsiders("blank pictures")[0], outsiders("blank pictures", seed=1)
     assert torch.equal(flat, flat[:, :1, :1].expand(3, 32, 32))
-    assert not torch.equal(other, strangers("blank pictures"))
+    assert not torch.equal(other, outsiders("blank pictures"))
 
 
 def _brought() -> dict[str, np.ndarray]:

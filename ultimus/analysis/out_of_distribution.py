@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from ..evaluation import features_of
 from ..model import Transformer
 from ..places import ASSETS
-from .strangers import KINDS, strangers
+from .outsiders import KINDS, outsiders
 
 FALSE_ALARMS = 0.05  # of held-out images of its own kind
 SHARE = 1000  # images for each of: the clouds, the threshold, the count of false alarms
@@ -98,7 +98,7 @@ class Detector:
         threshold: the distance beyond which a picture is an outsider.
         false_alarms: share 0...1 of `images` other test images that are called outsiders.
         images: how many these are.
-        found: share of the strangers of each kind that are called outsiders.
+        found: share of the pictures of each kind that are called outsiders.
     """
 
     clouds: tuple[Cloud, ...]
@@ -121,7 +121,7 @@ class Detector:
     def rates(self) -> str:
         """How often it is wrong, in a sentence."""
         found = ", ".join(
-            f"{self.found[kind]:.0%} of {len(strangers(kind))} {kind}" for kind in KINDS
+            f"{self.found[kind]:.0%} of {len(outsiders(kind))} {kind}" for kind in KINDS
         )
         return (
             f"It is wrongly raised for {self.false_alarms:.0%} of {self.images:,} test images of "
@@ -197,9 +197,9 @@ def _calibrated(views: Sequence[Tensor]) -> Detector | None:
 
 
 def _with_rates(detector: Detector, model: Transformer) -> Detector:
-    """The same, with what it finds of each kind of strangers."""
+    """The same, with what it finds of each kind of outsiders."""
     return replace(detector, found={
-        kind: detector.is_outsider(model, strangers(kind)).double().mean().item() for kind in KINDS
+        kind: detector.is_outsider(model, outsiders(kind)).double().mean().item() for kind in KINDS
     })  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from ..recipe import Recipe
 from ..training.trainer import Progress, Training
 from . import metrics
 from .control import PATIENCE, Control
+from .due import Schedule
 from .report import Report
 from .run import Run, State, Status
-from .schedule import Schedule
 
 
 class Recorder:

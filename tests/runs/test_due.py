@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ultimus.runs.schedule import EVERY, Schedule
+from ultimus.runs.due import EVERY, Schedule
 from ultimus.training.trainer import FIRST_STEPS
 
 

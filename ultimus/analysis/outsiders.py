@@ -38,7 +38,7 @@ PAPERS = ((255, 255, 255), (0, 0, 0), (250, 245, 230), (30, 40, 60))
 
 
 @cache
-def strangers(kind: str, count: int = 20, seed: int = 0) -> Tensor:
+def outsiders(kind: str, count: int = 20, seed: int = 0) -> Tensor:
     """So many pictures of one of KINDS; the same ones for the same seed.
 
     Args:
