@@ -99,6 +99,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
         "flip": 0.1, "cutout": 3, "cutout_chance": 0.2, "seed": 13, "epochs": 2, "max_steps": 2,
         "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus", "shift": 2,
         "precision": "float32", "block_rate": 0.5, "grid": 3, "grouping": "one class",
+        "target": 0.9,
     }  # fmt: skip
     assert given.keys() == Recipe.model_fields.keys()
     flags = [part for name, value in given.items()

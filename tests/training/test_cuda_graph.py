@@ -462,7 +462,9 @@ def gpu_in_name(monkeypatch):
     monkeypatch.setattr(
         training_module,
         "GraphTraining",
-        lambda recipe, dataset, device: GraphTraining(recipe, dataset, {"cuda": "cpu"}[device]),
+        lambda recipe, dataset, device, model: GraphTraining(
+            recipe, dataset, {"cuda": "cpu"}[device], model
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """What a person chooses, and the links that carry it."""
 
 from dataclasses import Field, fields
+from itertools import product
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -168,9 +169,12 @@ FREE = ("run", "images", "folder")  # what these may be is known to those who us
 
 def test_any_text_for_any_choice_is_put_right_and_said():
     page, silent, known = visit(), [], names(*ALL)
-    for number, given in enumerate((*HOSTILE, ["1", "2"], ["", ""], ["cat", "dog"])):
+    halves = [[*known][::2], [*known][1::2]]  # Streamlit bounds the length of a whole link
+    texts = (*HOSTILE, ["1", "2"], ["", ""], ["cat", "dog"])
+    for number, (given, half) in enumerate(product(texts, halves)):
         page.session_state.page = number
-        page.query_params.update(dict.fromkeys(known, given))
+        page.query_params.clear()
+        page.query_params.update(dict.fromkeys(half, given))
         page.run()
         assert not page.exception
         assert all(len(each.value) < 400 for each in page.warning)
@@ -179,7 +183,7 @@ def test_any_text_for_any_choice_is_put_right_and_said():
             (name, given, value)
             for state in page.session_state.now
             for each in fields(state)
-            if (name := each.metadata["name"] or each.name) not in FREE
+            if (name := each.metadata["name"] or each.name) in half and name not in FREE
             if f"{name.capitalize()} should" not in said
             if not reads_as(each, given, value := getattr(state, each.name))
         ]
