@@ -153,13 +153,42 @@ def dependences(model: Transformer, dataset: Dataset) -> dict:
     }
 
 
+def looks(model: Transformer, dataset: Dataset) -> dict:
+    """Where the 4 × 4 patches of a picture look, in each pass."""
+    found = torch.stack([_where(model, part) for part in dataset.test.images.split(1000)])
+    means = found.mean(dim=0)  # (P, 3); the parts are equally many
+    names = ("itself", "middle", "corners")
+    return {
+        "about": "Share of a patch's attention that goes to itself, to the four patches in the "
+        "middle and to the four in the corners; mean over all 4 × 4 patches and pictures",
+        "unit": "share",
+        "values": {
+            f"{name}, pass {number}": [means[number - 1, place].item()]
+            for place, name in enumerate(names)
+            for number in range(1, len(means) + 1)
+        },
+    }
+
+
+@torch.inference_mode()
+def _where(model: Transformer, images: torch.Tensor) -> torch.Tensor:
+    """The shares (P, 3) of some pictures (N, ...)."""
+    passes = model.trace_features(features_of(model, images)).passes
+    weights = torch.stack([one.weights for one in passes]).double()  # (P, N, 16, 16)
+    itself = weights.diagonal(dim1=-2, dim2=-1).mean(dim=(1, 2))
+    middle, corners = (weights[..., to].sum(-1).mean(dim=(1, 2)) for to in (MIDDLE, CORNERS))
+    return torch.stack([itself, middle, corners], dim=-1)
+
+
+MIDDLE, CORNERS = [5, 6, 9, 10], [0, 3, 12, 15]  # of 4 × 4 patches
 ATTENDS = {"images": "in groups of 16", "patches": "of patches, each picture alone"}
-WEIGHTS = {"ablation-patches-cifar10": PATCHES}
+WEIGHTS = {"ablation-patches-cifar10": PATCHES, "looks-patches-cifar10": PATCHES}
 MEASURES = {
     "ablation-patches-cifar10": ablations,
     "ablation-best-cifar10": ablations,
     "dependence-best-cifar10": dependences,
     "groups-best-cifar10": groups,
+    "looks-patches-cifar10": looks,
     "outsiders-best-cifar10": warnings,
 }
 

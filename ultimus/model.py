@@ -2,7 +2,7 @@
 
 Three convolutions and an average turn an image into tokens of 48 features; one attention block,
 applied four times with the same weights, lets the tokens of a group look at each other; a linear
-layer names the class. There are two kinds, with the same weights:
+layer names the class. There are two kinds, with weights of the same shapes:
 
 - images: the average is over the whole map, so that an image is one token, and the images of a
   group look at each other. This is the seed notebook's network; its saved weights load unchanged.

@@ -58,6 +58,33 @@ alone {says-alone}. {measured ablation-best-cifar10: learned - uniform} are lost
     )
 
 
+def _told(folder: Path, text: str, show: str) -> str:
+    """A text of a card of the shipped run and the example pictures, filled."""
+    shown = f'show = {{ pictures = "examples", run = "best-cifar10", {show} }}\n'
+    path = written(folder, f"{HEAD}{CARD.replace('Look.', text)}{shown}")
+    return re.sub(r"<[^>]+>", "", filled("mine", read(path))["cards"][0]["text"]).strip()
+
+
+def test_where_attention_goes_is_told_of_oneself_ones_class_and_all_others(tmp_path):
+    text = "{to-itself} {to-own-class} {to-others} {own-class} {by-chance}"
+    after = _told(tmp_path, text, "step = 39000").replace("\u00a0%", "")
+    before = _told(tmp_path, text, "step = 0").replace("\u00a0%", "")
+    assert after == "45 8 47 53 14"
+    assert before == "6 8 86 14 14"  # all alike: as chance would have it
+
+
+def test_a_row_that_is_not_divided_chooses_harder(tmp_path):
+    text = "{weight} {weight-undivided}; {even}"
+    told = _told(tmp_path, text, 'step = 39000, cell = "5-7"').replace("\u00a0", " ")
+    assert told == "82.9 % 99.6 %; 6.25 %"
+
+
+def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
+    path = written(tmp_path, HEAD + CARD.replace("Look.", "{recipe: epochs} epochs")
+                   + 'show = { run = "patches-cifar10" }\n')  # fmt: skip
+    assert ">30</data> epochs" in filled("mine", read(path))["cards"][0]["text"]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [

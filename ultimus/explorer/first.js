@@ -39,7 +39,7 @@ export function build(root, packed, lessons, choose, theme) {
     doors(lessons, open, start),
     lessons.length ? section("lessons", "Lessons", shelf(lessons, start)) : "",
     section("network", "From a picture to its answer", drawing(view, colors, (place) => open(PLACES[place]))),
-    ...(packed.patches ? [section("patches", "The same weights, on the patches of one picture", inside(view, packed.patches, root))] : []),
+    ...(packed.patches ? [section("patches", "The same number of weights, trained on the patches of one picture", inside(view, packed.patches, root))] : []),
   );
   return dress;
 }

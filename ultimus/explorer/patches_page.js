@@ -15,7 +15,7 @@ export function build(root, packed) {
     h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"), h("nav", {}), theme.button),
     h("section", { class: "hero" },
       h("h1", {}, "The patches of a picture look at each other before it is named."),
-      h("p", { class: "lead" }, `The same 21,058 weights as the notebook's network, used as a vision transformer uses attention: a picture is ${scene.grid} × ${scene.grid} patches, and no other picture has a part in its answer. Point at a patch: what it looks at stays bright, in each of four passes.`),
+      h("p", { class: "lead" }, `A network with as many weights as the notebook's, trained anew and used as a vision transformer uses attention: a picture is ${scene.grid} × ${scene.grid} patches, and no other picture has a part in its answer. Point at a patch: what it looks at stays bright, in each of four passes.`),
       box),
     section("training", "How it learned", h("div", {}, curves(withEnds(scene)), about(scene)))); // prettier-ignore
   const state = patches(box, scene, () => theme.name, linked());

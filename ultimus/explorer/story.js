@@ -124,7 +124,7 @@ function divide(view, own) {
   return [
     formula("sᵢⱼ = qᵢ · kⱼ ÷ √8"),
     h("p", { class: "big" }, number(own.total), " ÷ ", number(Math.sqrt(HEAD)), " = ", h("b", {}, number(own.score))),
-    text("Why √8? It is the number of entries: a sum of 8 products of variance 1 has variance 8. The division keeps scores in a range where softmax can still choose, however wide a query is. Here the width never changes, so it is a constant that W_q could learn just as well: leaving it out of the trained network costs little."),
+    text("Why √8? A sum of 8 independent products of variance 1 has variance 8, so its spread is √8. The division keeps scores in a range where softmax can still choose, however wide a query is. Here the width never changes, so it is a constant that W_q could learn just as well, were the network trained without it."),
   ]; // prettier-ignore
 }
 
@@ -136,10 +136,11 @@ function share(view, own, colors) {
       h("i", { style: `height:${(100 * weight) / most}%;background:${colors.weight(weight)}` }),
       h("img", { src: address(view.pixels(n)), alt: view.name(n) }))); // prettier-ignore
   return [
-    formula("aᵢⱼ = exp(sᵢⱼ − largest) ÷ sum of the row"),
+    formula("aᵢⱼ = eᵢⱼ ÷ sum of the row, eᵢⱼ = exp(sᵢⱼ − largest)"),
     h("div", { class: "bars", style: `--count:${view.size}` }, ...bars),
-    h("p", { class: "big" }, "exp(", number(own.score), " − ", number(own.largest), ") = ", number(own.exponentials[j]), " ÷ ", number(own.normalizer), " = ", h("b", {}, number(own.weights[j], 4))),
-    text(`Softmax turns the ${view.size} scores of the row into shares that add up to 1. An even share would be ${rounded(1 / view.size, 4)}.`),
+    h("p", { class: "big" }, "exp(", number(own.score), " − ", number(own.largest), ") = ", number(own.exponentials[j])),
+    h("p", { class: "big" }, number(own.exponentials[j]), " ÷ ", number(own.normalizer), " = ", h("b", {}, number(own.weights[j], 4))),
+    text(`Softmax turns the ${view.size} scores of the row into shares that add up to 1. An even share would be ${rounded(1 / view.size, 4)}. The largest score is subtracted from all first: no share changes, and exp stays small.`),
   ]; // prettier-ignore
 }
 

@@ -19,7 +19,6 @@ from ..explorer.scene import Pictures, pictures
 from ..links.pages import FOLLOW, Attention, Shown
 from ..model import Pass, Trace, Transformer, entropy
 from ..places import SHIPPED, runs_folder
-from ..recipe import Recipe
 from ..runs.run import Run
 
 
@@ -28,7 +27,6 @@ class Moment:
     """What a card of a lesson shows.
 
     Attributes:
-        recipe: of the run.
         step: of the weights.
         model: the network.
         features: (B, D) of the group's pictures.
@@ -39,7 +37,6 @@ class Moment:
         cell: (i, j), who looks and who is looked at; None for whom the first looks at most.
     """
 
-    recipe: Recipe
     step: int
     model: Transformer
     features: Tensor
@@ -101,6 +98,12 @@ class Moment:
         return float(self.now.weights[self.i, self.j])
 
     @property
+    def undivided(self) -> float:
+        """The same share, were the row's products not divided by √8."""
+        products = self.now.q[self.i] @ self.now.k.T  # (B,)
+        return float(products.softmax(dim=-1)[self.j])
+
+    @property
     def keeps(self) -> float:
         """The share that i gives to itself."""
         return float(self.now.weights[self.i, self.i])
@@ -111,6 +114,11 @@ class Moment:
     def own_class(self) -> float:
         """The share that goes to one's own class, oneself included; the mean of the group."""
         return float(same_class_mass(self.now.weights, self.labels).mean())
+
+    @property
+    def to_itself(self) -> float:
+        """The share that stays with oneself; the mean of the group."""
+        return float(self.now.weights.diagonal().mean())
 
     @property
     def by_chance(self) -> float:
@@ -184,7 +192,7 @@ class Moments:
             raise UserError(f"There is no cell {cell[0]}-{cell[1]} in a group of {len(where)}.")
         model, features = self._computed(run, step, split)
         return Moment(
-            run.info().recipe, step, model, features[where], split.labels[where], classes,
+            step, model, features[where], split.labels[where], classes,
             attention.number, attention.passes, cell,
         )  # fmt: skip
 

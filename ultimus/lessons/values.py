@@ -26,6 +26,7 @@ from ..links.state import opened, understood
 from ..places import ASSETS
 from ..recipe import Recipe
 from ..runs.outcome import outcome
+from ..runs.run import Run
 from .moment import Moment, named_run
 
 _PLACEHOLDER = re.compile(r"\{([^{}\n]{1,200})\}")
@@ -88,7 +89,7 @@ def value(placeholder: str, link: Mapping[str, str], find: Callable[[Shown, Atte
         return OF_FIGURES[name](argument)
     if name in OF_RUN:
         shown = {key: text for key, text in link.items() if key in understood([Shown])}
-        return OF_RUN[name](find(*_overridden(shown, "")), argument)
+        return OF_RUN[name](named_run(_overridden(shown, "")[0].run), argument)
     return OF_CELL[name](find(*_overridden(link, argument)))
 
 
@@ -133,10 +134,14 @@ OF_CELL: dict[str, Callable[[Moment], Value]] = {
     "product": lambda m: _number(m.product, 2),
     "score": lambda m: _number(m.score, 2),
     "weight": lambda m: _share(m.weight),
-    "even": lambda m: _share(1 / m.size),
+    "weight-undivided": lambda m: _share(m.undivided),
+    "even": lambda m: _share(1 / m.size, 2),
     "keeps": lambda m: _share(m.keeps),
     "own-class": lambda m: _share(m.own_class, 0),
     "by-chance": lambda m: _share(m.by_chance, 0),
+    "to-itself": lambda m: _share(m.to_itself, 0),
+    "to-own-class": lambda m: _share(m.own_class - m.to_itself, 0),
+    "to-others": lambda m: _share(1 - m.own_class, 0),
     "entropy": lambda m: _number(m.entropy, 2),
     "highest-entropy": lambda m: _number(math.log(m.size), 2),
     "class": lambda m: Value(math.nan, m.truth),
@@ -159,13 +164,13 @@ def _recipe_choice(name: str) -> str:
     return name
 
 
-def _recipe(moment: Moment, name: str) -> Value:
-    chosen = getattr(moment.recipe, _recipe_choice(name))
+def _recipe(run: Run, name: str) -> Value:
+    chosen = getattr(run.info().recipe, _recipe_choice(name))
     is_number = isinstance(chosen, int | float)
     return Value(chosen if is_number else math.nan, f"{chosen:g}" if is_number else str(chosen))
 
 
-OF_RUN: dict[str, Callable[[Moment, str], Value]] = {"recipe": _recipe}
+OF_RUN: dict[str, Callable[[Run, str], Value]] = {"recipe": _recipe}
 
 
 # What was measured --------------------------------------------------------------------------------

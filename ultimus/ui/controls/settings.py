@@ -17,7 +17,7 @@ PRESET_NOTES = {
     "steady": "A plain recipe: AdamW, gradients clipped, the learning rate rises gently.",
     "best": "The best that was found for this network: longer, on images that move a little.",
     "patches": "Ours, not the notebook's: the patches of one picture look at each other, as in a "
-    "vision transformer, with the same weights.",
+    "vision transformer, with as many weights.",
     "seed": "The published notebook's recipe: a high learning rate, and gradients are not clipped.",
 }
 MEASURED_ON = {"CIFAR-10": "seed-preset", "Shapes": "seed-preset-shapes"}

@@ -54,15 +54,18 @@ def _measurement(chosen: Snapshot, pictures: Pool) -> None:
 def _about() -> str:
     """What attention contributes to the shipped run."""
     shipped, alone = measured("ablation-best-cifar10"), measured("trained-alone-cifar10")
-    lost = 100 * (shipped.mean("learned") - shipped.mean("none"))
+    lost, alike = (
+        100 * (shipped.mean("learned") - shipped.mean(other)) for other in ("none", "uniform")
+    )
     return (
         f"Measured on the shipped run ({shipped.data}, in groups of 16): as learned "
         f"{shipped.percent('learned')}, looking at all alike {shipped.percent('uniform')}, only at "
         f"oneself {shipped.percent('identity')}, without √8 {shipped.percent('unscaled')}, no "
         f"mixing at all {shipped.percent('none')}. So the four passes matter, but most of what "
         "they do is the **constant** that each adds (the output bias): without any pass it is "
-        f"{shipped.percent('passes 0')}. These weights rely on attention for {lost:.1f} percentage "
-        "points; but a network trained with every picture alone reaches "
+        f"{shipped.percent('passes 0')}. Attention as learned is worth {lost:.1f} percentage "
+        f"points more than that constant alone, and {alike:.1f} more than looking at all alike; "
+        "but a network trained with every picture alone reaches "
         f"{alone.percent('each alone')}, which is as good. The reason is in the data: random "
         "companions say nothing about a picture's class."
     )
