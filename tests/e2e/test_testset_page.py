@@ -70,7 +70,7 @@ def test_a_clicked_cell_shows_its_pictures(server: str, person: Callable[[], Pag
     expect(pictures(page)).to_have_count(len(mistakes))
     true, called = int(verdict.labels[mistakes[0]]), int(verdict.guesses[mistakes[0]])
     for i, j in ((true, called), (8, 8)):
-        click_cell(page, i, j)
+        click_cell(drawn(page), i, j)
         expect(page).to_have_url(re.compile(f"pair={i}-{j}"))
         expect(heading(page, "Mistakes")).to_have_count(0)
         expect(pictures(page)).to_have_count(int(verdict.confusion[i, j]))

@@ -177,7 +177,7 @@ def test_an_unknown_run_gets_a_sentence_and_a_way_back(server: str, person: Call
     page = person()
     page.goto(f"{server}/?run=../../etc")
     expect(page.get_by_text("There is no run")).to_be_visible()
-    press(page, "Show the shipped run")
+    press(page, "Show the run that comes with Ultimus")
     expect(page.get_by_text("Done")).to_be_visible()
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_run_gets_a_sentence(server: str, runs: Path, person: Callable
     page = person()
     page.goto(f"{server}/?run={damaged.name}")
     expect(page.get_by_text("is damaged").first).to_be_visible()
-    expect(button(page, "Show the shipped run")).to_be_visible()
+    expect(button(page, "Show the run that comes with Ultimus")).to_be_visible()
 
 
 def test_a_diverging_recipe_is_explained(server: str, person: Callable[[], Page]):
@@ -314,7 +314,7 @@ def test_a_curve_that_grew_is_as_if_drawn_at_once(server: str, person: Callable[
         for title in ("Loss", "Accuracy", "Learning rate"):
             drawn, again = figure(page, title).evaluate(DRAWN_AND_AGAIN)
             assert drawn == again
-            assert len(drawn) >= 3
+            assert len(drawn) >= 2
     press(page, "Stop")
     expect(page.get_by_text("Stopped").first).to_be_visible()
 

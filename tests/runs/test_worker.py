@@ -302,7 +302,7 @@ def test_a_damaged_resume_file_is_one_sentence(data, tmp_path, damage):
         torch.save({**state, "model": {"x": torch.zeros(3)}}, run.resume_file)
     status = work(run)
     assert status.state == "failed" and _is_sentence(status.reason)
-    assert "ewind the run" in status.reason
+    assert "estart the run" in status.reason
     run.resume_file.write_bytes(whole)
     assert work(run).state == "done"
 
