@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from support.hands import rest
+from support.readings import matrix, numbers
 
 import ultimus
 from ultimus.analysis.companions import influence
@@ -42,23 +43,6 @@ def visit(page: Page, server: str, link: str = "") -> Page:
 
 def link_of(page: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
-
-
-def numbers(part: Locator) -> list[float]:
-    """The numbers in a part of the page, once it shows what is chosen."""
-    expect(part.page.locator(".explorer [aria-busy]")).to_have_count(0)
-    return part.locator("data").evaluate_all("all => all.map((each) => Number(each.value))")
-
-
-def matrix(page: Page) -> np.ndarray:
-    """All numbers of the matrix, as the page lists them."""
-    details = page.locator(".figures")
-    if not details.evaluate("each => each.open"):
-        details.locator("summary").click()
-    expect(details.locator("td").first).to_be_visible()
-    cells = details.locator("td").all_inner_texts()
-    size = round(len(cells) ** 0.5)
-    return np.array(cells, dtype=float).reshape(size, size)
 
 
 def press(page: Page, i: int, j: int, count: int) -> None:

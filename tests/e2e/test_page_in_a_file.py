@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
+from support.readings import matrix, numbers
 from support.shipped import STEPS, part_of_it
 
 from ultimus.analysis.companions import influence
@@ -68,24 +69,6 @@ def visit(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
 def traced(run: Run, step: int, images: torch.Tensor) -> Trace:
     with torch.inference_mode():
         return checkpoint.load(run.snapshot(step)).trace(preprocess(images))
-
-
-def numbers(part: Locator) -> list[float]:
-    """The numbers in a part of the page, with all their digits, once it shows what is chosen."""
-    expect(part.page.locator("[aria-busy]")).to_have_count(0)
-    return part.locator("data").evaluate_all("all => all.map((each) => Number(each.value))")
-
-
-def matrix(page: Page) -> np.ndarray:
-    """All numbers of the matrix, as the page lists them."""
-    details = page.locator(".figures")
-    if not details.evaluate("each => each.open"):
-        details.locator("summary").click()
-    expect(details.locator("td").first).to_be_visible()
-    expect(page.locator("[aria-busy]")).to_have_count(0)
-    cells = details.locator("td").all_inner_texts()
-    size = round(len(cells) ** 0.5)
-    return np.array(cells, dtype=float).reshape(size, size)
 
 
 def link_of(page: Page) -> dict[str, str]:

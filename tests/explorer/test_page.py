@@ -101,7 +101,7 @@ def test_the_whole_shipped_run_fits_with_as_many_pictures_as_there_may_be(html, 
 
 def test_of_many_snapshots_the_first_and_the_last_stay():
     steps = tuple(range(0, 4000, 10))
-    chosen = scene._spread(steps)
+    chosen = scene.spread(steps, scene.SNAPSHOTS)
     assert len(chosen) == len(set(chosen)) == scene.SNAPSHOTS
     assert (chosen[0], chosen[-1]) == (0, 3990) and chosen == sorted(chosen)
 
@@ -167,7 +167,7 @@ def test_a_run_of_patches_has_a_page_of_its_own_with_whole_networks():
     weights = checkpoint.load(run.snapshot(run.snapshots[-1])).parameters()
     expected = torch.cat([each.detach().flatten() for each in weights]).numpy()
     assert (_floats(told["snapshots"]["weights"][-1]) == expected).all()
-    many = patches._spread(tuple(range(0, 1000, 7)))
+    many = scene.spread(range(0, 1000, 7), patches.SNAPSHOTS)
     assert len(many) == patches.SNAPSHOTS and (many[0], many[-1]) == (0, 994)
 
 

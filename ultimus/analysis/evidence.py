@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.augment import preprocess
-from ..model import PASSES, Transformer, conv_average, reach
+from ..model import Transformer, conv_average, reach
 
 MOST = 500  # pictures in a baseline
 BATCH = 100  # of them at once
@@ -137,10 +137,8 @@ def _logits(model: Transformer, features: Tensor, others: Tensor) -> Tensor:
     if model.kind == "patches":
         return model.trace_features(features).logits[-1]
     image = features.expand(*others.shape[:-2], 1, -1)  # (..., 1, D)
-    state = torch.cat([image, others], dim=-2)  # (..., B, D)
-    for _ in range(PASSES):
-        state = state + model.ultimusBlock(state)
-    return model.cap(state[..., 0, :])
+    group = torch.cat([image, others], dim=-2)  # (..., B, D)
+    return model.trace_features(group).logits[-1][..., 0, :]
 
 
 def _weights(gradient: Tensor, kernel: Tensor, size: int) -> Tensor:

@@ -93,7 +93,8 @@ export class Theme {
   }
 }
 
-function linked() {
+/** What the address of the page says, behind its #. */
+export function linked() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 

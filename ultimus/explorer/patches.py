@@ -9,13 +9,11 @@ Shape letters: N pictures, S snapshots.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..checkpoints import checkpoint
 from ..errors import UserError
 from ..model import Transformer
 from ..runs.run import Run
-from .scene import colors, curves, flat, packed, parts, pictures
+from .scene import about, epochs, flat, frame, packed, parts, pictures, spread
 
 PICTURES = 32  # at most
 SNAPSHOTS = 12  # at most, each 112 kB of base64
@@ -40,34 +38,22 @@ def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
     Raises:
         UserError: the run has no weights yet or is damaged, or its pictures are not here.
     """
-    steps = _spread(run.snapshots) if steps is None else list(steps)
+    steps = spread(run.snapshots, SNAPSHOTS) if steps is None else list(steps)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
     classes, test, data = pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
-    info, status = run.info(), run.status()
-    epochs = [step * status.epoch / status.step if status.step else 0.0 for step in steps]
-    images, labels = test.images[:PICTURES], test.labels[:PICTURES]
     return {
-        "run": {"id": run.id, "preset": info.recipe.preset, "seed": info.recipe.seed, "data": data},
+        "run": about(run, data),
         "grid": models[-1].grid,
-        "classes": list(classes),
-        "colors": colors(len(classes)),
-        "pictures": {"pixels": packed(images.numpy()), "labels": labels.tolist()},
+        **frame(run, classes, test.images[:PICTURES], test.labels[:PICTURES]),
         "snapshots": {
             "steps": steps,
-            "epochs": epochs,
+            "epochs": epochs(run, steps),
             "parts": parts(models[-1]),
             "weights": [packed(flat(model)) for model in models],
         },
-        "curves": curves(run),
     }
-
-
-def _spread(steps: tuple[int, ...]) -> list[int]:
-    """The first and the last of the steps, and as many as may be between."""
-    places = np.linspace(0, len(steps) - 1, min(SNAPSHOTS, len(steps))).round().astype(int)
-    return [steps[place] for place in places]
 
 
 def _model(run: Run, step: int, classes: int) -> Transformer:

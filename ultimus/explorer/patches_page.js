@@ -3,7 +3,7 @@
 import { curves } from "./curves.js";
 import { h } from "./dom.js";
 import { section } from "./hero.js";
-import { Theme } from "./page.js";
+import { Theme, linked } from "./page.js";
 import { patches, unpackPatches } from "./patches.js";
 
 /** Build the page of a packed scene in an element; returns what is chosen. */
@@ -33,8 +33,4 @@ function about({ run, snapshots, pictures }) {
   return h("p", { class: "note" },
     `The run ${run.id} (preset ${run.preset}, seed ${run.seed}): ${snapshots.steps.length} snapshots, ${pictures.labels.length} pictures, ${run.data}. `,
     "Everything on this page is computed in your browser from the network's weights; it needs no network and sends nothing. Where a network looks is not why it answers."); // prettier-ignore
-}
-
-function linked() {
-  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }

@@ -47,16 +47,15 @@ def scene(
     Raises:
         UserError: the run has no weights yet or is damaged, or its pictures are not here.
     """
-    steps = _spread(run.snapshots) if steps is None else list(steps)
+    steps = spread(run.snapshots, SNAPSHOTS) if steps is None else list(steps)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
     classes, test, data = shown or pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
     with torch.inference_mode():
         features = np.stack([features_of(model, test.images).numpy() for model in models])
-    recipe = run.info().recipe
     return {
-        "run": {"id": run.id, "preset": recipe.preset, "seed": recipe.seed, "data": data},
+        "run": about(run, data),
         **frame(run, classes, test.images, test.labels),
         "snapshots": {
             "steps": steps,
@@ -67,6 +66,12 @@ def scene(
         },
         "weights": whole(models[-1]),
     }
+
+
+def about(run: Run, data: str) -> dict[str, Any]:
+    """What a page says of a run; `data` is what its pictures are called."""
+    recipe = run.info().recipe
+    return {"id": run.id, "preset": recipe.preset, "seed": recipe.seed, "data": data}
 
 
 def frame(run: Run, classes: Sequence[str], images: Tensor, labels: Tensor) -> dict[str, Any]:
@@ -127,11 +132,9 @@ def packed(numbers: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(numbers, kind)).decode()
 
 
-def _spread(steps: tuple[int, ...]) -> list[int]:
-    """The first and the last of the steps, and as many as may be between."""
-    if len(steps) <= SNAPSHOTS:
-        return list(steps)
-    places = np.linspace(0, len(steps) - 1, SNAPSHOTS).round().astype(int)
+def spread(steps: Sequence[int], most: int) -> list[int]:
+    """All steps, or the first, the last and as many between that there are `most`."""
+    places = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
     return [steps[place] for place in places]
 
 

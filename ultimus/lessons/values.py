@@ -200,6 +200,10 @@ def _known(name: str) -> Measured:
         raise UserError(f"there are no figures {name[:60]!r} in assets/measured") from error
 
 
+def _in_unit(number: float, unit: str) -> Value:
+    return _share(number) if unit == "share" else Value(number, f"{number:.3g}")
+
+
 _ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
 
 
@@ -218,8 +222,7 @@ def _at(argument: str) -> Value:
     places = [place for place, x in enumerate(columns[other]) if f"{x:g}" == wanted]
     if not places:
         raise UserError(f"{other[:40]} of {name} is nowhere {wanted[:40]!r}")
-    number = columns[column][places[-1]]
-    return _share(number) if known.unit == "share" else Value(number, f"{number:.3g}")
+    return _in_unit(columns[column][places[-1]], known.unit)
 
 
 def _measured(argument: str) -> Value:
@@ -240,11 +243,7 @@ def _measured(argument: str) -> Value:
 def _one(which: Callable[[list[float]], float]) -> Callable[[str], Value]:
     def found(argument: str) -> Value:
         unit, values, _ = _figures(argument)
-        return (
-            _share(which(values))
-            if unit == "share"
-            else Value(which(values), f"{which(values):.3g}")
-        )
+        return _in_unit(which(values), unit)
 
     return found
 
