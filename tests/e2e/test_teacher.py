@@ -59,3 +59,46 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     code = late.get_by_role("img", name="Code of this link")
     expect(code).to_be_visible(timeout=PATIENCE)
     assert code.evaluate("image => image.complete && image.getBoundingClientRect().width") > 400
+
+
+def test_the_teacher_sees_how_the_guesses_of_a_class_are_spread(
+    person: Callable[[], Page], server: str
+):
+    teacher, *students = person(), person(), person()
+    open_teachers_page(teacher, server, TEACHER)
+    teacher.get_by_role("combobox", name="Lesson").click(timeout=PATIENCE)
+    teacher.get_by_role("option", name="The right learning rate").click()
+    teacher.get_by_role("button", name="Gather the guesses of the class").click()
+    expect(teacher.get_by_text("0 in the class have guessed")).to_be_visible(timeout=PATIENCE)
+    first = teacher.locator(".guesses").first
+    for student, key in zip(students, "22", strict=True):
+        student.goto(f"{server}/?lesson=the-right-learning-rate&card=1")
+        lesson = student.locator(".lesson")
+        expect(lesson.get_by_text("The class sees how guesses are spread")).to_be_visible()
+        lesson.get_by_role("heading", name="How far a step goes").press(key)
+        expect(lesson.locator(".verdict")).to_have_text("Right.")
+    expect(first.locator("td:last-child")).to_have_text(["0", "2", "0"], timeout=PATIENCE)
+
+    students[0].locator(".lesson nav button").last.click()
+    slider = students[0].get_by_role("slider", name="Your guess in times")
+    slider.press("Home")
+    students[0].get_by_role("button", name="This is my guess").click()
+    number = teacher.locator(".guesses").last
+    counts = ["1", *["0"] * 9]
+    expect(number.locator("td:last-child")).to_have_text(counts, timeout=PATIENCE)
+    students[0].get_by_role("button", name="Start again").click()
+    students[0].get_by_role("heading", name="How far a step goes").press("1")
+    expect(first.locator("td:last-child")).to_have_text(["1", "1", "0"], timeout=PATIENCE)
+    expect(teacher.get_by_text("2 in the class have guessed")).to_be_visible()
+
+    expect(number).not_to_contain_text("25")  # the answer
+    expect(teacher.locator(".guesses .right")).to_have_count(0)
+    teacher.get_by_role("button", name="Show the answer").last.click()
+    expect(number).to_contain_text("It is 25", timeout=PATIENCE)
+    expect(number.locator(".right th")).to_have_text("21 to 30 times")
+    teacher.get_by_role("button", name="Close, and forget the guesses").click()
+    expect(teacher.get_by_role("button", name="Gather the guesses of the class")).to_be_visible()
+    teacher.get_by_role("button", name="Gather the guesses of the class").click()
+    expect(teacher.get_by_text("0 in the class have guessed")).to_be_visible(timeout=PATIENCE)
+    teacher.get_by_role("button", name="Close the teacher's page").click()
+    expect(teacher.get_by_text("Teacher", exact=True)).to_be_visible(timeout=PATIENCE)

@@ -16,9 +16,10 @@ export class LessonPanel {
    * @param lesson the lesson.
    * @param card which card is shown, from 0.
    * @param listener go(card, isRevealed): another card or an answer is shown; close().
+   * @param isGathered whether a teacher gathers the guesses.
    */
-  constructor(root, lesson, card, listener) {
-    Object.assign(this, { root, lesson, listener, isSmall: false });
+  constructor(root, lesson, card, listener, isGathered = false) {
+    Object.assign(this, { root, lesson, listener, isGathered, isSmall: false });
     this.card = Math.min(Math.max(card, 0), lesson.cards.length - 1);
     root.addEventListener("keydown", (event) => this.press(event));
     root.addEventListener("focusout", () => (hadFocus = false));
@@ -47,6 +48,17 @@ export class LessonPanel {
     this.draw();
   }
 
+  /** Say whether a teacher gathers the guesses, which may change at any time. */
+  tellWhetherGathered(isGathered) {
+    if (isGathered === this.isGathered) return;
+    this.isGathered = isGathered;
+    this.root.querySelector(".gathered")?.replaceChildren(this.gathered());
+  }
+
+  gathered() {
+    return this.isGathered ? "The class sees how guesses are spread, but not whose they are." : "";
+  }
+
   focus() {
     this.root.querySelector("h2").focus({ preventScroll: true });
   }
@@ -66,6 +78,12 @@ export class LessonPanel {
   guess(card = this.card) {
     const kept = sessionStorage.getItem(this.place(card));
     return kept === null ? null : Number(kept);
+  }
+
+  /** What was guessed up to now, by card from 0. */
+  get guesses() {
+    const all = this.lesson.cards.map((_, card) => [card, this.guess(card)]);
+    return Object.fromEntries(all.filter(([, guess]) => guess !== null));
   }
 
   place(card) {
@@ -138,7 +156,8 @@ export class LessonPanel {
   question(question, isGuessed) {
     const box = question.scale ? this.scale(question.scale, isGuessed) : this.choices(question, isGuessed);
     return h("div", { class: "question", role: "group", "aria-label": "Your guess" },
-      h("p", { class: "guess" }, "Guess first"), written(question.text), box); // prettier-ignore
+      h("p", { class: "guess" }, "Guess first"), written(question.text), box,
+      h("p", { class: "gathered", role: "status" }, this.gathered())); // prettier-ignore
   }
 
   choices({ choices }, isGuessed) {

@@ -8,11 +8,17 @@ export default async function ({ parentElement, data, setStateValue }) {
   const { LessonPanel } = await import(new URL(`${MODULES}lesson.js`, document.baseURI).href);
   if (data.answered === box.asked) box.asked = null;
   const key = `${data.lesson.name} ${data.turn}`;
-  if (box.panel && box.key === key) return box.asked ? null : box.panel.follow(data.card - 1);
-  const ask = (card, isRevealed) => askFor(box, setStateValue, { number: Date.now(), card, isRevealed });
+  if (box.panel && box.key === key) {
+    box.panel.tellWhetherGathered(data.gathers);
+    return box.asked ? null : box.panel.follow(data.card - 1);
+  }
+  const ask = (card, isRevealed) => {
+    const { guesses } = box.panel; // all of them, since what is asked meanwhile may be dropped
+    askFor(box, setStateValue, { number: Date.now(), card, isRevealed, guesses });
+  };
   const listener = { go: (card, isRevealed) => ask(card + 1, isRevealed), close: () => ask(0, false) };
   box.key = key;
-  box.panel = new LessonPanel(box, data.lesson, data.card - 1, listener);
+  box.panel = new LessonPanel(box, data.lesson, data.card - 1, listener, data.gathers);
 }
 
 // Ask the script, until it answers: a fragment of the page that runs just then would swallow it.

@@ -2,13 +2,14 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import streamlit as st
 
 from ...errors import UserError
 from ...lessons import shelf
 from ...lessons.filled import filled
+from ...lessons.guesses import guesses
 from ...lessons.lesson import Card
 from ...lessons.lesson import Lesson as Content
 from ...links.pages import Lesson
@@ -16,7 +17,7 @@ from ...links.state import understood
 from ...places import SHIPPED, runs_folder
 from ...runs.run import Run
 from ..server import explorer_files
-from ..state import choices, guard
+from ..state import browser, choices, guard, teacher
 
 KEY = "lesson"
 PANEL = "lesson panel"
@@ -71,29 +72,52 @@ def _show(names_a_card_alone: bool) -> None:
     now = choices.current(Lesson)
     try:
         content = shelf.find(now.lesson)
-        cards = _numbered(now.lesson, content)
+        cards = numbered(now.lesson, content)
     except UserError:
         choices.change(Lesson, lesson="", card=1)
         raise
     card = min(now.card, len(content.card))
     turn = st.session_state.get("lesson_turn", 0)
     answered = st.session_state.get("lesson_asked")
-    data = {"lesson": cards, "card": card, "turn": turn, "answered": answered}
+    gathers = guesses.lesson == now.lesson and not teacher.is_here()
+    data = {"lesson": cards, "card": card, "turn": turn, "answered": answered, "gathers": gathers}
     told = _mount(key=PANEL, data=data, on_asked_change=lambda: None).asked
     if asked := _newly_asked(told):
-        _turn_to(content, *asked)
+        _gather(content, asked.guesses)
+        _turn_to(content, asked.card, asked.is_revealed)
     if names_a_card_alone and content.card[card - 1].link:  # what a link has that is handed out
         _open(content.card[card - 1], content.card[card - 1].link)
 
 
-def _newly_asked(told: Any) -> tuple[int, bool] | None:
-    """The card that the panel asks for, 0 for none any more, and whether with its answer; None if
-    it asks for nothing new. What a browser sends may be anything."""
+class _Asked(NamedTuple):
+    """What the panel asks for.
+
+    Attributes:
+        card: which one, 0 for none any more.
+        is_revealed: whether with its answer.
+        guesses: that were made up to now, by card from 0; anything.
+    """
+
+    card: int
+    is_revealed: bool
+    guesses: Any
+
+
+def _newly_asked(told: Any) -> _Asked | None:
+    """None if the panel asks for nothing new. What a browser sends may be anything."""
     if not isinstance(told, dict) or told.get("number") == st.session_state.get("lesson_asked"):
         return None
     st.session_state.lesson_asked = told.get("number")
     card = told.get("card")
-    return (card, told.get("isRevealed") is True) if isinstance(card, int) else None
+    if not isinstance(card, int):
+        return None
+    return _Asked(card, told.get("isRevealed") is True, told.get("guesses"))
+
+
+def _gather(content: Content, guessed: Any) -> None:
+    """Count what a student has guessed, while the teacher gathers it."""
+    if not teacher.is_here() and isinstance(guessed, dict):
+        guesses.take(choices.current(Lesson).lesson, content, browser.owner(), guessed)
 
 
 def _turn_to(content: Content, card: int, is_revealed: bool) -> NoReturn:
@@ -113,7 +137,7 @@ def _open(card: Card, link: dict[str, str]) -> NoReturn:
     st.switch_page(page, query_params={**link, "lesson": now.lesson, "card": str(now.card)})
 
 
-def _numbered(name: str, content: Content) -> dict[str, Any]:
+def numbered(name: str, content: Content) -> dict[str, Any]:
     """The lesson with its numbers, computed once for as long as its runs stand as they are."""
     runs = {card.link["run"] for card in content.card if card.link.get("run")}
     stand = tuple((run, Run.find(run, runs_folder(), SHIPPED).snapshots) for run in sorted(runs))

@@ -7,12 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from ...errors import UserError
+from ...lessons.guesses import guesses
 from ...links.pages import FOLLOW, Shown
 from ...links.state import query
 from ...places import runs_folder
 from ...runs import housekeeping, nicknames
 from ...runs.outcome import outcome
 from ...runs.run import Run
+from ..lesson import spread
 from ..state import browser, choices, guard, lead, session, teacher
 
 REFRESH = 2.0  # seconds
@@ -39,6 +41,7 @@ def page() -> None:
     guard.show_problem()
     if teacher.is_here():
         _leading()
+        spread.show()
         guard.fragment(_runs, run_every=REFRESH)()
     else:
         _nickname()
@@ -106,6 +109,7 @@ def _stop_leading() -> None:
 def _leave() -> None:
     if lead.leads():
         lead.stop()
+    guesses.close()
     teacher.leave()
 
 
