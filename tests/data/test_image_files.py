@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from ultimus.data import image_files
 from ultimus.data.limits import MAX_FILE_BYTES, MAX_PIXELS
@@ -249,11 +249,28 @@ def test_other_formats_are_refused_by_content(refused, tmp_path):
         (b"8BPS\0\1", "a Photoshop file"),
         (b"%PDF-1.7", "a PDF"),
         (b"\n<svg xmlns=''>", "a drawing (SVG)"),
-        (b"<!DOCTYPE html>".lower(), "a web page"),
+        (b"\0\0\0\x18ftypcrx ", "a camera's raw file"),
+        (bytes(128) + b"DICM", "a medical picture (DICOM)"),
+        (b"v/1\x01", "a picture of high dynamic range"),
     ],
 )
 def test_what_people_take_for_a_picture_is_named(refused, start, what):
     with refused(f"photo.jpg is {what}, which is not read here: save it as JPEG or PNG"):
+        image_files.read(start + bytes(99), "photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"<!DOCTYPE html>", "a web page, as a download that failed leaves it: fetch it again"),
+        (b"<html>", "a web page, as a download that failed leaves it: fetch it again"),
+        (b"PK\3\4", "an archive: unpack it and give the pictures in it"),
+        (b"\x89PNG\r\r\n", "damaged or stored in an unusual way"),
+        (b"\0\0\0\x20ftypavif", "damaged or stored in an unusual way"),
+    ],
+)
+def test_what_can_be_put_right_is_said(refused, start, what):
+    with refused(f"photo.jpg is {what}"):
         image_files.read(start + bytes(99), "photo.jpg")
 
 
@@ -295,6 +312,64 @@ def test_of_a_tiff_the_first_page_counts():
     pages = {"save_all": True, "append_images": [Image.new("RGB", (9, 9), "blue")]}
     read = image_files.read(encoded(Image.new("RGB", (WIDTH, HEIGHT), "red"), "TIFF", **pages))
     assert read.size == (WIDTH, HEIGHT) and read.getpixel((5, 5)) == (255, 0, 0)
+
+
+def test_a_tiff_in_lab_keeps_its_colours():
+    picture, spaces = photograph(WIDTH, HEIGHT), map(ImageCms.createProfile, ("sRGB", "LAB"))
+    stored = encoded(ImageCms.profileToProfile(picture, *spaces, outputMode="LAB"), "TIFF")
+    read = image_files.reading(stored)
+    assert distance(np.asarray(read.picture), np.asarray(picture)) < 4 and not read.notes
+
+
+TIFF_HEAD = {256: WIDTH, 257: HEIGHT, 259: 1, 273: 8, 278: HEIGHT}
+
+
+def tiff(values: np.ndarray, **tags: int) -> bytes:
+    """A TIFF of values as they are, whose tags t258=16 and so on say what they mean."""
+    content = values.tobytes()
+    numbers = TIFF_HEAD | {279: len(content)} | {int(tag[1:]): tags[tag] for tag in tags}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, numbers[tag]) for tag in sorted(numbers))
+    end = struct.pack("<H", len(numbers)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(content)) + content + end
+
+
+def test_a_tiff_of_plain_values_is_read():
+    read = image_files.read(tiff(noise(channels=1), t258=8, t262=1, t277=1, t339=1))
+    assert np.array_equal(np.asarray(read)[..., 0], noise(channels=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "tags"),
+    [
+        ("floating numbers", {"t258": 32, "t262": 1, "t277": 1, "t339": 3}),
+        ("signed numbers", {"t258": 16, "t262": 1, "t277": 1, "t339": 2}),
+        ("32 bits", {"t258": 32, "t262": 1, "t277": 1, "t339": 1}),
+        ("thirteen bands", {"t258": 8, "t262": 1, "t277": 13, "t339": 1}),
+        ("deep bands that lie apart", {"t258": 16, "t262": 2, "t277": 3, "t284": 2, "t339": 1}),
+    ],
+)
+def test_a_tiff_that_holds_measurements_is_not_guessed_at(refused, kind, tags):
+    values = np.zeros(WIDTH * HEIGHT * tags["t277"] * tags["t258"] // 8, np.uint8)
+    with refused("scan.tif is damaged or stored in an unusual way"):
+        image_files.read(tiff(values, **tags), "scan.tif")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "I"])
+def test_a_netpbm_is_read_as_a_png_is(mode):
+    picture = photograph(WIDTH, HEIGHT).convert("RGB" if mode == "RGB" else "L").convert(mode)
+    if mode == "I":
+        picture = picture.point(lambda value: value * 257)
+    stored = encoded(picture, "PPM").replace(b"\n", b"\n# by hand\n", 1)
+    other = Image.fromarray(np.asarray(picture).astype(np.uint16)) if mode == "I" else picture
+    assert np.array_equal(image_files.read(stored), image_files.read(encoded(other)))
+
+
+@pytest.mark.parametrize(
+    "head", [b"P3 2 2 255 ", b"P6 2 2 99 ", b"P5 2 2 ", b"P5 #" + bytes(9999) + b"\n2 2 255 "]
+)
+def test_a_netpbm_that_takes_long_is_refused(refused, head):
+    with refused("face.pgm is damaged or stored in an unusual way"):
+        image_files.read(head + bytes(12), "face.pgm")
 
 
 @pytest.mark.parametrize("form", ["AVIF", "TIFF"])
@@ -344,7 +419,7 @@ def test_a_missing_file_is_one_sentence(refused, tmp_path):
         image_files.read(tmp_path / "gone.png")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF", "PPM"])
 def test_truncated_anywhere_is_refused(refused, form):
     whole = encoded(Image.fromarray(noise()), form)
     most = 0.6 if form == "JPEG" else 0.9  # of which most of the rows can be there
@@ -353,7 +428,7 @@ def test_truncated_anywhere_is_refused(refused, form):
             image_files.read(whole[:length], "cut.dat")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "AVIF", "TIFF", "PPM"])
 def test_flipped_bytes_give_a_picture_or_a_sentence(form):
     whole = np.frombuffer(encoded(Image.fromarray(noise(13, 11)), form), np.uint8)
     draw = np.random.default_rng(7)

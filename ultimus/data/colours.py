@@ -66,6 +66,8 @@ def colours(mode: str, profile: bytes, meaning: Meaning) -> Colours:
     plain = Colours(lambda picture: picture.convert(_with_alpha(picture)))
     if meaning.transfer in (16, 18):
         return plain._replace(note=HDR)
+    if mode == "LAB":  # such colours need no profile
+        return plain
     try:
         profile = _of_numbers(meaning) if meaning.primaries else profile or _of_gamma(meaning)
         if not profile:

@@ -245,6 +245,28 @@ def _tiff(content: bytes) -> Essence:
     return Essence(page.content, b"", most, page.profile)
 
 
+NETPBM = re.compile(
+    rb"P(?:4|(?P<bands>[56]))"
+    + 2 * rb"(?:\s|#[^\n]*\n)+(\d{1,6})"
+    + rb"(?(bands)(?:\s|#[^\n]*\n)+(\d{1,5}))\s"
+)
+NETPBM_HEAD = 2**10  # bytes
+NETPBM_LARGEST = {b"4": (b"",), b"5": (b"255", b"65535"), b"6": (b"255",)}
+
+
+def _netpbm(content: bytes) -> Essence:
+    """PBM, PGM and PPM in their binary forms, whose largest value is a whole number of bytes.
+
+    The others are decoded slowly. The head is written anew, since comments in it take long, too.
+    """
+    head = NETPBM.match(content[:NETPBM_HEAD])
+    kind, largest = content[1:2], (head and head[4]) or b""
+    if not head or largest not in NETPBM_LARGEST[kind]:
+        raise ValueError("it is not in a binary form")
+    plain = b" ".join(filter(None, (b"P" + kind, head[2], head[3], largest))) + b"\n"
+    return Essence(plain + content[head.end() :])
+
+
 READERS = {
     b"\xff\xd8\xff": _jpeg,
     b"\x89PNG\r\n\x1a\n": _png,
@@ -253,4 +275,5 @@ READERS = {
     b"BM": _bmp,
     b"II*\0": _tiff,
     b"MM\0*": _tiff,
+    **{b"P" + bytes([kind]): _netpbm for kind in b"0123456fy"},
 }

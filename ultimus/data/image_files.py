@@ -21,7 +21,7 @@ from .containers import essence, orientation
 from .limits import MAX_FILE_BYTES, check_file, check_pixels, one_line
 
 SIDE = 32
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "TIFF", "PPM")
 HEIC = "HEIF"  # what Pillow calls it
 FITS = ("crop", "pad")
 
@@ -29,6 +29,7 @@ KEPT_SIDE = 512  # pixels of the shorter side that a large picture keeps at leas
 KEPT_PIXELS = 2**22  # unless it is so long and thin that it has more than these
 BAND = 2**20  # pixels converted at once
 NAME = 120  # characters of a name that an error repeats
+BEGINNING = 160  # bytes of a file that tell what it is
 PREVIEW = 640  # pixels
 
 Fit = Literal["crop", "pad"] | Sequence[float]
@@ -37,19 +38,34 @@ Box = tuple[float, float, float, float]
 MOST_OF_IT = 0.75  # of the rows of a picture whose end is missing have to be there
 UNFILLED = 128  # what a decoder leaves where a JPEG has no data
 
+DAMAGED = (
+    "is damaged or stored in an unusual way, and cannot be decoded: save it anew as PNG or JPEG, "
+    "or remove it"
+)
 OTHERS = (
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP|....ftypavi[fs]", DAMAGED),
     (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "a HEIC picture"),
     (rb"(\x00\x00\x00\x0cJXL |\xff\x0a)", "a JPEG XL picture"),
     (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"v/1\x01|#\?RADIANCE", "a picture of high dynamic range"),
+    (rb"....ftypcrx", "a camera's raw file"),
+    (rb".{128}DICM", "a medical picture (DICOM)"),
     (rb"8BPS", "a Photoshop file"),
     (rb"%PDF", "a PDF"),
-    (rb"version https://git-lfs", "a pointer of Git LFS"),
+    (rb"version https://git-lfs", "is a pointer of Git LFS: fetch the file with git lfs pull"),
+    (
+        rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf",
+        "is an archive: unpack it and give the pictures in it",
+    ),
     (rb"\s*<(\?xml|svg)", "a drawing (SVG)"),
-    (rb"\s*<(!doctype html|html)", "a web page"),
+    (
+        rb"(?i)\s*<(!doctype html|html)",
+        "is a web page, as a download that failed leaves it: fetch it again",
+    ),
     (rb"....ftyp|\x1aE\xdf\xa3", "a film"),
     (rb"(II|MM)(\+\x00|\x00\+)", "a TIFF for very large pictures"),
 )
-"""How files begin that people take for pictures."""
+"""How files begin that people take for pictures, and what they are, or all that is said of them."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -110,10 +126,7 @@ def reading(file: Path | bytes, name: str = "") -> Reading:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(f"{name} has far too many pixels: use a smaller picture.") from error
     except Exception as error:  # decoders meet damaged bytes with exceptions of many kinds
-        raise UserError(
-            f"{name} is damaged or stored in an unusual way, and cannot be decoded: save it anew "
-            "as PNG or JPEG, or remove it."
-        ) from error
+        raise UserError(f"{name} {DAMAGED}.") from error
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -127,11 +140,9 @@ def _content(path: Path, name: str) -> bytes:
 def _account(content: bytes) -> str:
     """Why a file is not read, and what to do."""
     for start, what in OTHERS:
-        if re.match(start, content[:64], re.DOTALL):
-            remedy = (
-                "fetch the file with git lfs pull" if "LFS" in what else "save it as JPEG or PNG"
-            )
-            return f"is {what}, which is not read here: {remedy}"
+        if re.match(start, content[:BEGINNING], re.DOTALL):
+            is_all = what.startswith("is ")
+            return what if is_all else f"is {what}, which is not read here: save it as JPEG or PNG"
     return f"is not a picture in one of the formats {', '.join(FORMATS)}: convert or remove it"
 
 

@@ -8,7 +8,10 @@ from .colours import MAX_PROFILE
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value of each kind
 KEPT = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322,
              323, 324, 325, 332, 338, 339, 347, 530, 531, 532}  # fmt: skip
-BITS, PACKING, LENGTHS, TILE, PROFILE = 258, 259, (279, 325), 322, 34675
+BITS, PACKING, MEANING, BANDS, LAYOUT, KIND = 258, 259, 262, 277, 284, 339
+LENGTHS, TILE, PROFILE = (279, 325), 322, 34675
+GREY, PLANES = (0, 1), 2  # meanings of values, and bands that lie one after the other
+WHOLE_NUMBERS, UNDEFINED = 1, 4  # kinds of values; signed and floating ones have no range
 PACKINGS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, deflate, runs
 SINGLE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 317, 322, 323)
 MAX_VALUES = 2**18  # bytes of one entry
@@ -47,6 +50,7 @@ def first_page(content: bytes) -> FirstPage:
     profile = _stored(content, order, entries.pop(PROFILE, b""))[: MAX_PROFILE + 1]
     values = {tag: _values(content, order, entry) for tag, entry in entries.items()}
     _check(values, len(content))
+    _check_values(values)
     page = b"".join(entries[tag] for tag in sorted(entries))
     even = content + bytes(len(content) % 2)
     start = struct.pack(f"{order}IH", len(even), len(entries))
@@ -67,6 +71,20 @@ def _check(values: dict[int, tuple[int, ...]], size: int) -> None:
     lengths = sum(sum(values.get(tag, ())) for tag in LENGTHS)
     if packing not in PACKINGS or max(tiles, default=0) > MAX_TILE or lengths > 2 * size:
         raise ValueError("it is not packed as usual")
+
+
+def _check_values(values: dict[int, tuple[int, ...]]) -> None:
+    """Refuse what is no picture without being told more, or what the decoder mistakes.
+
+    Raises:
+        ValueError: the values have no range, the bands no colours, or deep bands lie apart.
+    """
+    bits = max(values.get(BITS) or (1,))
+    (bands,), (layout,) = values.get(BANDS) or (1,), values.get(LAYOUT) or (1,)
+    has_range = bits <= 16 and {*values.get(KIND, ())} <= {WHOLE_NUMBERS, UNDEFINED}
+    are_measured = bands > 2 and (values.get(MEANING) or (1,))[0] in GREY
+    if not has_range or are_measured or (bits > 8 and bands > 1 and layout == PLANES):
+        raise ValueError("its values are no colours that are decoded here")
 
 
 def _stored(content: bytes, order: str, entry: bytes) -> bytes:
