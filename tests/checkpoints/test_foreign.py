@@ -39,7 +39,7 @@ def exported() -> bytes:
 
 def arrays(many: bool) -> bytes:
     buffer = BytesIO()
-    weights = {name: each.numpy() for name, each in network().state_dict().items()}
+    weights = {name: tensor.numpy() for name, tensor in network().state_dict().items()}
     np.savez(buffer, **weights) if many else np.save(buffer, weights["cap.weight"])
     return buffer.getvalue()
 
@@ -59,7 +59,12 @@ INDEX = {"weight_map": {"conv1.weight": "model-00001-of-00002.safetensors"}}
         (lambda: zipped({"config.json": b"{}", "model.weights.h5": b"x"}), "is a Keras model"),
         (lambda: bytes(4) + b"TFL3" + bytes(9), "is a TensorFlow Lite model"),
         (lambda: arrays(False), "is a single numpy array"),
-        (lambda: arrays(True), "holds numpy arrays"),
+        (lambda: arrays(True), "holds numpy arrays: save them with torch.save({name:"),
+        (lambda: b"GGUF\3\0\0\0" + bytes(99), "is a GGUF file: put its arrays into the network"),
+        (lambda: bytes(4) + b"ET12" + bytes(9), "is a program of ExecuTorch"),
+        (lambda: b"<?xml version='1.0'?><net/>", "is a text of XML, as of OpenVINO"),
+        (lambda: zipped({"Data/x/model.mlmodel": b"x"}), "is a Core ML model"),
+        (lambda: zipped({"m/.data/extern_modules": b"torch"}), "is a package of torch.package"),
         (lambda: packed("zip"), "is an archive with run/best.pt in it: unpack it"),
         (lambda: packed("tar"), "is a tar archive: unpack it"),
         (lambda: gzip.compress(b"x"), "is packed with gzip: unpack it"),
@@ -72,6 +77,11 @@ INDEX = {"weight_map": {"conv1.weight": "model-00001-of-00002.safetensors"}}
 def test_a_file_is_named_for_what_it_is(refused, make, words):
     with refused(f"thing.pt {words}"):
         checkpoint.loads(make(), "thing.pt")
+
+
+def test_a_part_of_a_distributed_checkpoint_is_named_by_its_name(refused):
+    with refused("__0_0.distcp is a part of a distributed checkpoint: load its folder"):
+        checkpoint.loads(saved({"part": 1}), "__0_0.distcp")
 
 
 def test_a_shard_is_named_by_its_name(refused):
@@ -89,9 +99,12 @@ def test_a_shard_is_named_by_its_name(refused):
         ([".metadata", "__0_0.distcp"], "is a distributed checkpoint"),
         (["optimizer.bin", "a.pt", "b.ckpt"], "give a file in it (a.pt, b.ckpt)"),
         (["notes.txt"], "is a folder without weights"),
+        (["data/model.pth"], "give a file below it (data/model.pth)"),
+        (["checkpoint-500/optimizer.pt"], "is a folder without weights"),
     ],
 )
 def test_a_folder_is_named_for_what_it_is(tmp_path, files, words):
     for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_bytes(b"x")
     assert words in foreign.folder(tmp_path)

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 import torch
+import torch.nn.utils.prune as prune
 from safetensors.torch import save as to_safetensors
 
 from ultimus.checkpoints import checkpoint, state_dicts
@@ -14,7 +15,7 @@ from ultimus.model import Transformer
 torch.manual_seed(17)
 MODEL = Transformer()
 STATE = MODEL.state_dict()
-OTHER = {name: each + 0.01 for name, each in STATE.items()}
+OTHER = {name: tensor + 0.01 for name, tensor in STATE.items()}
 
 
 def saved(content) -> bytes:
@@ -24,7 +25,7 @@ def saved(content) -> bytes:
 
 
 def prefixed(prefix: str, state=STATE):
-    return {prefix + name: each for name, each in state.items()}
+    return {prefix + name: tensor for name, tensor in state.items()}
 
 
 def loaded(content: bytes, weights: str = "") -> checkpoint.Checkpoint:
@@ -32,7 +33,7 @@ def loaded(content: bytes, weights: str = "") -> checkpoint.Checkpoint:
 
 
 def is_state(model: Transformer, state=STATE) -> bool:
-    return all(model.state_dict()[name].equal(each) for name, each in state.items())
+    return all(model.state_dict()[name].equal(tensor) for name, tensor in state.items())
 
 
 ADAM = torch.optim.Adam(MODEL.parameters()).state_dict()
@@ -74,8 +75,8 @@ USUAL = {
     "numbers beside": ({**STATE, "epoch": 3, "acc": 61.2}, "Left aside: epoch, acc"),
     "a block compiled": (
         {
-            name.replace("ultimusBlock.", "ultimusBlock._orig_mod."): each
-            for name, each in STATE.items()
+            name.replace("ultimusBlock.", "ultimusBlock._orig_mod."): tensor
+            for name, tensor in STATE.items()
         },
         "",
     ),
@@ -137,6 +138,40 @@ def test_a_set_that_does_not_fit_is_no_choice():
 def test_a_network_with_more_layers_is_another(refused, extra, prefix):
     with refused(f"'{extra}' of the shape (5,) does not belong to it"):
         loaded(saved(prefixed(prefix, {**STATE, extra: torch.ones(5)})))
+
+
+def quantised(network: Transformer) -> torch.nn.Module:
+    return torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, dtype=torch.qint8)
+
+
+def parametrised(network: Transformer) -> torch.nn.Module:
+    torch.nn.utils.parametrizations.spectral_norm(network.cap)
+    return network
+
+
+def pruned(network: Transformer) -> torch.nn.Module:
+    prune.l1_unstructured(network.cap, "weight", 0.2)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (quantised, "quantised weights: take the network before it was quantised, then save"),
+        (parametrised, "in parts, as weight_norm and spectral_norm split them: join them"),
+        (pruned, "pruned weights in two parts: join them with torch.nn.utils.prune.remove"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_weights_in_another_form_are_named_with_the_way_back(refused, change, what):
+    with refused(what, 'torch.save(model.state_dict(), "weights.pt")'):
+        loaded(saved(change(Transformer()).state_dict()))
+
+
+def test_an_adapter_beside_the_weights_is_named(refused):
+    adapter = {"cap.lora_A.default.weight": torch.zeros(4, 48)}
+    with refused("a LoRA adapter beside the weights: merge it"):
+        loaded(saved({**STATE, **adapter}))
 
 
 def test_the_tensors_that_are_there_are_named(refused):

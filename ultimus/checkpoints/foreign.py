@@ -4,12 +4,17 @@ import json
 import re
 import zipfile
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 from ..data.limits import one_line, shown
 
 SAVE = 'save the weights with torch.save(model.state_dict(), "weights.pt")'
 SAVE_ARRAYS = f"put its arrays into the network by their names, then {SAVE}"
+SAVE_NPZ = (
+    "save them with torch.save({name: torch.from_numpy(array) for name, array in "
+    'numpy.load(FILE).items()}, "weights.pt")'
+)
 SAVE_SCRIPT = 'save the weights with torch.save(torch.jit.load(FILE).state_dict(), "weights.pt")'
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 MAX_LISTED = 4096  # files of a folder or an archive that are looked through
@@ -19,7 +24,9 @@ NAME = 120  # characters of a path that an error repeats
 STARTS = (
     (b"\x89HDF\r\n\x1a\n", "is a Keras or HDF5 file", SAVE_ARRAYS),
     (b"\x93NUMPY", "is a single numpy array", SAVE_ARRAYS),
-    (b"GGUF", "is a GGUF file of a language model", "choose a file of this network"),
+    (b"GGUF", "is a GGUF file", SAVE_ARRAYS),
+    (b"lmgg", "is a GGML file", SAVE_ARRAYS),
+    (b"tjgg", "is a GGML file", SAVE_ARRAYS),
     (b"\x08\x01\x12", "is a TensorFlow SavedModel", SAVE_ARRAYS),
     (
         b"version https://git-lfs",
@@ -53,6 +60,15 @@ def account(content: bytes, name: str) -> Account | None:
         return "is a tar archive", "unpack it and choose the file in it"
     if _is_onnx(content):
         return "is an ONNX model, in which the weights have other places", SAVE
+    if content[4:8] == b"ET12":
+        return "is a program of ExecuTorch", SAVE
+    if name.endswith(".distcp"):
+        return (
+            "is a part of a distributed checkpoint",
+            f"load its folder into the model, then {SAVE}",
+        )
+    if content.lstrip()[:5].lower() == b"<?xml":
+        return "is a text of XML, as of OpenVINO, and holds no weights", SAVE
     if content.lstrip()[:1] == b"<":
         return "is a web page, as a download that failed leaves it", "fetch it again"
     if content.lstrip()[:1] == b"{":
@@ -94,7 +110,11 @@ def _archive(content: bytes) -> Account | None:
     if any(name.endswith(".weights.h5") for name in names):
         return "is a Keras model", SAVE_ARRAYS
     if names and all(name.endswith(".npy") for name in names):
-        return "holds numpy arrays", SAVE_ARRAYS
+        return "holds numpy arrays", SAVE_NPZ
+    if any(".data/extern_modules" in name for name in names):
+        return "is a package of torch.package, which is code", SAVE
+    if any(name.endswith("model.mlmodel") for name in names):
+        return "is a Core ML model", SAVE
     inner = [shown(name) for name in names if name.lower().endswith(ENDINGS)]
     if inner:
         return f"is an archive with {_few(inner)} in it", "unpack it and choose that file"
@@ -116,6 +136,10 @@ def folder(path: Path) -> str:
         return f"{where} is a folder of TensorFlow: {SAVE_ARRAYS}."
     if ".metadata" in files:
         return f"{where} is a distributed checkpoint of torch: load it into the model, then {SAVE}."
+    below = (file for file in islice(path.rglob("*"), MAX_LISTED) if not _is_other(file.name))
+    inner = sorted(shown(str(file.relative_to(path))) for file in below if file.suffix in ENDINGS)
+    if inner:
+        return f"{where} is a folder: give a file below it ({_few(inner)})."
     return f"{where} is a folder without weights: give a .safetensors, .pt or .pth file."
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..data.limits import MAX_CLASSES, MIN_CLASSES, one_line, shown
 from ..errors import UserError
 from ..model import Transformer
+from . import foreign
 from .pickle_reader import Placeholder, StoredTensor
 
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -102,6 +103,8 @@ def chosen(content: Any, name: str, wanted: str = "") -> Found:
     if not found:
         raise UserError(f"{name} {_what_is_there(content)}: choose another file.")
     nearest = max(found, key=lambda candidate: len(candidate.tensors))
+    if form := _other_form(nearest):
+        raise UserError(f"{name} {form}, then {foreign.SAVE}.")
     raise UserError(
         f"{name} does not hold a sound Ultimus network, since the tensor {problem(nearest)}: "
         "choose another file."
@@ -308,6 +311,36 @@ def _what_is_there(content: Any) -> str:
         return f"does not hold an Ultimus network; the tensors in it are {_listed(tensors)}"
     entries = [name for name, _ in _inside(content)] if isinstance(content, dict) else []
     return f"holds no weights{f', only {_listed(entries)}' if entries else ''}"
+
+
+OTHER_FORMS = (
+    (
+        re.compile(r"\._packed_params\.|\.zero_point$"),
+        "holds quantised weights: take the network before it was quantised",
+    ),
+    (
+        re.compile(r"\.(lora_[AB]|lora_magnitude_vector)\."),
+        "holds a LoRA adapter beside the weights: merge it with model.merge_and_unload()",
+    ),
+    (
+        re.compile(r"\.weight_mask$"),
+        "holds pruned weights in two parts: join them with torch.nn.utils.prune.remove",
+    ),
+    (
+        re.compile(r"(^|\.)parametrizations\.|\.weight_([gvu]|orig)$"),
+        "holds weights in parts, as weight_norm and spectral_norm split them: join them with "
+        "torch.nn.utils.parametrize.remove_parametrizations",
+    ),
+)
+"""Names that tell of weights in another form, and how they become plain ones."""
+
+
+def _other_form(found: Found) -> str:
+    """What the weights are instead of plain ones, and what to do; empty if that is not told."""
+    kinds = (value.name for value in found.tensors.values() if isinstance(value, Placeholder))
+    if any("wrapper_subclass" in kind for kind in kinds):  # as torchao's
+        return OTHER_FORMS[0][1]
+    return next((what for form, what in OTHER_FORMS if any(map(form.search, found.others))), "")
 
 
 def _listed(names: Sequence[str]) -> str:

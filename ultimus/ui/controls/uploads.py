@@ -13,16 +13,8 @@ from ...data.image_files import Fit
 from ...errors import UserError
 from ..state import text
 
-TYPES = [
-    "image",
-    ".heic",
-    ".heif",
-    ".avif",
-    ".jfif",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-]  # what else there is, is refused by name
+TYPES = ["image", ".heic", ".heif", ".avif", ".jfif", ".ppm", ".pgm", ".pbm"]
+"""What a browser offers to choose; what else there is, is refused by name."""
 
 
 @dataclass(frozen=True)
