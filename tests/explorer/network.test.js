@@ -56,6 +56,9 @@ for (const { grid, ...theirs } of told.grids) {
     const { passes, logits } = trace(network, ours, { patches: true });
     passes.forEach((pass, n) => close(pass.weights, theirs.weights[n], 1e-5, `weights ${n + 1}`));
     logits.forEach((each, n) => close(each, theirs.logits[n], 1e-4, `logits after ${n}`));
+    const uniform = trace(network, ours, { patches: true, change: "uniform" }).logits;
+    uniform.forEach((each, n) => close(each, theirs.uniform[n], 1e-4, `uniform, logits after ${n}`));
+    influence(network, ours, 1, { patches: true }).forEach((change, n) => close(change, theirs.influence[n], 1e-4, `without ${n}`));
   });
 }
 

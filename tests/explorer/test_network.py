@@ -94,7 +94,16 @@ def _of_patches(model: Transformer, picture: torch.Tensor, grid: int) -> dict[st
         "features": features.tolist(),
         "weights": [one.weights.tolist() for one in found.passes],
         "logits": found.logits.tolist(),
+        "uniform": ablate(patches, features, "uniform").logits.tolist(),
+        "influence": [_without(patches, features, place) for place in range(grid**2)],
     }
+
+
+def _without(model: Transformer, features: torch.Tensor, place: int) -> list[float]:
+    """How the answer from all patches changes when one of them leaves."""
+    others = [other for other in range(len(features)) if other != place]
+    answers = [model.trace_features(x).logits[-1].softmax(-1) for x in (features[others], features)]
+    return (answers[0] - answers[1]).tolist()
 
 
 def _as_json(trace: Trace) -> dict[str, Any]:

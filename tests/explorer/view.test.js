@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { layers, unpack } from "../../ultimus/explorer/scene.js";
+import { PatchView } from "../../ultimus/explorer/patch_view.js";
 import { View } from "../../ultimus/explorer/view.js";
 
 const COUNT = 23;
@@ -207,4 +208,53 @@ test("a picture's company is itself first, and then all others", async () => {
   now.scene.companions = () => ({ numbers: [109, 7, 8], features: numbers(3 * 48, 2) });
   const drawn = await now.company(1);
   assert.deepEqual(drawn.slice(48), numbers(3 * 48, 2).slice(48)); // 109 is the picture itself
+});
+
+// Patches of one picture --------------------------------------------------------------------------
+
+function patches(link, group, grid = 3) {
+  const { scene } = view();
+  const snapshots = scene.snapshots.map(({ step, epoch }) => {
+    const whole = network(WHOLE, step + 1);
+    return { step, epoch, whole, network: whole };
+  });
+  return new PatchView({ ...scene, grid, snapshots }, link, group);
+}
+
+test("a link to patches carries the picture, and brings it back", () => {
+  const one = patches();
+  one.set({ picture: 4, pass: 2, index: 1 });
+  one.set({ cell: [7, 2] });
+  const other = patches(one.link());
+  assert.deepEqual(other.link(), one.link());
+  assert.equal(other.link().picture, "4");
+  assert.deepEqual(other.now.weights, one.now.weights);
+  assert.equal(patches({ patch: "5" }).cell[0], 5); // as links once said it
+  for (const bad of ["", "x", "-1", "1e99", "99", "63"]) {
+    const now = patches({ picture: bad, cell: bad, patch: bad });
+    assert.ok(now.cell.every((place) => place >= 0 && place < 9), bad);
+    assert.equal(now.trace.logits[4].length, 3, bad);
+  }
+});
+
+test("another picture is another group of which the same patches are looked at", () => {
+  const one = patches({ picture: "1", cell: "3-8" });
+  const [before, told] = [one.now.weights, []];
+  one.listen((changed) => told.push(...changed));
+  one.set({ picture: 2 });
+  assert.deepEqual(one.cell, [3, 8]);
+  assert.notDeepEqual(one.now.weights, before);
+  assert.ok(told.includes("members"));
+});
+
+test("a reader's own picture is the one whose patches are looked at, at every step", () => {
+  const one = patches({ step: "0", picture: "3", cell: "3-8" });
+  one.add("mine.png", new Uint8Array(3072).fill(200));
+  assert.equal(one.whose(), "mine.png");
+  assert.equal(one.label(), null);
+  assert.equal(one.link().step, "0");
+  assert.equal(one.pixels(8).length, 3 * 11 ** 2);
+  one.removeOwn();
+  assert.equal(one.whose(), "cat");
+  assert.equal(one.members.length, COUNT);
 });

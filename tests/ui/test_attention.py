@@ -99,6 +99,7 @@ def test_a_link_restores_everything(runs: Path):
     link = {
         "pass": "3", "show": "scores", "as": "lines", "fit": "1", "cell": "2-4", "walk": "5",
         "view": "ablations", "passes": "6", "draws": "64", "redraw": "3", "ablation": "identity",
+        "picture": "5",
     }  # fmt: skip
     page = visit(run="best-cifar10", step=str(EARLY), images=picked(), **link)
     assert not page.error

@@ -9,6 +9,8 @@
 import { Colors } from "./colors.js";
 import { h } from "./dom.js";
 import { look } from "./look.js";
+import { PatchView } from "./patch_view.js";
+import { lookAtPatches } from "./patches.js";
 import { bytes } from "./scene.js";
 import { fetchScene, followRun } from "./served.js";
 import { DEFAULTS, LIVE, View, indexOf } from "./view.js";
@@ -56,7 +58,8 @@ export class AttentionPage {
     this.opened = group;
     this.stopFollowing?.();
     this.stopFollowing = ending;
-    this.begin(new View(scene, link, { own, members: told.members, tells: told.picked ? ofTheFirst : ofTheStrongest }));
+    const Kind = scene.grid ? PatchView : View;
+    this.begin(new Kind(scene, link, { own, members: told.members, tells: told.picked ? ofTheFirst : ofTheStrongest }));
   }
 
   /** Draw a view in the place of the former one. */
@@ -65,7 +68,8 @@ export class AttentionPage {
     this.colors = new Colors(view.scene.colors, this.theme, this.root);
     view.listen((changed) => this.changed(changed));
     const swap = h("button", { type: "button", class: "swap", disabled: this.told.complete, click: () => this.swap() }, "Put another picture in its place");
-    this.root.replaceChildren(look(view, () => this.colors, swap));
+    const colors = () => this.colors;
+    this.root.replaceChildren(view.isOne ? lookAtPatches(view, colors) : look(view, colors, swap));
     this.root.removeAttribute("aria-busy");
     this.said = JSON.stringify(this.told.chosen);
     this.lastTurn = this.told.turn;
@@ -80,10 +84,10 @@ export class AttentionPage {
       remembered.told = said;
       return told.chosen;
     }
-    const { cell, ...link } = this.view?.link() ?? remembered.link ?? told.chosen;
+    const { cell, picture, ...link } = this.view?.link() ?? remembered.link ?? told.chosen;
     const isSame = !this.view || this.isSwapping;
     this.isSwapping = false;
-    return isSame ? { ...link, cell } : link;
+    return isSame ? { ...link, cell, picture } : link;
   }
 
   /** The script makes choices for the reader. */
@@ -112,7 +116,7 @@ export class AttentionPage {
 
   changed(changed) {
     if (this.isReading || changed.every((name) => name === "colors")) return;
-    const isPassing = changed.every((name) => PASSING.has(name)) || this.isTogether(changed);
+    const isPassing = changed.includes("pointed") || changed.every((name) => PASSING.has(name)) || this.isTogether(changed);
     this.write(isPassing ? "replaceState" : "pushState");
     if (changed.includes("index")) this.report();
   }

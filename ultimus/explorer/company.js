@@ -11,7 +11,7 @@ import { FEATURES, row, softmax, trace } from "./network.js";
 export function answer(network, features, i, options) {
   const { logits } = trace(network, features, options);
   const classes = network.cap.bias.length;
-  return softmax(row(logits.at(-1), i, classes));
+  return softmax(row(logits.at(-1), options?.patches ? 0 : i, classes));
 }
 
 /** The features (B, D) of some pictures of a pool (N, D). */
@@ -22,18 +22,19 @@ export function gather(pool, members) {
 }
 
 /**
- * How the answer to picture i changes when a companion leaves.
+ * How the answer to picture i changes when a companion leaves; of patches, of which any may leave,
+ * how the answer to their picture does.
  *
  * @returns B arrays (C): probabilities without companion j minus those with all, so what is
  *   negative is what j had added. Its own are 0: it cannot leave itself.
  */
-export function influence(network, features, i) {
+export function influence(network, features, i, options) {
   const members = Array.from({ length: features.length / FEATURES }, (_, n) => n);
-  const complete = answer(network, features, i);
+  const complete = answer(network, features, i, options);
   return members.map((j) => {
-    if (j === i) return complete.map(() => 0);
+    if (j === i && !options?.patches) return complete.map(() => 0);
     const others = members.filter((member) => member !== j);
-    const without = answer(network, gather(features, others), others.indexOf(i));
+    const without = answer(network, gather(features, others), others.indexOf(i), options);
     return without.map((share, c) => share - complete[c]);
   });
 }

@@ -4,7 +4,8 @@ import { Colors } from "./colors.js";
 import { h } from "./dom.js";
 import { drawing } from "./drawing.js";
 import { hero, section } from "./hero.js";
-import { patches, unpackPatches } from "./patches.js";
+import { PatchView } from "./patch_view.js";
+import { heats, said, unpackPatches } from "./patches.js";
 import { unpack } from "./scene.js";
 import { View } from "./view.js";
 
@@ -39,21 +40,22 @@ export function build(root, packed, lessons, choose, theme) {
     doors(lessons, open, start),
     lessons.length ? section("lessons", "Lessons", shelf(lessons, start)) : "",
     section("network", "From a picture to its answer", drawing(view, colors, (place) => open(PLACES[place]))),
-    ...(packed.patches ? [section("patches", "The same number of weights, trained on the patches of one picture", inside(view, packed.patches, root))] : []),
+    ...(packed.patches ? [section("patches", "The same number of weights, trained on the patches of one picture", inside(view, packed.patches, colors))] : []),
   );
   return dress;
 }
 
 /** The run whose tokens are patches, fetched once a reader comes near it. */
-function inside(view, address, root) {
+function inside(view, address, colors) {
   const box = h("div", {});
   const near = new IntersectionObserver(async ([entry]) => {
     if (!entry.isIntersecting) return;
     near.disconnect();
     const answer = await fetch(new URL(address, document.baseURI));
     if (!answer.ok) return box.replaceChildren(await answer.text());
-    const state = patches(box, unpackPatches(await answer.json()), () => root.dataset.theme);
-    view.listen((changed) => changed.includes("colors") && state.set({}));
+    const patches = new PatchView(unpackPatches(await answer.json()));
+    box.replaceChildren(heats(patches), said(patches, colors));
+    view.listen((changed) => changed.includes("colors") && patches.tell(["colors"]));
   }, { rootMargin: "400px" }); // prettier-ignore
   near.observe(box);
   const about = "Here a picture is a group by itself, as in a vision transformer: what the selected patch looks at stays bright. Point at another patch.";

@@ -27,10 +27,11 @@ export function look(view, colors, ...more) {
       h("div", {}, stage(view, colors), scrubber(view), figures(view)),
       h("div", {}, story(view, colors), shares(view), ...more)),
     h("h2", {}, "Queries, keys, values"), vectors(view, colors),
-    tabs(view, colors)); // prettier-ignore
+    tabs(view, colors, INSIDE)); // prettier-ignore
 }
 
-function shows(view) {
+/** The choice of what the matrix shows. */
+export function shows(view) {
   return live(view, ["show"], () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
 }
 
@@ -45,11 +46,14 @@ function stage(view, colors) {
   return live(view, ["as"], () => (made[view.as] ??= make[view.as]()));
 }
 
-function tabs(view, colors) {
-  const inside = h("div", { class: "tab" });
-  const draw = () => inside.replaceChildren(...INSIDE[view.tab](view, colors));
+/** What follows for the selected picture, a tab for each of what is inside. */
+export function tabs(view, colors, inside) {
+  const names = Object.fromEntries(Object.keys(inside).map((name) => [name, TABS[name]]));
+  const open = () => (view.tab in inside ? view.tab : "passes");
+  const box = h("div", { class: "tab" });
+  const draw = () => box.replaceChildren(...inside[open()](view, colors));
   draw();
   view.listen((changed) => changed.includes("tab") && draw());
-  const choices = live(view, ["tab"], () => choice("More about the selected picture", TABS, view.tab, (tab) => view.set({ tab })));
-  return h("div", { class: "tabs" }, choices, inside);
+  const choices = live(view, ["tab"], () => choice("More about the selected picture", names, open(), (tab) => view.set({ tab })));
+  return h("div", { class: "tabs" }, choices, box);
 }

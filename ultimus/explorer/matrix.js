@@ -46,7 +46,7 @@ export function matrix(view, colors) {
   rows.addEventListener("click", ({ target }) => pick(target, (i) => view.set({ cell: [i, view.cell[1]] })));
   columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
   const corner = h("div", { class: "corner" }, h("span", {}, "looks ↓"), h("span", {}, "at →"));
-  const shares = h("div", { class: "corner" }, h("span", { title: "The mean of each column: the share of all attention that a picture gets" }, "gets"));
+  const shares = h("div", { class: "corner" }, h("span", { title: `The mean of each column: the share of all attention that a ${view.token} gets` }, "gets"));
   const made = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
   return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);
 }
@@ -74,9 +74,9 @@ function paint(canvas, view, colors) {
 }
 
 function faces(view, colors) {
-  return view.members.map((_, n) => {
+  return view.places.map((n) => {
     const label = view.label(n);
-    const color = label === null ? "currentColor" : colors.classes[label];
+    const color = view.isOne ? "transparent" : label === null ? "currentColor" : colors.classes[label];
     return h("button", { type: "button", tabindex: -1, "data-place": n, title: view.name(n),
       style: `--class:${color}` },
       h("img", { src: address(view.pixels(n)), alt: view.name(n) })); // prettier-ignore
@@ -159,7 +159,7 @@ export function figures(view) {
   const table = h("div", {});
   const made = h("details", { class: "figures" }, h("summary", {}, "The numbers"), table);
   const draw = () => {
-    const names = view.members.map((_, n) => view.name(n));
+    const names = view.places.map((n) => view.name(n));
     const line = (name, i) =>
       h("tr", {}, h("th", { scope: "row" }, name),
         ...[...view.now[view.show].subarray(i * view.size, (i + 1) * view.size)].map((value) => h("td", {}, value))); // prettier-ignore

@@ -1,8 +1,8 @@
 /** The same picture otherwise: a companion left out, other companions, another kind of attention. */
 
-import { best, influence, redraw } from "./company.js";
+import { best, redraw } from "./company.js";
 import { choice, h, percent, redrawn, rounded } from "./dom.js";
-import { CHANGES, row, softmax, trace } from "./network.js";
+import { CHANGES } from "./network.js";
 import { answers as bars } from "./lines.js";
 import { follow } from "./parts.js";
 import { address } from "./pictures.js";
@@ -10,8 +10,8 @@ import { address } from "./pictures.js";
 const LEAVE = 5; // companions that matter most
 const ABOUT = {
   learned: ["as learned", "The block as it was trained."],
-  uniform: ["uniform", "Each picture looks at all alike, whatever queries and keys say."],
-  identity: ["identity", "Each picture looks only at itself, as if it were alone."],
+  uniform: ["uniform", "Each looks at all alike, whatever queries and keys say."],
+  identity: ["identity", "Each looks only at itself, as if it were alone."],
   unscaled: ["without √8", "Scores are not divided, so each looks harder at its favourites."],
   none: ["none", "Nobody looks at anybody: a pass adds only its constant, the output bias."],
   "no-residual": ["residual off", "What a pass computes replaces the features instead of being added."],
@@ -32,16 +32,16 @@ export function leaving(view) {
 function withoutEach(view) {
   const [i] = view.cell;
   const top = best(view.answers(i).at(-1));
-  const changes = influence(view.snapshot.network, view.trace.features, i).map((change) => change[top]);
-  const order = [...changes.keys()].filter((j) => j !== i).sort((a, b) => Math.abs(changes[b]) - Math.abs(changes[a])).slice(0, LEAVE);
+  const changes = view.influence(i).map((change) => change[top]);
+  const order = [...changes.keys()].filter((j) => view.isOne || j !== i).sort((a, b) => Math.abs(changes[b]) - Math.abs(changes[a])).slice(0, LEAVE);
   const most = Math.abs(changes[order[0]]) || 1;
   const lines = order.map((j) =>
     h("li", {}, h("img", { src: address(view.pixels(j)), alt: "" }), h("span", {}, view.name(j)),
       h("i", { class: changes[j] < 0 ? "less" : "more", style: `--share:${Math.abs(changes[j]) / most}` }),
       h("data", { value: changes[j], title: changes[j] }, `${changes[j] > 0 ? "+" : ""}${rounded(100 * changes[j], 1)}`))); // prettier-ignore
   return [
-    h("h3", {}, "One companion leaves"),
-    h("p", {}, "What becomes of ", h("b", {}, `“${view.scene.classes[top]}”`), ` for ${view.name(i)}, in percentage points:`),
+    h("h3", {}, view.isOne ? "One patch leaves" : "One companion leaves"),
+    h("p", {}, "What becomes of ", h("b", {}, `“${view.scene.classes[top]}”`), ` for ${view.whose(i)}, in percentage points:`),
     h("ul", { class: "influence" }, ...lines),
   ];
 }
@@ -87,15 +87,26 @@ export function otherwise(view, colors) {
 
 function changed(view, colors) {
   const [i] = view.cell;
-  const classes = view.scene.classes.length;
-  const { logits } = trace(view.snapshot.network, view.trace.features, { change: view.ablation });
-  const other = { scene: view.scene, answers: (place) => logits.map((each) => softmax(row(each, place, classes))) };
-  const moved = view.members.filter((_, place) => best(view.answers(place).at(-1)) !== best(other.answers(place).at(-1)));
+  const traced = view.otherwise({ change: view.ablation });
+  const other = { scene: view.scene, answers: (place) => view.answersIn(traced, place) };
   const names = Object.fromEntries(Object.keys(CHANGES).map((name) => [name, ABOUT[name][0]]));
   return [
     h("h3", {}, "Another kind of attention"),
     choice("Attention", names, view.ablation, (ablation) => view.set({ ablation })),
-    h("p", {}, ABOUT[view.ablation][1], " ", h("data", { value: moved.length }, `${moved.length} of ${view.size}`), " pictures of the group get another answer."),
+    h("p", {}, ABOUT[view.ablation][1], " ", ...(view.isOne ? instead(view, other) : moved(view, other))),
     bars(other, colors, i),
   ]; // prettier-ignore
+}
+
+function moved(view, other) {
+  const said = (one, place) => best(one.answers(place).at(-1));
+  const { length } = view.members.filter((_, place) => said(view, place) !== said(other, place));
+  return [h("data", { value: length }, `${length} of ${view.size}`), " pictures of the group get another answer."];
+}
+
+/** What one picture says as learned, and now. */
+function instead(view, other) {
+  const said = (shares) => [h("b", {}, view.scene.classes[best(shares)]), " ", percent(Math.max(...shares))];
+  const [learned, now] = [view, other].map((one) => said(one.answers(0).at(-1)));
+  return ["As learned the answer is ", ...learned, "; with this it is ", ...now, "."];
 }

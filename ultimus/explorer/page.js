@@ -9,6 +9,7 @@ import { LessonPanel } from "./lesson.js";
 import { figures, matrix } from "./matrix.js";
 import { others } from "./others.js";
 import { own } from "./own.js";
+import * as patches from "./patches_page.js";
 import { unpack } from "./scene.js";
 import { scrubber } from "./scrubber.js";
 import { shares } from "./shares.js";
@@ -16,33 +17,42 @@ import { story } from "./story.js";
 import { vectors } from "./vectors.js";
 import { SHOWS, View } from "./view.js";
 
+const NAMES = { network: "Network", look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
 const SCRUBBED = new Set(["index"]);
 const UNLINKED = new Set(["colors"]);
 
 /** Build the page of a packed scene in an element, and a lesson beside it if there is one; returns
  * the view. */
 export function build(root, packed, lesson = null) {
-  const scene = unpack(packed);
-  const view = new View(scene, linked());
-  const theme = new Theme(scene.colors, () => view.tell(["colors"]));
-  const colors = () => theme.colors;
+  const kind = packed.grid ? patches : { NAMES, viewOf, sections };
+  const view = kind.viewOf(packed, linked());
+  const theme = new Theme(packed.colors, () => view.tell(["colors"]));
   root.replaceChildren(
-    top(theme),
-    hero(view, colors),
-    section("network", "From a picture to its answer", drawing(view, colors, scrollTo)),
-    section("look", "Who looks at whom", look(view, colors)),
-    section("vectors", "Queries, keys, values", vectors(view, colors)),
-    section("others", "What if?", others(view, colors)),
-    section("yours", "Your picture", own(view)),
-    section("training", "How it learned", h("div", {}, curves(scene), about(scene))),
+    top(theme, kind.NAMES),
+    ...kind.sections(view, () => theme.colors),
+    section("training", "How it learned", h("div", {}, curves(view.scene), about(view))),
   );
   keepLink(view);
   if (lesson) teach(root, view, lesson);
   return view;
 }
 
-function top(theme) {
-  const names = { network: "Network", look: "Attention", vectors: "Vectors", others: "What if?", yours: "Your picture", training: "Training" };
+function viewOf(packed, link) {
+  return new View(unpack(packed), link);
+}
+
+function sections(view, colors) {
+  return [
+    hero(view, colors),
+    section("network", "From a picture to its answer", drawing(view, colors, scrollTo)),
+    section("look", "Who looks at whom", look(view, colors)),
+    section("vectors", "Queries, keys, values", vectors(view, colors)),
+    section("others", "What if?", others(view, colors)),
+    section("yours", "Your picture", own(view)),
+  ];
+}
+
+function top(theme, names) {
   return h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"),
     h("nav", {}, ...Object.entries(names).map(([id, name]) =>
       h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); scrollTo(id); } }, name))),
@@ -62,16 +72,19 @@ function look(view, colors) {
       h("div", {}, story(view, colors), shares(view)))); // prettier-ignore
 }
 
-function about({ run, snapshots, pictures }) {
+function about({ isOne, scene: { run, snapshots, pictures } }) {
+  const honest = isOne
+    ? "Where a network looks is not why it answers."
+    : "Attention is not an explanation: random companions say little about a picture's class.";
   return h("p", { class: "note" },
     `The run ${run.id} (preset ${run.preset}, seed ${run.seed}): ${snapshots.length} snapshots, ${pictures.labels.length} pictures, ${run.data}. `,
-    "Everything on this page is computed in your browser from the network's weights, by the same formulas as in the app; it needs no network and sends nothing. Attention is not an explanation: random companions say little about a picture's class."); // prettier-ignore
+    "Everything on this page is computed in your browser from the network's weights, by the same formulas as in the app; it needs no network and sends nothing. ", honest); // prettier-ignore
 }
 
 // Theme and link ----------------------------------------------------------------------------------
 
 /** Light or dark, as the system has it until the reader says otherwise. */
-export class Theme {
+class Theme {
   constructor(told, changed) {
     this.told = told;
     this.changed = changed;
@@ -94,7 +107,7 @@ export class Theme {
 }
 
 /** What the address of the page says, behind its #. */
-export function linked() {
+function linked() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
@@ -104,7 +117,7 @@ function keepLink(view) {
   view.listen((changed) => {
     if (isReading || changed.every((name) => UNLINKED.has(name))) return;
     const address = `#${new URLSearchParams(view.link())}`;
-    const isPassing = changed.every((name) => SCRUBBED.has(name));
+    const isPassing = changed.includes("pointed") || changed.every((name) => SCRUBBED.has(name));
     history[isPassing ? "replaceState" : "pushState"](null, "", address);
   });
   addEventListener("popstate", () => {

@@ -36,13 +36,12 @@ def page(run: Run, lesson: dict[str, Any] | None = None, shown: Pictures | None 
     Raises:
         UserError: see `scene`.
     """
-    of_patches = patches.is_of_patches(run)
-    told = patches.scene(run) if of_patches else scene(run, shown=shown)
+    make = patches.scene if patches.is_of_patches(run) else scene
+    told = make(run, shown=shown)
     parts = {
         "icon": _base64((ASSETS / "icon.svg").read_bytes()),
         "styles": "".join((_HERE / f"{sheet}.css").read_text() for sheet in SHEETS),
         "modules": json.dumps({"imports": _modules()}),
-        "entry": "patches_page" if of_patches else "page",
         "scene": _inside_a_script(json.dumps(told, allow_nan=False)),
         "lesson": _inside_a_script(json.dumps(lesson)),
     }

@@ -2,7 +2,7 @@
 
 import { best } from "./company.js";
 import { h, percent, redrawn, rounded } from "./dom.js";
-import { PASSES, row, softmax, trace } from "./network.js";
+import { PASSES } from "./network.js";
 import { follow } from "./parts.js";
 import { MOST_PASSES } from "./view.js";
 
@@ -16,15 +16,15 @@ export function passByPass(view, colors) {
 function told(view, colors) {
   const [i] = view.cell;
   const { classes } = view.scene;
-  const { logits } = trace(view.snapshot.network, view.trace.features, { passes: MOST_PASSES });
-  const answers = logits.map((all) => softmax(row(all, i, classes.length)));
+  const traced = view.otherwise({ passes: MOST_PASSES });
+  const answers = view.answersIn(traced, i);
   const label = view.label(i);
   return [
-    h("h3", {}, `${view.name(i)}${label === null ? "" : `, which is of the class ${classes[label]}`}`),
+    h("h3", {}, `${view.whose(i)}${label === null ? "" : `, which is of the class ${classes[label]}`}`),
     h("div", { class: "beside" },
       h("table", { class: "answers" }, h("tbody", {}, ...answers.map((answer, passes) => line(view, colors, answer, passes)))),
       h("div", {}, h("h4", {}, `After ${count(view.passes)}`), classBars(view, colors, answers[view.passes], label))),
-    h("p", { class: "note" }, `The classifier can be applied after any number of passes; the network was trained with ${PASSES}, and what comes after has never been practised. ${rightOnes(view, logits)}`),
+    h("p", { class: "note" }, `The classifier can be applied after any number of passes; the network was trained with ${PASSES}, and what comes after has never been practised. ${view.isOne ? "" : rightOnes(view, traced)}`),
   ]; // prettier-ignore
 }
 
@@ -47,12 +47,12 @@ function classBars(view, colors, answer, label) {
 }
 
 /** How many of the group are named rightly after each number of passes. */
-function rightOnes(view, logits) {
+function rightOnes(view, traced) {
   const known = view.members.map((_, place) => place).filter((place) => view.label(place) !== null);
   if (!known.length) return "";
-  const classes = view.scene.classes.length;
-  const right = (all) => known.filter((place) => best(row(all, place, classes)) === view.label(place)).length;
-  const counts = logits.map((all, passes) => `${right(all)} after ${passes}`);
+  const answers = known.map((place) => view.answersIn(traced, place));
+  const right = (passes) => known.filter((place, n) => best(answers[n][passes]) === view.label(place)).length;
+  const counts = traced.logits.map((_, passes) => `${right(passes)} after ${passes}`);
   return `Named rightly, of the ${known.length} pictures of this group: ${counts.join(", ")} passes.`;
 }
 

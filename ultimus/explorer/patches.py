@@ -13,7 +13,7 @@ from ..checkpoints import checkpoint
 from ..errors import UserError
 from ..model import Transformer
 from ..runs.run import Run
-from .scene import about, epochs, flat, frame, packed, parts, pictures, spread
+from .scene import Pictures, about, epochs, flat, frame, packed, parts, pictures, spread
 
 PICTURES = 32  # at most
 SNAPSHOTS = 12  # at most, each 112 kB of base64
@@ -28,12 +28,15 @@ def is_of_patches(run: Run) -> bool:
     return run.info().recipe.model == "patches"
 
 
-def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
+def scene(
+    run: Run, steps: Sequence[int] | None = None, shown: Pictures | None = None
+) -> dict[str, Any]:
     """A run as JSON that `patches.js` unpacks.
 
     Args:
         run: one of patches.
         steps: which of its snapshots, in order; by default as many as fit.
+        shown: its pictures; by default the first of its own test images.
 
     Raises:
         UserError: the run has no weights yet or is damaged, or its pictures are not here.
@@ -41,7 +44,7 @@ def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
     steps = spread(run.snapshots, SNAPSHOTS) if steps is None else list(steps)
     if not steps:
         raise UserError(f"The run {run.id} has kept no weights yet: let it train first.")
-    classes, test, data = pictures(run)
+    classes, test, data = shown or pictures(run)
     models = [_model(run, step, len(classes)) for step in steps]
     return {
         "run": about(run, data),
@@ -54,6 +57,11 @@ def scene(run: Run, steps: Sequence[int] | None = None) -> dict[str, Any]:
             "weights": [packed(flat(model)) for model in models],
         },
     }
+
+
+def snapshot(model: Transformer) -> dict[str, Any]:
+    """What a browser needs of one step."""
+    return {"parts": parts(model), "weights": packed(flat(model))}
 
 
 def _model(run: Run, step: int, classes: int) -> Transformer:

@@ -1,4 +1,4 @@
-/** Pictures of (3, 32, 32) bytes on screen, and a reader's own made into such. */
+/** Pictures of (3, 32, 32) bytes and parts of them on screen, and a reader's own made into such. */
 
 import { SIDE } from "./network.js";
 
@@ -11,11 +11,12 @@ export function address(pixels) {
 }
 
 function drawn(pixels) {
-  const canvas = square(SIDE);
-  const data = new ImageData(SIDE, SIDE);
-  for (let n = 0; n < SIDE ** 2; n++) {
+  const side = Math.sqrt(pixels.length / 3);
+  const canvas = square(side);
+  const data = new ImageData(side, side);
+  for (let n = 0; n < side ** 2; n++) {
     for (let channel = 0; channel < 3; channel++) {
-      data.data[4 * n + channel] = pixels[channel * SIDE ** 2 + n];
+      data.data[4 * n + channel] = pixels[channel * side ** 2 + n];
     }
     data.data[4 * n + 3] = 255;
   }

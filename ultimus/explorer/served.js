@@ -30,7 +30,7 @@ class Step {
     return Boolean(this.network);
   }
 
-  /** Its small weights and the features of the group. */
+  /** Its small weights and the features of the group; of patches all its weights. */
   load() {
     if (this.isHere) return undefined;
     this.loading ??= fetchTold(beside(this.scene, "step", this.name)).then(
@@ -45,6 +45,7 @@ class Step {
 
   /** All its weights, by which it sees pictures of the reader. */
   loadWhole() {
+    if (this.scene.grid) return this.load(); // of patches there is nothing else
     this.loadingWhole ??= fetchTold(beside(this.scene, "network", this.name)).then(
       ({ parts, numbers }) => (this.whole = layers(floats(numbers), parts)),
     );
@@ -53,7 +54,8 @@ class Step {
 
   take({ parts, weights, features }) {
     this.network = layers(floats(weights), parts);
-    this.features = floats(features);
+    if (features) this.features = floats(features);
+    else this.whole = this.network;
   }
 }
 

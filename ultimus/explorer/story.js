@@ -116,7 +116,7 @@ function meet(view, own, colors) {
       strip("× key", own.key, colors, top, "k"),
       strip("products", own.products, colors, most, "p"),
       h("p", { class: "sum" }, "their sum ", h("b", { class: "fly" }, number(own.total)))),
-    text("The query was made from the one picture's 48 features, the key from the other's. Where both are large with the same sign, the product is large: they fit."),
+    text("The query was made from the 48 features of the one that looks, the key from those of the other. Where both are large with the same sign, the product is large: they fit."),
   ]; // prettier-ignore
 }
 
@@ -156,7 +156,7 @@ function mixValues(view, own, colors) {
     h("div", { class: "eight" }, ...lines,
       rest.length ? strip(`${rest.length} others`, others, colors, top) : null,
       strip("mixed", own.mixed, colors, top, "v")),
-    text("Every picture hands on eight numbers, its value. Each counts by its share, and they add up: that is what the picture takes from its group."),
+    text(`Every ${view.token} hands on eight numbers, its value. Each counts by its share, and they add up: that is what this ${view.token} takes from them all.`),
   ]; // prettier-ignore
 }
 
@@ -165,7 +165,7 @@ function project(view, own, colors) {
   return [
     formula("rᵢ = W₀ mᵢ + b₀"),
     h("div", { class: "wide" }, strip("8 mixed", own.mixed, colors, extent(own.mixed), "v"), many("48 to add", own.residual, colors, extent(own.residual))),
-    h("p", {}, "The bias b₀ alone, the same for every picture, is ", percent(length(own.bias) / length(own.residual)), " as long as the whole."),
+    h("p", {}, `The bias b₀ alone, the same for every ${view.token}, is `, percent(length(own.bias) / length(own.residual)), " as long as the whole."),
     text("A matrix of 48 × 8 weights brings the eight numbers back to the size of the features."),
   ]; // prettier-ignore
 }
@@ -177,7 +177,7 @@ function add(view, own, colors) {
   return [
     formula("xᵢ ← xᵢ + rᵢ"),
     h("div", { class: "wide" }, many("before", before, colors, top), many("+ added", own.residual, colors, top), many("after", own.after, colors, top)),
-    text(view.pass < 4 ? `These 48 numbers enter pass ${view.pass + 1}: the same block, the same weights.` : "These 48 numbers go to the classifier."),
+    text(view.pass < 4 ? `These 48 numbers enter pass ${view.pass + 1}: the same block, the same weights.` : `${view.isOne ? "The mean of all patches' numbers goes" : "These 48 numbers go"} to the classifier.`),
   ]; // prettier-ignore
 }
 
@@ -192,7 +192,7 @@ function answer(view, own, colors) {
   const worst = Math.max(...Object.values(own.check));
   return [
     h("table", { class: "moves" }, h("tbody", {}, ...lines)),
-    text(`Read after pass ${view.pass - 1} and after pass ${view.pass}, the classifier says ${view.scene.classes[best(before)]} and then ${view.scene.classes[best(after)]}.`),
+    text(`${view.isOne ? "The classifier gets the mean of all patches. " : ""}Read after pass ${view.pass - 1} and after pass ${view.pass}, the classifier says ${view.scene.classes[best(before)]} and then ${view.scene.classes[best(after)]}.`),
     h("p", { class: "checked" }, "Checked: each step was computed again from the numbers before it; the largest difference is ",
       h("data", { value: worst }, worst.toExponential(1)), ", the rounding of single precision."),
   ]; // prettier-ignore

@@ -25,7 +25,7 @@ export function vectors(view, colors) {
 }
 
 function table(view, colors, numbers, columns, top, role, name, about) {
-  const canvas = h("canvas", { width: columns, height: view.size, role: "img", "aria-label": `${name} of ${view.size} pictures, ${columns} numbers each` });
+  const canvas = h("canvas", { width: columns, height: view.size, role: "img", "aria-label": `${name}, ${view.size} rows of ${columns} numbers` });
   const context = canvas.getContext("2d");
   numbers.forEach((value, n) => {
     context.fillStyle = colors.signed(value, top);
@@ -45,7 +45,7 @@ function table(view, colors, numbers, columns, top, role, name, about) {
   const [i, j] = view.cell;
   const marks = [["q", i], ["k", j]].map(([kind, place]) => // prettier-ignore
     h("div", { class: `mark ${kind}`, style: `top:${(100 * place) / view.size}%;height:${100 / view.size}%` }));
-  const faces = view.members.map((_, n) => h("img", { src: address(view.pixels(n)), alt: "" }));
+  const faces = view.places.map((n) => h("img", { src: address(view.pixels(n)), alt: "" }));
   return h("figure", { class: `table ${role}` }, said, h("div", { class: "rows" }, h("div", { class: "faces" }, ...faces), h("div", { class: "cells" }, canvas, ...marks)));
 }
 

@@ -5,7 +5,7 @@
  * something has changed.
  */
 
-import { best, draw, gather, generator } from "./company.js";
+import { best, draw, gather, generator, influence } from "./company.js";
 import { CHANGES, FEATURES, PASSES, features as featuresOf, row, softmax, trace } from "./network.js";
 
 export const SIZE = 16; // pictures in a group, as in training
@@ -33,8 +33,11 @@ const CHOICES = {
   ablation: ["ablation", oneOf(CHANGES, "learned")],
 };
 
+/** The same where the patches of one of several pictures are looked at. */
+export const PATCH_CHOICES = { ...CHOICES, picture: ["picture", whole(0, LARGEST - 1, 0)] };
+
 /** What a link need not say of them, for so they are at first. */
-export const DEFAULTS = Object.fromEntries(Object.entries(CHOICES).map(([name, [field, kind]]) => [name, asText(field, kind())])); // prettier-ignore
+export const DEFAULTS = Object.fromEntries(Object.entries(PATCH_CHOICES).map(([name, [field, kind]]) => [name, asText(field, kind())])); // prettier-ignore
 
 export class View {
   /**
@@ -108,13 +111,17 @@ export class View {
 
   /** Take the state from a link; what it does not say, or says wrongly, is as at first. */
   read(link) {
-    const chosen = Object.entries(CHOICES).map(([name, [field, kind]]) => [field, kind(link[name])]);
+    const chosen = Object.entries(this.choices).map(([name, [field, kind]]) => [field, kind(link[name])]);
     const state = { index: indexOf(this.scene, link.step), members: this.linkedGroup(link), ...Object.fromEntries(chosen) };
     const changed = Object.keys(state).filter((name) => state[name] !== this[name]);
     Object.assign(this, state);
     this.forget();
     this.cell = this.linkedCell(link) ?? this.telling();
     this.tell([...changed, "cell"]);
+  }
+
+  get choices() {
+    return CHOICES;
   }
 
   linkedCell(link) {
@@ -133,7 +140,7 @@ export class View {
   link() {
     return {
       step: this.index === LIVE ? "follow" : String(this.snapshot.step),
-      ...Object.fromEntries(Object.entries(CHOICES).map(([name, [field]]) => [name, asText(field, this[field])])),
+      ...Object.fromEntries(Object.entries(this.choices).map(([name, [field]]) => [name, asText(field, this[field])])),
       cell: this.cell.join("-"),
       images: this.members.filter((member) => member < this.count).join(","),
     };
@@ -188,15 +195,34 @@ export class View {
     return this.traced;
   }
 
+  /** The group once more, with other options of `network.trace`. */
+  otherwise(options) {
+    return trace(this.snapshot.network, this.trace.features, options);
+  }
+
+  /** The places of the group, 0 to B - 1. */
+  get places() {
+    return Array.from({ length: this.size }, (_, place) => place);
+  }
+
   get now() {
     return this.trace.passes[this.pass - 1];
   }
 
   /** The class probabilities of a place after 0, 1, ... P passes. */
   answers(place) {
-    const classes = this.scene.classes.length;
-    this.answered[place] ??= this.trace.logits.map((logits) => softmax(row(logits, place, classes)));
+    this.answered[place] ??= this.answersIn(this.trace, place);
     return this.answered[place];
+  }
+
+  /** The same in another trace of the group. */
+  answersIn({ logits }, place) {
+    return logits.map((each) => softmax(row(each, place, this.scene.classes.length)));
+  }
+
+  /** How the answer of a place changes when another one leaves, see `company.influence`. */
+  influence(place) {
+    return influence(this.snapshot.network, this.trace.features, place);
   }
 
   /**
@@ -228,8 +254,25 @@ export class View {
     return `${this.scene.classes[label]} #${place}`;
   }
 
+  /** What a place is, and whether all places are parts of one picture, which has one answer. */
+  get token() {
+    return "picture";
+  }
+
+  get isOne() {
+    return false;
+  }
+
+  /** What the picture is called whose answer a place has. */
+  whose(place) {
+    return this.name(place);
+  }
+
   pixels(place) {
-    const member = this.members[place];
+    return this.pixelsOf(this.members[place]);
+  }
+
+  pixelsOf(member) {
     return member < this.count
       ? this.scene.pictures.pixels[member]
       : this.own[member - this.count].pixels;

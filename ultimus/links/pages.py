@@ -204,6 +204,7 @@ class Attention:
         show: which of MATRICES.
         drawn: as a matrix or as lines.
         fit: whether colours reach to the largest weight shown.
+        picture: of the group, whose patches are looked at where tokens are patches; a place.
         cell: (i, j), who looks and who is looked at; None for the strongest of one class.
         view: which of TABS.
         walk: step of the walk.
@@ -222,6 +223,7 @@ class Attention:
     show: str = _browsers("weights", one_of(MATRICES))
     drawn: str = _browsers("matrix", one_of({"matrix": "Matrix", "lines": "Lines"}), "as")
     fit: str = _browsers("0", one_of({"0": "fixed", "1": "fitted"}))
+    picture: int = _browsers(0, whole(0, groups.LARGEST - 1))
     cell: tuple[int, int] | None = _browsers(
         None, kinds.pair(_place, rule="two places in the group, such as 0-3")
     )

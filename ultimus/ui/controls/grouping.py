@@ -33,10 +33,14 @@ def _forget_own() -> None:
     forget_picked()
 
 
-def choose(pool: Pool) -> groups.Group:
+def choose(pool: Pool, label: str) -> groups.Group:
     """Let the person choose a group from a pool; the link keeps it.
 
     Where the choices make no group, a sentence says so and the first images are taken.
+
+    Args:
+        pool: of images.
+        label: of the choice how many.
     """
     now = choices.of(Attention)
     classes = _known_classes(now, pool)
@@ -44,7 +48,7 @@ def choose(pool: Pool) -> groups.Group:
     size = min(now.size, most)
     if most > groups.SMALLEST:
         st.slider(
-            "Images in the group", groups.SMALLEST, most, size,
+            label, groups.SMALLEST, most, size,
             **choices.widget(Attention, "size", then=forget_picked),
         )  # fmt: skip
     st.multiselect(

@@ -176,16 +176,17 @@ def _advance(steps: tuple[int, ...]) -> None:
         st.session_state.playing = False
 
 
-def check_classes(chosen: Snapshot, pictures: Pool) -> None:
-    """Refuse a network that names other classes than the pictures have.
+def check_network(run: Run, chosen: Snapshot, pictures: Pool) -> None:
+    """Refuse weights of another network than the run's, or that names other classes than the
+    pictures have.
 
     Raises:
         UserError: it does.
     """
-    if chosen.model.kind == "patches":
+    if chosen.model.kind != run.info().recipe.model:
         raise UserError(
-            f"In the network of {chosen.key[0]} the patches of one picture look at each other, and "
-            "this page shows pictures that do."
+            f"The weights of step {chosen.step} of {run.id} are of another network than the run's: "
+            "choose another step or run."
         )
     known, needed = chosen.model.classes, len(pictures.classes)
     if known != needed:

@@ -16,7 +16,7 @@ from ...links.pages import FOLLOW, POOLS, Attention, Shown
 from ...runs.run import LIVE, Run
 from ..controls import grouping, header, snapshot
 from ..controls.snapshot import Snapshot
-from ..explorer import ablations, patches
+from ..explorer import ablations
 from ..explorer.component import component
 from ..server import scenes
 from ..state import choices, guard, pool, session
@@ -25,7 +25,14 @@ from ..state.pool import Pool
 KEY = "explorer"
 BEGINS = 0.8  # seconds between looks at a run that has no weights yet
 
-_mount = component("attention")
+SIZE = {"images": "Images in the group", "patches": "Images to choose from"}
+ABOUT_PATCHES = """
+Each patch of the picture turns into 48 numbers and looks at all patches of the same picture, four
+times; no other picture has a part in it. Point at a patch: what it looks at stays bright. Where a
+network looks is not why it answers.
+"""
+
+_mount = component("attention", "patches.css")
 
 
 @guard.guarded
@@ -34,12 +41,9 @@ def page() -> None:
     choices.arrive("Attention", Shown, Attention)
     run = header.chosen_run()
     header.show("Attention", run)
-    if is_of_patches(run):
-        patches.show(run)
-        return
     with st.sidebar:
         run, pictures = _pool(run)
-        members = grouping.choose(pictures)
+        members = grouping.choose(pictures, SIZE[run.info().recipe.model])
     waits = run.status().state in LIVE and not run.snapshots
     guard.fragment(_explorer, run_every=BEGINS if waits else None)(run, pictures, members, waits)
 
@@ -76,6 +80,8 @@ def _explorer(run: Run, pictures: Pool, members: Group, waits: bool) -> None:
             pictures = shipped
             members = grouping.first(pictures)
         chosen = snapshot.last(run)
+    if is_of_patches(run):
+        st.markdown(ABOUT_PATCHES)
     _mount(
         key=KEY,
         data=told(run, chosen, pictures, members),
@@ -120,7 +126,7 @@ def _snapshot(run: Run, pictures: Pool) -> Snapshot:
         UserError: the run has kept none, or they cannot be used.
     """
     chosen = snapshot.chosen(run)
-    snapshot.check_classes(chosen, pictures)
+    snapshot.check_network(run, chosen, pictures)
     return chosen
 
 

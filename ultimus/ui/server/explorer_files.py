@@ -64,10 +64,10 @@ def first_scene(request: Request) -> Response:
 
 
 def patches_scene(request: Request) -> Response:
-    """The run of patches that the query names, at its last step alone if that is asked for."""
+    """The run of patches that the query names, at its last step."""
     try:
         run = Run.find(request.query_params.get("run", ""), runs_folder(), SHIPPED)
-        content = _patches_scene(run.folder, run.snapshots, "last" in request.query_params)
+        content = _patches_scene(run.folder, run.snapshots[-1:])
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     headers = {"content-encoding": "gzip", "cache-control": "no-cache"}
@@ -75,9 +75,8 @@ def patches_scene(request: Request) -> Response:
 
 
 @lru_cache(maxsize=8)
-def _patches_scene(folder: Path, snapshots: tuple[int, ...], is_last: bool) -> bytes:
-    """The scene of a run with these snapshots: with more of them it is another."""
-    text = json.dumps(patches.scene(Run(folder), snapshots[-1:] if is_last else None))
+def _patches_scene(folder: Path, steps: tuple[int, ...]) -> bytes:
+    text = json.dumps(patches.scene(Run(folder), steps))
     return gzip.compress(text.encode(), COMPRESSION)
 
 
@@ -102,4 +101,4 @@ def _first_scene() -> bytes:
 def _of_patches() -> str:
     """Where the shipped run of patches is fetched from; empty if there is none."""
     runs = [run.id for run in session.shipped_runs() if patches.is_of_patches(run)]
-    return f"{PATCHES}?{urlencode({'run': runs[0], 'last': 1})}" if runs else ""
+    return f"{PATCHES}?{urlencode({'run': runs[0]})}" if runs else ""

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ...data.groups import LARGEST, Group
 from ...errors import UserError
-from ...explorer import scene
+from ...explorer import patches, scene
 from ...places import SHIPPED, runs_folder
 from ...runs.run import LIVE, Run
 from ..controls import snapshot
@@ -65,12 +65,14 @@ def _told(answer: Callable[[Request], dict[str, Any] | bytes | None]) -> Callabl
 
 @_told
 def opening(request: Request) -> dict[str, Any]:
-    """The pictures of a group, the steps that a run has kept, and its loss."""
+    """The pictures of a group, the steps that a run has kept, and its loss; and how many patches a
+    side a picture is, if the group is those of one."""
     run = _run(request)
     pictures = _pictures(request, run)
     members = list(_members(request, pictures))
     frame = scene.frame(run, pictures.classes, pictures.images[members], pictures.labels[members])
-    return frame | {"run": {"id": run.id}, "numbers": members, "snapshots": _kept(run)}
+    grid = {"grid": run.info().recipe.grid} if patches.is_of_patches(run) else {}
+    return frame | grid | {"run": {"id": run.id}, "numbers": members, "snapshots": _kept(run)}
 
 
 @_told
@@ -81,13 +83,13 @@ def step(request: Request) -> bytes | None:
     pictures = _pictures(request, run)
     members = _members(request, pictures)
     if request.path_params["step"] != LIVE_STEP:
-        return _computed(_Look(snapshot.at(run, _step(request, run)), pictures, members))
+        return _computed(_Look(run, snapshot.at(run, _step(request, run)), pictures, members))
     newest = _newest(run)
     if newest and str(newest.key[1]) == request.query_params.get("after"):
         return None
     if newest is None:
         return _compressed({"ended": True, "steps": list(run.snapshots)})
-    return _computed_live(_Look(newest, pictures, members), run.snapshots)
+    return _computed_live(_Look(run, newest, pictures, members), run.snapshots)
 
 
 @_told
@@ -106,7 +108,7 @@ def companions(request: Request) -> bytes:
     pictures = _pictures(request, run)
     chosen = _newest(run) if request.path_params["step"] == LIVE_STEP else None
     chosen = chosen or snapshot.at(run, _step(request, run))
-    return _computed(_Look(chosen, pictures, tuple(range(min(DRAWN_FROM, len(pictures))))))
+    return _computed(_Look(run, chosen, pictures, tuple(range(min(DRAWN_FROM, len(pictures))))))
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -115,8 +117,8 @@ def companions(request: Request) -> bytes:
 class _Look:
     """A network that sees a group; equal to another one that gives the same numbers."""
 
-    def __init__(self, chosen: Snapshot, pictures: Pool, members: Group):
-        self.chosen, self.pictures, self.members = chosen, pictures, members
+    def __init__(self, run: Run, chosen: Snapshot, pictures: Pool, members: Group):
+        self.run, self.chosen, self.pictures, self.members = run, chosen, pictures, members
         self.key = (chosen.model, pictures.fingerprint, members)
 
     def __hash__(self) -> int:
@@ -129,11 +131,13 @@ class _Look:
         """What a browser is told of it.
 
         Raises:
-            UserError: the network names other classes than the pictures have.
+            UserError: see `snapshot.check_network`.
         """
-        snapshot.check_classes(self.chosen, self.pictures)
-        images = self.pictures.images[list(self.members)]
-        told = scene.snapshot(self.chosen.model, images)
+        snapshot.check_network(self.run, self.chosen, self.pictures)
+        if self.chosen.model.kind == "patches":
+            told = patches.snapshot(self.chosen.model)
+        else:
+            told = scene.snapshot(self.chosen.model, self.pictures.images[list(self.members)])
         return told | {"numbers": list(self.members), "step": self.chosen.step}
 
 
