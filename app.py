@@ -14,6 +14,7 @@ import streamlit as st
 from starlette.routing import Route
 
 from ultimus.places import PACKAGE
+from ultimus.ui.controls import data
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
 from ultimus.ui.server import explorer_files, leaving, scenes, see
@@ -25,6 +26,7 @@ BASE = st.get_option("server.baseUrlPath").strip("/")
 @asynccontextmanager
 async def lifespan(served: st.App) -> AsyncIterator[None]:
     """Have what first visitors ask for ready before they come, and forget who leaves."""
+    data.prepare_first()
     see.warm()
     teacher.announce()
     async with leaving.forgotten(served) as state:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_who_left_is_forgotten_without_another_visitor(tmp_path: Path):
     surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
-    surroundings |= {"ULTIMUS_RUNS": str(tmp_path), "ULTIMUS_HOME": str(tmp_path)}
+    surroundings |= {"ULTIMUS_RUNS": str(tmp_path)}
     surroundings |= {"STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "1"}
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     with served(command, ROOT, surroundings) as server:

@@ -13,6 +13,7 @@ from ultimus.analysis.measured import measured as figures_of
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs.run import Run, Status
+from ultimus.ui.controls import data
 from ultimus.ui.live.curves import duration
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,21 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
     open_dataset("shapes")  # a page would prepare it in the background
     return tmp_path
+
+
+def test_the_data_of_a_first_visitor_is_begun_before_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ULTIMUS_HOME", str(tmp_path))
+    data.prepare_first()
+    begun = data._preparations().pop("shapes")
+    assert begun.done < 1
+    begun.cancel()
+
+
+def test_data_that_is_ready_is_not_prepared_again(runs: Path):
+    data.prepare_first()
+    assert not data._preparations()
 
 
 def visit(**link: str) -> AppTest:

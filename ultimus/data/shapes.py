@@ -182,17 +182,41 @@ def _places(
     return mirror * (right * cos + up * sin), up * cos - right * sin, size
 
 
+def _ramp(x: Array, y: Array) -> Array:
+    return x / 20
+
+
+def _stripes(x: Array, y: Array) -> Array:
+    return np.sin(x)
+
+
+def _checks(x: Array, y: Array) -> Array:
+    return np.tanh(4 * np.sin(x / 2) * np.sin(y / 2))
+
+
+def _blotches(x: Array, y: Array) -> Array:
+    return np.sin(x / 3 + 2 * np.sin(y / 4)) * np.sin(y / 3 + 2 * np.sin(x / 5))
+
+
+TEXTURES = (_ramp, _stripes, _checks, _blotches)
+
+
 def _texture(rng: Generator, n: int) -> Array:
     """Per picture a ramp, stripes, checks or blotches: (N, S, S) float32 in about -1..1."""
     x, y, _ = _places(rng, n, 0.6, 1.6, spread=5, turn=np.pi)
-    blotches = np.sin(x / 3 + 2 * np.sin(y / 4)) * np.sin(y / 3 + 2 * np.sin(x / 5))
-    checks = np.tanh(4 * np.sin(x / 2) * np.sin(y / 2))
-    return np.choose(rng.integers(4, size=(n, 1, 1)), (x / 20, np.sin(x), checks, blotches))
+    kind = rng.integers(len(TEXTURES), size=n)
+    made = np.empty_like(x)
+    for number, texture in enumerate(TEXTURES):
+        made[kind == number] = texture(x[kind == number], y[kind == number])
+    return made
 
 
 def _blend(below: Array, above: Array, cover: Array) -> Array:
     """Lay `above` on `below` where `cover` (N, S, S) is 1."""
-    return below + (above - below) * cover[:, None]
+    blended = above - below
+    blended *= cover[:, None]
+    blended += below
+    return blended
 
 
 def _background(rng: Generator, colour: Array) -> Array:
@@ -202,9 +226,12 @@ def _background(rng: Generator, colour: Array) -> Array:
     for _ in range(CLUTTER):
         x, y, size = _places(rng, n, 1, 3, spread=16, turn=np.pi)
         long, bend = _uniform(rng, n, 0, 4), _uniform(rng, n, -0.3, 0.3)
+        there = _uniform(rng, n, -1, 1)[:, 0, 0] > 0  # every other one
+        colour, strength = _colours(rng, n, 0.2, 1), _uniform(rng, n, 0.3, 0.9)
+        x, y, size, long, bend = x[there], y[there], size[there], long[there], bend[there]
         scrap = _box(x, y + bend * x * x, long, 0.2) - 0.2
-        cover = np.clip(0.5 - scrap * size, 0, 1) * (_uniform(rng, n, -1, 1) > 0)
-        scene = _blend(scene, _colours(rng, n, 0.2, 1), cover * _uniform(rng, n, 0.3, 0.9))
+        cover = np.clip(0.5 - scrap * size, 0, 1) * strength[there]
+        scene[there] = _blend(scene[there], colour[there], cover)
     return scene
 
 
@@ -229,6 +256,12 @@ def _photograph(rng: Generator, scene: Array) -> Array:
     blur = _uniform(rng, n, 0, 0.25)[..., None]
     before, after = np.clip([np.arange(SIDE) - 1, np.arange(SIDE) + 1], 0, SIDE - 1)
     for axis in (2, 3):  # three taps: blur, 1 - 2 blur, blur
-        scene = scene + blur * (scene.take(before, axis) + scene.take(after, axis) - 2 * scene)
-    noise = rng.standard_normal(scene.shape, np.float32) * _uniform(rng, n, 0.01, 0.06)[..., None]
-    return (np.clip(scene + noise, 0, 1) * 255).astype(np.uint8)
+        beside = scene.take(before, axis)
+        beside += scene.take(after, axis)
+        beside -= 2 * scene
+        beside *= blur
+        scene += beside
+    noise = rng.standard_normal(scene.shape, np.float32)
+    noise *= _uniform(rng, n, 0.01, 0.06)[..., None]
+    noise += scene
+    return (np.clip(noise, 0, 1, out=noise) * 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from contextlib import suppress
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -128,6 +129,14 @@ def _kind(now: Train, given: str) -> str:
 def known_sources() -> list[str]:
     """Where data may lie that is ready to use."""
     return [*filter(None, [os.environ.get("ULTIMUS_DATA")]), "cifar10", "shapes"]
+
+
+def prepare_first() -> None:
+    """Begin with what a first visitor finds chosen, before anybody comes."""
+    with suppress(UserError):  # whoever comes is told
+        first = source(Train())
+        if first and not is_ready(first):
+            _preparations()[first] = Preparation(first)
 
 
 @st.cache_resource(show_spinner=False)
