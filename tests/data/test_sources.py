@@ -37,7 +37,7 @@ TRAIN, TEST = 29, 13
 
 
 @pytest.mark.parametrize(
-    "source", ["", "nowhere", "~nobody/data", "x" * 999, "a\0b", "a\nb", __file__, "CIFAR10"]
+    "source", ["", "nowhere", "~nobody/data", "x" * 999, "a\0b", "a\nb", "CIFAR10"]
 )
 def test_a_missing_folder_is_named(refused, source):
     for look in (read, sources.signature, dataset.is_ready, dataset.open_dataset):

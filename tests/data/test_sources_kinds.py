@@ -90,6 +90,49 @@ def test_a_test_split_without_class_folders_is_not_used_and_that_is_said(tmp_pat
     assert any("“test” has no labels" in note for note in read(tmp_path).notes)
 
 
+@pytest.mark.parametrize(
+    ("names", "ending", "label"),
+    [
+        (("train", "test"), "", ""),
+        (("meta/train", "meta/test"), ".png", ""),
+        (("labels/train1", "labels/test1"), ".png", ""),
+        (("train_list", "val_list"), ".png", " 1"),
+    ],
+)
+def test_texts_that_list_the_splits_are_followed(tmp_path, names, ending, label):
+    write_class_folders(tmp_path / "images", {"a": 7, "b": 7})
+    pictures = sorted((tmp_path / "images").rglob("*.png"))
+    parts = {names[0]: pictures[:3] + pictures[7:10], names[1]: pictures[3:5] + pictures[12:]}
+    for name, listed in parts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        lines = [f"{file.parent.name}/{file.stem}{ending}{label}" for file in listed]
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
+    (tmp_path / "labels").mkdir(exist_ok=True)
+    for other in ("labels/train2.txt", "labels/train10.txt"):  # further lists of the same
+        (tmp_path / other).write_text(f"a/{pictures[6].stem}{ending}")
+    arrays = read(tmp_path)
+    assert arrays.classes == ("a", "b") and sizes(tmp_path) == (6, 4)
+    assert any(note.startswith("Splits are those of") for note in arrays.notes)
+    assert "Not used: labels/train2.txt, labels/train10.txt." in arrays.notes
+
+
+def test_splits_by_the_numbers_of_pictures_are_followed(tmp_path):
+    write_class_folders(tmp_path / "images", {"a": 5, "b": 5})
+    pictures = sorted((tmp_path / "images").rglob("*.png"))
+    paths = [f"{file.parent.name}/{file.name}" for file in pictures]
+    (tmp_path / "images.txt").write_text("\n".join(f"{n} {path}" for n, path in enumerate(paths)))
+    marks = "\n".join(f"{n} {int(n % 5 < 3)}" for n in range(10))
+    (tmp_path / "train_test_split.txt").write_text(marks)
+    assert sizes(tmp_path) == (6, 4)
+
+
+def test_a_text_that_lists_anything_else_says_no_split(tmp_path):
+    write_class_folders(tmp_path, {"a": 5, "b": 5})
+    (tmp_path / "train.txt").write_text("a/0.png\nmy diary\n")
+    (tmp_path / "test.txt").write_text("a/1.png\n")
+    assert sizes(tmp_path) == (8, 2)
+
+
 @pytest.mark.parametrize("label", [-1, None])
 def test_an_unlabelled_test_split_leaves_the_validation_split_to_test_on(tmp_path, label):
     write_parquet(tmp_path / "train.parquet", *some_rows(15))
@@ -481,6 +524,15 @@ def test_shards_without_pictures_or_with_several_are_told(tmp_path, refused):
         read(tmp_path / "pairs.tar")
 
 
+@pytest.mark.parametrize("field", ["pyd", "cbor", "index", "label"])
+def test_shards_without_a_label_are_told_what_to_add(tmp_path, refused, field):
+    row = some_rows(1)[0][0]
+    for number in range(2):
+        write_shard(tmp_path / f"train-{number}.tar", [{"jpg": row, field: b"x"}] * 5)
+    with refused("is a webdataset shard whose samples hold", field, "and a label, as cls"):
+        read(tmp_path)
+
+
 def test_shards_whose_keys_have_dots_are_read_sample_by_sample(tmp_path):
     fields = {}
     for number, row in enumerate(some_rows(15)[0]):
@@ -626,3 +678,58 @@ def test_a_picture_in_another_form_is_read_in_class_folders(tmp_path):
     Image.fromarray(noise(1)[0]).save(tmp_path / "a" / "x.jfif", "JPEG")
     assert sizes(tmp_path)[0] + sizes(tmp_path)[1] == 11
     assert encoded(noise(1)[0], "JPEG")[:2] == b"\xff\xd8"
+
+
+# Single files, and arrays beside pictures ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("labels.csv", "labels.csv is a list: give the folder that holds it"),
+        ("cat.png", "cat.png is a single picture"),
+        ("x.h5", "x.h5 holds HDF5 files: read the arrays with h5py"),
+        ("x.safetensors", "x.safetensors holds a safetensors file: read the arrays"),
+        ("x.feather", "x.feather holds a feather table: save it as parquet"),
+        ("x.7z", "x.7z holds an archive that is not read"),
+        ("x.idx3-ubyte", "x.idx3-ubyte is no kind of file that is read by itself: give its folder"),
+    ],
+)
+def test_a_single_file_that_is_no_source_is_told_apart_from_none(tmp_path, refused, name, what):
+    (tmp_path / name).write_bytes(b"x")
+    with refused(what):
+        read(tmp_path / name)
+    with refused("There is no data folder"):
+        read(tmp_path / f"no-{name}")
+
+
+@pytest.mark.parametrize("name", ["features.npz", "labels.npy", "setid.mat"])
+def test_arrays_beside_many_pictures_are_not_the_data(tmp_path, name):
+    write_class_folders(tmp_path, {"a": 9, "b": 9})
+    (tmp_path / name).write_bytes(b"x")
+    arrays = read(tmp_path)
+    assert sizes(tmp_path) == (14, 4)
+    assert arrays.classes == ("a", "b")
+
+
+def test_numbers_from_one_on_are_the_classes_that_are_there(tmp_path):
+    rows = [{"image": row, "label": 1 + n % 3} for n, row in enumerate(some_rows(15)[0])]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    assert read(tmp_path).classes == ("1", "2", "3")
+
+
+def test_pictures_and_labels_may_be_archives_of_their_own(tmp_path):
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 12), ("test", 6)):
+        images = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        np.savez(tmp_path / f"kmnist-{split}-imgs.npz", images)
+        np.savez(tmp_path / f"kmnist-{split}-labels.npz", np.arange(count) % 3)
+    assert sizes(tmp_path) == (12, 6)
+
+
+def test_an_array_of_names_names_the_classes(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 9, 9, 3), dtype=np.uint8)
+    names = np.array(["ant", "bee", "cat"])
+    path = tmp_path / "zoo.npz"
+    np.savez(path, images=images, labels=np.arange(12) % 3, class_names=names)
+    assert read(path).classes == ("ant", "bee", "cat")

@@ -58,6 +58,30 @@ def test_a_list_beside_one_folder_of_pictures_gives_their_classes(tmp_path, name
     assert_whole(tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_list_may_be_written_by_a_spreadsheet(tmp_path, encoding):
+    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    rows = [f"images/{number}.png;{'Käfer' if number % 2 else 'Öl'}" for number in range(15)]
+    (tmp_path / "labels.csv").write_bytes(lines("file;class", *rows).encode(encoding))
+    assert read(tmp_path).classes == ("Käfer", "Öl")
+
+
+def test_a_list_may_have_a_column_for_each_class(tmp_path):
+    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    marks = ("1, 0, 0", "0, 1, 0", "0, 0, 1")
+    rows = [f"{number}.png, {marks[number % 3]}" for number in range(15)]
+    (tmp_path / "_classes.csv").write_text(lines(f"filename, {', '.join(NAMES)}", *rows))
+    assert_whole(tmp_path)
+
+
+def test_a_list_of_several_classes_of_a_picture_gives_no_classes(tmp_path, refused):
+    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    rows = [f"{number}.png,1,1,0" for number in range(15)]
+    (tmp_path / "_classes.csv").write_text(lines("filename,a,b,c", *rows))
+    with refused("1 class folder"):
+        read(tmp_path)
+
+
 def test_a_list_of_json_objects_is_read(tmp_path):
     put(tmp_path / "images", [f"{number}.png" for number in range(15)])
     rows = [{"image": f"images/{n}.png", "label": NAMES[n % 3]} for n in range(15)]

@@ -144,6 +144,8 @@ def _existing(place: str) -> str:
     path = os.path.expanduser(place)
     if os.path.isdir(path) or (path.lower().endswith(SINGLE) and os.path.isfile(path)):
         return path
+    if os.path.isfile(path):
+        raise kinds.other_file(alone(path, beside=lambda name: False))
     raise UserError(
         f"There is no data folder {place!r}: give the path of a folder with parquet files or "
         "class folders, or use 'cifar10' or 'shapes'."

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import UserError, counted, reason
 from ..limits import MAX_MEMBER_BYTES
-from . import archives, splits
+from . import archives, kinds, splits
 from .content import Content, Label, Part
 from .tree import File, Tree
 
@@ -28,6 +28,7 @@ CIFAR10_CLASSES = (
 )  # fmt: skip
 FAULTS = (*archives.FAULTS, MemoryError, TypeError, KeyError)
 PIXELS = 32 * 32 * 3
+SEVERAL = 10  # pictures from which on arrays beside them are what was computed of them
 
 
 def content(tree: Tree) -> Content | None:
@@ -37,14 +38,15 @@ def content(tree: Tree) -> Content | None:
         UserError: a file is damaged, or holds no pictures with labels.
     """
     names = {file.name: file for file in tree.files}
+    are_pictures = sum(file.suffix in kinds.PICTURES for file in tree.files) >= SEVERAL
     for known, read in (
         (lambda: "test_batch.bin" in names, _cifar10),
         (lambda: {"train.bin", "test.bin", "fine_label_names.txt"} <= names.keys(), _cifar100),
         (lambda: {"train_X.bin", "train_y.bin"} <= names.keys(), _stl10),
         (lambda: any(_is_idx(file) for file in tree.files), _idx),
-        (lambda: tree.having(".npz"), _npz),
-        (lambda: any(_is_labels(file) for file in tree.having(".npy")), _npy),
-        (lambda: tree.having(".mat"), _svhn),
+        (lambda: not are_pictures and tree.having(".npz"), _npz),
+        (lambda: not are_pictures and any(map(_is_labels, tree.having(".npy"))), _npy),
+        (lambda: not are_pictures and tree.having(".mat"), _svhn),
     ):
         if known():
             return read(tree, names)
@@ -195,16 +197,29 @@ def _damaged(file: File, error: BaseException) -> UserError:
 
 def _npz(tree: Tree, names: dict[str, File]) -> Content:
     """MedMNIST's form (train_images, train_labels, …), Keras' (x_train, y_train, …), and alike."""
-    files = tree.having(".npz")
-    parts = []
-    for file in files:
+    parts, alone = [], defaultdict(dict)
+    classes: tuple[str, ...] | None = None
+    for file in tree.having(".npz"):
         arrays = _arrays(file)
+        classes = classes or _class_names(arrays)
         by_split: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
         for name, array in arrays.items():
             by_split[splits.role(name) or splits.role(file.name)][name] = array
         for split, group in by_split.items():
-            parts.append(_pair(split, group, file.shown))
-    return Content(tree.name, tuple(parts))
+            if len(arrays) == 1:  # as KMNIST keeps pictures and labels
+                alone[split][file.shown] = array
+            else:
+                parts.append(_pair(split, group, file.shown))
+    parts += [_pair(split, group, " and ".join(group)) for split, group in alone.items()]
+    return Content(tree.name, tuple(parts), classes)
+
+
+def _class_names(arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
+    """What an array of words says that whole-number labels are called; taken out of the arrays."""
+    for name, array in list(arrays.items()):
+        if array.dtype.kind == "U" and array.ndim == 1 and "name" in name.lower():
+            return tuple(map(str, arrays.pop(name)))
+    return None
 
 
 def _arrays(file: File) -> dict[str, np.ndarray]:

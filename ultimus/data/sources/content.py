@@ -73,14 +73,15 @@ class Content:
 def distinct(parts: tuple[Part, ...]) -> list[Label]:
     """The labels of all pictures, each once, in order.
 
-    Whole numbers from 0 to 9 stand for all classes up to the largest.
+    Whole numbers from 0 to 9 stand for all classes up to the largest; those from 1 on for
+    themselves.
     """
     values = {label for part in parts for label in part.labels if label is not None}
     if len(values - {UNLABELLED}) > 1:  # else it may be one of two classes, -1 and 1
         values.discard(UNLABELLED)
     if any(isinstance(value, str) for value in values):
         return sorted(map(str, values), key=_natural)
-    if values and min(values) >= 0 and max(values) < 10:
+    if values and min(values) == 0 and max(values) < 10:
         return list(range(max(values) + 1))
     return sorted(values)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from ...errors import UserError, counted
 from ..limits import one_line
-from . import kinds, splits
+from . import kinds, split_lists, splits
 from .choices import Choices
 from .content import Content, Label, Part
 from .tree import File, Tree
@@ -172,10 +172,13 @@ def _without_splits(
     _check_empty(tree, depth, level)
     found: dict[str, list[tuple[File, str | None]]] = defaultdict(list)
     inside = _split_inside(level, depth)
+    told, said = ({}, []) if inside else split_lists.roles(tree, pictures)
+    notes += said
     for name, files in level.items():
         for file in files:
             below = file.parts[depth + 1] if inside and len(file.parts) > depth + 2 else ""
-            found[below if splits.role(below) else ""].append((file, name))
+            split = below if splits.role(below) else told.get(file.parts, "")
+            found[split].append((file, name))
     if inside:
         notes.append(f"Splits lie inside the class folders: {', '.join(filter(None, found))}.")
     if flat := len(pictures) - sum(map(len, level.values())):

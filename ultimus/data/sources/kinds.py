@@ -1,5 +1,7 @@
 """Which files are pictures, and what others are, which are not read here."""
 
+from dataclasses import replace
+
 from ...errors import UserError
 from .tree import File, Tree
 
@@ -34,6 +36,12 @@ FOREIGN = {
         "save the arrays with numpy.savez as train_images, train_labels, test_images and "
         "test_labels",
     ),
+    (".safetensors",): (
+        "a safetensors file",
+        "read the arrays and save them with numpy.savez as train_images, train_labels, test_images "
+        "and test_labels",
+    ),
+    (".feather",): ("a feather table", "save it as parquet"),
     (".mdb",): ("an LMDB", "save the pictures into class folders"),
     (".rec", ".beton"): ("a record file of another library", "save the pictures in class folders"),
     (".rar", ".7z"): ("an archive that is not read", "unpack it, or pack it as zip"),
@@ -79,3 +87,16 @@ def foreign(tree: Tree) -> UserError | None:
             "or give the binary form."
         )
     return None
+
+
+def other_file(tree: Tree) -> UserError:
+    """What to do with a single file that is no source by itself."""
+    (file,) = tree.files
+    if file.suffix in PICTURES:
+        return UserError(f"{file.shown} is a single picture: give a folder of class folders.")
+    if file.suffix in (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"):
+        return UserError(f"{file.shown} is a list: give the folder that holds it and its pictures.")
+    return foreign(replace(tree, name=file.shown)) or UserError(
+        f"{file.shown} is no kind of file that is read by itself: give its folder, a zip or tar "
+        "archive, or a .parquet, .arrow, .npz, .npy or .mat file."
+    )

@@ -1,11 +1,13 @@
 """Lists that name pictures by their paths: CSV, TSV and JSON, as people keep them."""
 
+import codecs
 import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
@@ -42,11 +44,11 @@ class ListTable(Table):
         elif self.file.suffix in (".jsonl", ".ndjson"):
             self._table = pyarrow.json.read_json(io.BytesIO(content))
         else:
-            self._table = self._separated(content)
+            self._table = _with_label(self._separated(_utf8(content)))
         self.schema = self._table.schema
 
     def _separated(self, content: bytes) -> pa.Table:
-        first = content[:LOOKED_AT].decode("utf-8-sig", "replace").partition("\n")[0].strip()
+        first = content[:LOOKED_AT].decode(errors="replace").partition("\n")[0].strip()
         comma = max(SEPARATORS, key=first.count)
         names = [name.strip(' "') for name in first.split(comma)]
         is_file = [self.find(self._tree, name) is not None for name in names]
@@ -80,6 +82,28 @@ class ListTable(Table):
             return [] if self.split else told
         files = (picture(tree, self, value) for value in self.column(image))
         return [splits.role_of(file.parts[:-1]) if isinstance(file, File) else "" for file in files]
+
+
+def _utf8(content: bytes) -> bytes:
+    """A text as UTF-8, also of a spreadsheet, which may write UTF-16 or Windows' own letters."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").encode()
+    try:
+        return content.decode("utf-8-sig").encode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace").encode()
+
+
+def _with_label(table: pa.Table) -> pa.Table:
+    """A table with a column of labels, where it has one column of 0 and 1 for each class."""
+    table = table.rename_columns([name.strip() for name in table.column_names])
+    names = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if has_labels(table.schema) or len(set(names)) < max(2, len(names)) or not len(table):
+        return table
+    marks = np.stack([table[name].to_numpy() for name in names], axis=1)  # (N, C)
+    if not (np.isin(marks, (0, 1)).all() and (marks.sum(axis=1) == 1).all()):
+        return table
+    return table.append_column("label", pa.array(np.array(names)[marks.argmax(axis=1)].tolist()))
 
 
 def _by_name(tree: Tree) -> dict[str, list[File]]:

@@ -4,6 +4,7 @@ What follows that dot is the entry's field, such as "jpg", or "image.png", whose
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -16,6 +17,7 @@ from .tree import File, Tree, grown
 PICTURES = ("image", "img", "picture", "photo", "input")  # fields, where a sample has several
 LABELS = (".cls", ".json", ".txt")  # kinds; webdataset writes a text as txt
 KEYS = ("label", "cls", "class", "target", "category", "y")  # of a JSON sidecar
+DATA = kinds.PICTURES | {".npy", ".pyd", ".pickle", ".pth", ".cbor", ".mp", ".ten"}  # endings
 MAX_LABEL_BYTES = 100_000
 
 
@@ -39,14 +41,22 @@ def content(tree: Tree, choices: Choices) -> Content | None:
 def _is_shard(tree: Tree) -> bool:
     if any(file.suffix == ".cls" for file in tree.files):
         return True
+    if not tree.is_archive:
+        return False
+    is_flat = len({file.parts[:-1] for file in tree.files}) == 1  # else folders may be classes
+    if is_flat and _are_samples(tree):
+        return True
     _, label = next(_pairs(tree), (None, None))
-    is_flat = all(len(file.parts) == 1 for file in tree.files)  # else a text lies in a class folder
-    return (
-        tree.is_archive
-        and label is not None
-        and (is_flat or label.suffix != ".txt")
-        and _label(label) is not None
+    return label is not None and label.suffix != ".txt" and _label(label) is not None
+
+
+def _are_samples(tree: Tree) -> bool:
+    """Whether most names up to the first dot have the same endings, and one of them data."""
+    endings = Counter(
+        frozenset(file.suffix for file in fields.values()) for fields in _samples(tree)
     )
+    [(alike, count)] = endings.most_common(1) or [(frozenset(), 0)]
+    return len(alike) > 1 and 2 * count > endings.total() and not alike.isdisjoint(DATA)
 
 
 def _content(tree: Tree, shards: list[tuple[Tree, str]]) -> Content:
