@@ -140,6 +140,21 @@ BOUNDS = {
     "beta2": [-0.1, 1],
     "beta1_at_peak": [-0.1, 1],
     "schedule": ["step"],
+    "rate_changes": [
+        "3",
+        "3:",
+        "x:1",
+        "-1:1",
+        "5:1 3:1",
+        "3:1 3:2",
+        "3:0",
+        "3:1e4",
+        "3:nan",
+        "3:1,4:1",
+        3,
+        None,
+        "1:1 " * 200,
+    ],
     "warmup": [-0.1, 1.1],
     "start_divisor": [0.5, 1e7],
     "end_divisor": [0.5, 1e10],
@@ -211,6 +226,19 @@ def test_a_recipe_of_former_versions_is_of_images():
     assert recipe == Recipe() and recipe.model == "images"
     assert recipe.tokens_along_a_side == 1
     assert Recipe.of(model="patches", grid=7).tokens_along_a_side == 7
+
+
+def test_a_rate_is_multiplied_from_a_step_on():
+    plain = Recipe.of(lr=0.003)
+    changed = plain.with_factor(5, 0.5).with_factor(9, 0.1)
+    assert changed.rate_changes == "5:0.5 9:0.1" and changed.changed_at == (5, 9)
+    for step, factor in ((0, 1), (4, 1), (5, 0.5), (8, 0.5), (9, 0.1), (19, 0.1)):
+        assert changed.rate(step, 20) == factor * plain.rate(step, 20)
+        assert changed.momentum(step, 20) == plain.momentum(step, 20)
+    again = changed.with_factor(7, 2)  # of a run that went back to before the last change
+    assert again.rate_changes == "5:0.5 7:2"
+    with pytest.raises(UserError, match="factor"):
+        plain.with_factor(5, 0)
 
 
 def test_a_recipe_cannot_be_changed():

@@ -6,6 +6,8 @@ fields below.
 
 import json
 import math
+from bisect import bisect_right
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,12 +25,36 @@ from .errors import UserError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 MAX_PROBLEMS = 5  # named in one sentence
+LEAST_FACTOR, MOST_FACTOR = 1e-3, 1e3  # by which a rate may be multiplied
 Grouping = Literal["random", "pairs", "fours", "one class"]
 
 
 def _model(given: Any) -> Any:
     """The only network had this name, before there was another kind."""
     return "images" if given == "ultimus" else given
+
+
+@lru_cache(maxsize=64)
+def _segments(rate_changes: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Steps from which on the rate is multiplied, in order, and by how much from each of them.
+
+    Raises:
+        ValueError: the text says nothing of the kind.
+    """
+    parts = [part.partition(":") for part in rate_changes.split()]
+    try:
+        steps = tuple(int(step) for step, _, _ in parts)
+        factors = tuple(float(factor) for _, _, factor in parts)
+    except ValueError:
+        steps, factors = (-1,), ()
+    in_order = all(first < second for first, second in zip((-1, *steps), steps, strict=False))
+    if not in_order or not all(LEAST_FACTOR <= factor <= MOST_FACTOR for factor in factors):
+        raise ValueError(
+            "rate_changes should be steps in their order, each with a factor from "
+            f"{LEAST_FACTOR:g} to {MOST_FACTOR:g}, as in 3000:0.5 4000:0.1, not "
+            f"{_shown(rate_changes)}"
+        )
+    return steps, factors
 
 
 class Recipe(BaseModel):
@@ -77,6 +103,12 @@ class Recipe(BaseModel):
     warmup: Fraction = Field(0.1, description="fraction of the steps in which the rate rises")
     start_divisor: float = Field(25, ge=1, le=1e6, description="peak rate / first rate")
     end_divisor: float = Field(1e4, ge=1, le=1e9, description="first rate / last rate")
+    rate_changes: str = Field(
+        "",
+        max_length=600,
+        description="from which steps on the rate is multiplied, and by what, as in "
+        "3000:0.5 4000:0.1; for good, or until the next one",
+    )
     clip: float | None = Field(1.0, gt=0, description="largest gradient norm; none for no limit")
     flip: Fraction = Field(0.5, description="chance that an image is mirrored")
     shift: int = Field(0, ge=0, le=16, description="pixels by which an image is moved at most")
@@ -97,6 +129,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> "Recipe":
+        _segments(self.rate_changes)
         if self.batch > 4096:
             raise ValueError(
                 f"{self.groups} groups of {self.group} make {self.batch} images per step, "
@@ -200,8 +233,34 @@ class Recipe(BaseModel):
 
         One cycle (Smith & Topin 2017, as `torch.optim.lr_scheduler.OneCycleLR` computes it): a
         rise from lr / start_divisor to lr, then a fall to lr / start_divisor / end_divisor. A
-        geometric schedule rises from the same first rate to lr at the last step.
+        geometric schedule rises from the same first rate to lr at the last step. All of it is
+        multiplied from the steps on that `rate_changes` names.
         """
+        return self.factor(step) * self._scheduled(step, total)
+
+    def factor(self, step: int) -> float:
+        """By what the rate of a step (counted from 0) is multiplied."""
+        steps, factors = _segments(self.rate_changes)
+        place = bisect_right(steps, step)
+        return factors[place - 1] if place else 1.0
+
+    @property
+    def changed_at(self) -> tuple[int, ...]:
+        """Steps (counted from 0) from which on the factor is another."""
+        return _segments(self.rate_changes)[0]
+
+    def with_factor(self, step: int, factor: float) -> "Recipe":
+        """The same, but for the rates from a step on, which are multiplied by another factor.
+
+        Raises:
+            UserError: the factor is out of bounds, or the rate was changed too often.
+        """
+        former = zip(*_segments(self.rate_changes), strict=True)
+        changes = [change for change in former if change[0] < step] + [(step, factor)]
+        text = " ".join(f"{step}:{factor:g}" for step, factor in changes)
+        return self.parse({**self.model_dump(), "rate_changes": text})
+
+    def _scheduled(self, step: int, total: int) -> float:
         if self.schedule == "constant":
             return self.lr
         first = self.lr / self.start_divisor

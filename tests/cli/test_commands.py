@@ -99,7 +99,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
         "flip": 0.1, "cutout": 3, "cutout_chance": 0.2, "seed": 13, "epochs": 2, "max_steps": 2,
         "max_seconds": 500, "snapshots": 3, "data": data, "model": "ultimus", "shift": 2,
         "precision": "float32", "block_rate": 0.5, "grid": 3, "grouping": "one class",
-        "target": 0.9,
+        "target": 0.9, "rate_changes": "1:0.5 2:3",
     }  # fmt: skip
     assert given.keys() == Recipe.model_fields.keys()
     flags = [part for name, value in given.items()
@@ -109,7 +109,7 @@ def test_every_choice_of_a_recipe_is_a_flag(data, tmp_path):
 
 
 def test_help_names_every_choice(capsys):
-    commands = ("train", "evaluate", "predict", "export", "load", "runs", "bench", "data")
+    commands = ("train", "rate", "evaluate", "predict", "export", "load", "runs", "bench", "data")
     for command in ([], *([name] for name in commands)):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])

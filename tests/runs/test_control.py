@@ -106,3 +106,11 @@ def test_a_paused_run_is_stopped(run):
     control = Control(run, PATIENCE, Person(run, 0.25, [(5.0, "stop")]))
     assert _steps_until_parked(control) == 0
     assert control.stopped and not control.parked
+
+
+def test_a_paused_run_takes_another_rate_and_stays_paused(run):
+    taken = []
+    clicks = [(2.0, "rate 0.5"), (3.0, "rate 2"), (5.0, "stop")]
+    control = Control(run, PATIENCE, Person(run, 0.25, clicks), taken.append)
+    assert _steps_until_parked(control) == 0
+    assert taken == [0.5, 2.0]

@@ -265,6 +265,22 @@ def test_strides_end_where_something_is_due(dataset):
     assert max(each.steps for each in seen) > 1 and steps[-1] == total
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_changed_rate_holds_from_the_next_step_on(dataset, taped, optimizer):
+    recipe = _recipe(optimizer=optimizer, **RICH)
+    changed = recipe.with_factor(3, 0.1)
+    ours, reference = _graph(recipe, dataset, recorded=True), Training(changed, dataset)
+    ours.take(recipe)  # before any step, nothing is on the device
+    ours.limit = 1
+    while ours.step < 3:
+        ours.advance()
+    ours.take(changed)
+    _to_the_end(reference)
+    rates = [progress.lr for progress in _to_the_end(ours)]
+    assert rates[0] == pytest.approx(0.1 * recipe.rate(3, ours.total))
+    _same(ours, reference)
+
+
 def test_a_limit_is_kept(dataset):
     training = _graph(_recipe(epochs=37), dataset)
     while training.step < 50:

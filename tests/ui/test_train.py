@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers, told, words
-from support.pages import open_page
+from support.pages import OWNER, open_page
 
 from ultimus.analysis.measured import measured as figures_of
 from ultimus.data.dataset import open_dataset
@@ -234,3 +234,32 @@ def test_strangers_cannot_name_folders(runs: Path, monkeypatch: pytest.MonkeyPat
     page = visit(data="Folder", folder="/etc")
     assert page.sidebar.selectbox(key="data").options == ["Shapes", "CIFAR-10", "Upload"]
     assert not page.sidebar.text_input
+
+
+def _trained_now(runs: Path, owner: str) -> Run:
+    run = Run.create(runs, PRESETS["demo"].with_factor(2, 0.5), owner=owner)
+    run.set_status(Status("running", step=5, total=10))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("owner", "teaches", "may"),
+    [(OWNER, False, True), ("other", True, True), ("other", False, False)],
+)
+def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
+    runs: Path, owner: str, teaches: bool, may: bool
+):
+    run = _trained_now(runs, owner)
+    with run.hold():
+        page = open_page("train", run=run.id, **{})
+        page.session_state["teaches"] = teaches
+        page = checked(page.run())
+        change = [each for each in page.main.button if each.label == "Change it"]
+        assert bool(change) == may
+        if may:
+            factor = next(each for each in page.main.number_input if each.label == "Planned rate ×")
+            assert factor.value == 0.5
+            factor.set_value(0.1)
+            checked(change[0].click().run())
+        assert run.take_request() == ("rate 0.1" if may else "")
+        assert "rate × 0.5 from step 3 on" in words(page)

@@ -78,6 +78,7 @@ def recipe_for(recipe: Recipe, images: int, low: float, high: float, steps: int)
         recipe.model_dump()
         | {
             "schedule": "geometric",
+            "rate_changes": "",
             "lr": high,
             "start_divisor": high / low,
             "epochs": math.ceil(steps / recipe.steps_per_epoch(images)),

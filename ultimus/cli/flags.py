@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _predict(add("predict", "name the class of pictures", runs, weights, json))
     _export(add("export", "take the weights of a run's step away", runs))
     _load(add("load", "make a checkpoint a run, for all pages", runs, weights))
+    _rate(add("rate", "change the learning rate of a run while it trains", runs))
     _runs(add("runs", "list and remove runs", runs))
     _bench(add("bench", "measure the speed beside the notebook's way", json))
     _data(add("data", "fetch and decode a data set ahead of time"))
@@ -203,6 +204,11 @@ def _export(export: argparse.ArgumentParser) -> None:
 
 def _load(load: argparse.ArgumentParser) -> None:
     load.add_argument("file", metavar="CHECKPOINT", type=place, help=".safetensors, .pt or .pth")
+
+
+def _rate(rate: argparse.ArgumentParser) -> None:
+    rate.add_argument("name", metavar="RUN", type=name, help="one that trains just now")
+    rate.add_argument("factor", type=float, help="of the planned rate; 1 goes back to it")
 
 
 def _runs(runs: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ class AsPreset:
 AS_PRESET: Final = AsPreset()
 BOUNDS = {"ge": "low", "gt": "low", "le": "high", "lt": "high"}
 EXCLUDED = {"gt": {"above": True}, "lt": {"below": True}}
-PART_OF_OTHERS = {"preset", "data", "cutout_chance", *AUGMENTATIONS}
+PART_OF_OTHERS = {"preset", "data", "cutout_chance", "rate_changes", *AUGMENTATIONS}
 RECIPE_CHOICES = tuple(name for name in Recipe.model_fields if name not in PART_OF_OTHERS)
 
 
@@ -121,7 +121,7 @@ class Train(_Recipe):
 # Lab ----------------------------------------------------------------------------------------------
 
 TOOLS = {"sweep": "Sweep", "range": "Range test", "compare": "Compare runs"}
-NOT_SWEPT = {"preset", "data", "seed", "snapshots", "max_seconds"}
+NOT_SWEPT = {"preset", "data", "seed", "snapshots", "max_seconds", "rate_changes"}
 SWEPT = tuple(sorted({*Recipe.model_fields} - NOT_SWEPT, key=lambda name: name != "lr"))
 NOTHING = "nothing"
 MOST_COMPARED = 8  # runs that can still be told apart

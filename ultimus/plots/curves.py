@@ -202,6 +202,15 @@ def rate_curve(
     return _figure("Learning rate", lines, axis, _notes(epoch), marker, epochs, uirevision)
 
 
+def with_changes(figure: Figure, epochs: ArrayLike) -> Figure:
+    """The same figure with dotted lines where the learning rate was changed by hand."""
+    line = {"dash": "dot", "width": 1.5, "color": GREY}
+    ends = ({"x0": epoch, "x1": epoch, "y0": 0, "y1": 1} for epoch in map(float, epochs))
+    lines = ({"type": "line", "yref": "paper", "line": line, **end} for end in ends)
+    layout = figure["layout"] | {"shapes": (*figure["layout"]["shapes"], *lines)}
+    return figure | {"layout": layout}
+
+
 def _figure(
     title: str,
     lines: list[dict],

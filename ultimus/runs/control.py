@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..errors import UserError
 from .info import read_status
@@ -14,6 +15,26 @@ GRACE = 60.0  # seconds a paused run keeps its worker though others wait
 PATIENCE = 600.0  # seconds paused before the worker is given back, though nobody waits for it
 
 
+def ask_for_rate(run: Run, factor: float) -> None:
+    """Let the planned learning rate of a run be multiplied from its next step on.
+
+    Args:
+        run: one that is trained just now.
+        factor: of the rates that its recipe plans; 1 goes back to these.
+
+    Raises:
+        UserError: it is not trained just now, or the factor is out of bounds.
+    """
+    run.info().recipe.with_factor(run.status().step, factor)
+    if not run.is_held():
+        raise UserError(
+            f"The run {run.id} is not trained just now: its rate is changed while it trains."
+        )
+    if run.has_request():  # which this one would replace
+        raise UserError(f"The run {run.id} was asked for something else just now: try again.")
+    run.ask(f"rate {factor:g}")
+
+
 class Control:
     """Takes a run's requests, and waits while it is paused.
 
@@ -21,6 +42,7 @@ class Control:
         run: the run that is trained.
         patience: seconds to stand paused before the worker is given back.
         clock: tells the time in seconds.
+        on_factor: called with the factor by which the planned rate is to be multiplied from now on.
 
     Attributes:
         allowed: steps to be made before the run pauses; None for as many as it takes.
@@ -28,12 +50,19 @@ class Control:
         parked: whether its worker is due to others.
     """
 
-    def __init__(self, run: Run, patience: float, clock: Callable[[], float]):
+    def __init__(
+        self,
+        run: Run,
+        patience: float,
+        clock: Callable[[], float],
+        on_factor: Callable[[float], None] = lambda factor: None,
+    ):
         self.allowed: int | None = None
         self.stopped = self.parked = False
         self._run = run
         self._patience = patience
         self._clock = clock
+        self._on_factor = on_factor
         self._paused_since = math.inf  # single steps do not end a pause
         self._looked = -math.inf
 
@@ -52,16 +81,19 @@ class Control:
 
     def listen(self) -> None:
         """Take the request that waits, if one does."""
-        match self._run.take_request():
-            case "pause":
+        match self._run.take_request().split():
+            case ["pause"]:
                 self.allowed = 0
-            case "step":
+            case ["step"]:
                 self.allowed = 1
-            case "resume":
+            case ["resume"]:
                 self.allowed = None
                 self._paused_since = math.inf
-            case "stop":
+            case ["stop"]:
                 self.stopped = True
+            case ["rate", factor]:
+                with suppress(ValueError):  # somebody else wrote it
+                    self._on_factor(float(factor))
 
     def wait(self) -> None:
         """Stand paused until the run is told to go on, or its worker is due to others."""

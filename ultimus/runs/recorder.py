@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 
@@ -10,6 +11,7 @@ from .. import __version__
 from ..checkpoints import checkpoint
 from ..checkpoints.metadata import Origin
 from ..data.dataset import Dataset
+from ..errors import UserError
 from ..evaluation import Evaluation
 from ..files import write_atomically
 from ..recipe import Recipe
@@ -43,7 +45,7 @@ class Recorder:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.control = Control(run, patience, clock)
+        self.control = Control(run, patience, clock, self._multiply_rate)
         self._run = run
         self._recipe = recipe
         self._dataset = dataset
@@ -99,6 +101,15 @@ class Recorder:
         self._write_report()
         self._write_live()
         self._write_snapshot()
+
+    def _multiply_rate(self, factor: float) -> None:
+        """Change the recipe of the steps to come, on disk first: a run that is killed then makes
+        the same steps again."""
+        with suppress(UserError):  # more changes than a recipe holds
+            recipe = self._recipe.with_factor(self._training.step, factor)
+            self._run.ran_with(recipe=recipe.model_dump())
+            self._recipe = recipe
+            self._training.take(recipe)
 
     def _begin(self, training: Training) -> None:
         self._training = training

@@ -193,8 +193,11 @@ class Run:
 
     # What it is asked to do ----------------------------------------------------------------
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Request | str) -> None:
         """Leave a request for the worker.
+
+        Args:
+            request: one of these words, or "rate FACTOR", see `control.ask_for_rate`.
 
         Raises:
             UserError: the folder cannot be written.

@@ -165,6 +165,18 @@ class Steps:
             self._draws = [torch.empty_like(draw, device=self._next.device) for draw in draws]
         for place, draw in zip(self._draws, draws, strict=True):
             place.copy_(draw)
+        self.take(self.recipe, number)
+
+    def take(self, recipe: Recipe, number: int) -> None:
+        """Have a recipe's rates of the steps of an epoch on the device.
+
+        Args:
+            recipe: the same as before but for its rates.
+            number: of the epoch; below 0 as long as none has begun.
+        """
+        self.recipe = recipe
+        if number < 0:
+            return
         first = number * self.per_epoch
         steps = [min(first + step, self.total - 1) for step in range(self.per_epoch)]
         self._rates.copy_(Rates.table(self.recipe, steps, self.total))

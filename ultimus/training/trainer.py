@@ -235,6 +235,10 @@ class Training:
         self._epoch_correct = int(state["epoch_correct"])
         self.reached = bool(state.get("reached"))  # a former version does not say
 
+    def take(self, recipe: Recipe) -> None:
+        """Go on with a recipe whose rates are others from the next step on, and nothing else."""
+        self.recipe = recipe
+
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         number, index = divmod(self.step, self.per_epoch)
         if number != self._epoch_number:
@@ -365,6 +369,10 @@ class GraphTraining(Training):
     def _load(self, state: dict) -> None:
         super()._load(state)
         self._steps.adopt()
+
+    def take(self, recipe: Recipe) -> None:
+        super().take(recipe)
+        self._steps.take(recipe, self._epoch_number)
 
     def _begin_epoch(self) -> int:
         """Have the next step's epoch on the device; returns which step of the epoch it is."""

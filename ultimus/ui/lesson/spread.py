@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...errors import counted
 from ...lessons import shelf
 from ...lessons.guesses import bin_of, bins, guesses, spread
 from ...lessons.lesson import Lesson, Question, Scale
@@ -90,7 +91,7 @@ def _question(lesson: Lesson, card: dict[str, Any], place: int) -> None:
     with st.container(border=True):
         st.html(
             f'<div class="ultimus-html guesses"><h4>{place + 1} · {html.escape(card["title"])}</h4>'
-            f"{card['question']['text']}<p>{len(guessed)} guesses</p>"
+            f"{card['question']['text']}<p>{counted(len(guessed), 'guess', 'guesses')}</p>"
             f"{_bars(question, card, guessed, is_shown) if guessed else ''}</div>"
         )
         if not is_shown:

@@ -175,6 +175,11 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
         reference=reference("lr"),
         **shared,
     )
+    per_epoch = info.steps_per_epoch or math.inf  # not known before it has begun
+    changed = [step / per_epoch for step in info.recipe.changed_at]
+    losses, accuracies, rates = (
+        plots.with_changes(figure, changed) for figure in (losses, accuracies, rates)
+    )
     over = f"over the epochs of the run {run.id}"
     return [
         [
@@ -241,6 +246,12 @@ def _attending(recipe: Recipe) -> str:
     return f"{images}, groups{composed}" if composed else images
 
 
+def _changes(recipe: Recipe) -> list[str]:
+    """Where the rate was changed by hand, as the dotted lines of the figures show it."""
+    return [f"rate × {recipe.factor(step):g} from step {step + 1:,} on"
+            for step in recipe.changed_at]  # fmt: skip
+
+
 def _about(info: RunInfo, seed_run: bool) -> str:
     """What was run, on what, and what the grey line is, as HTML."""
     recipe = info.recipe
@@ -251,6 +262,7 @@ def _about(info: RunInfo, seed_run: bool) -> str:
         f"recipe <i>{preset}</i>, seed {recipe.seed}",
         _attending(recipe),
         f"{recipe.optimizer}, {recipe.schedule} to {recipe.lr:g}, {clip}",
+        *_changes(recipe),
     ]
     text = f"<p>{'&ensp;·&ensp;'.join(facts)}</p>"
     text += f'<p class="caption">{TRAINING_NOTE}</p>'

@@ -5,7 +5,7 @@ import streamlit as st
 from ...links.pages import Train
 from ...runs import continuation
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
-from ..controls import own_run, starting, train_on
+from ..controls import own_run, rate, starting, train_on
 from ..figures import board
 from ..state import choices, guard, session, text
 from . import curves, feed
@@ -77,6 +77,7 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
         "far is kept in the list.",
     )  # fmt: skip
     train_on.show(row, run, can_start)
+    rate.show(row, run, status)
     own_run.show(row, run)
     if curves.has_log(run.info()):
         row.toggle(

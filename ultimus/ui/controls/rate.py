@@ -1,0 +1,47 @@
+"""Changing the learning rate of a run that is trained just now."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ...errors import UserError
+from ...recipe import LEAST_FACTOR, MOST_FACTOR
+from ...runs.control import ask_for_rate
+from ...runs.run import Run, Status
+from ..state import guard, session, teacher
+
+TRAINED = ("running", "paused")
+
+
+def show(place: DeltaGenerator, run: Run, status: Status) -> None:
+    """Draw the button that opens it, for the browser that started the run and for the teacher."""
+    if status.state not in TRAINED or not _may(run):
+        return
+    now = run.info().recipe.factor(status.step)
+    with place.popover("Learning rate", icon=":material/speed:"):
+        st.markdown(
+            "Multiply the rate that the recipe plans, from the next step on. The run keeps what "
+            "was changed with its recipe, and its curves show where."
+        )
+        st.number_input(
+            "Planned rate ×", LEAST_FACTOR, MOST_FACTOR, now, format="%g", key=_key(run),
+            help="1 is the rate as planned.",
+        )  # fmt: skip
+        st.button("Change it", type="primary", on_click=_change, args=(run,), key="change the rate")
+
+
+def _key(run: Run) -> str:
+    return f"rate of {run.id}"
+
+
+def _may(run: Run) -> bool:
+    return session.is_mine(run) or teacher.is_here()
+
+
+@guard.click
+def _change(run: Run) -> None:
+    if not _may(run):
+        raise UserError(
+            f"The run {run.id} was started in another browser: only that one and the teacher "
+            "change its rate."
+        )
+    ask_for_rate(run, st.session_state[_key(run)])
