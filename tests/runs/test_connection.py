@@ -1,19 +1,24 @@
 """A Dask cluster elsewhere: it goes away and comes back, has no workers, or unfit ones."""
 
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 from support.waiting import until
 
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
+from ultimus.runs import connection
+from ultimus.runs.connection import Connection
 from ultimus.runs.run import Run
 from ultimus.runs.scheduler import Lab
 
@@ -201,3 +206,23 @@ def test_a_wrong_address_is_one_sentence_in_reasonable_time(where, tmp_path, dat
             lab.start(_recipe(data))
     assert time.monotonic() - begin < 40 and not Run.all(tmp_path)
     lab.close()
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:x", "tcp://127.0.0.1:{port}"])
+def test_a_client_that_reaches_nobody_leaves_nothing(where, refused, monkeypatch):
+    """Left to the collector it closed itself in any thread, and that could stand still for ever."""
+    monkeypatch.setattr(connection, "REACH", 0.3)
+    monkeypatch.setattr(connection, "AGAIN", 0.0)
+    tried = Connection(where.format(port=_free_port()), 1)
+    with refused("There is no Dask scheduler at"):
+        tried.client()
+    clients, threads = set(map(id, _clients())), threading.active_count()
+    with refused("There is no Dask scheduler at"):
+        tried.client()
+    assert [client.status for client in _clients() if id(client) not in clients] in ([], ["closed"])
+    assert threading.active_count() == threads
+    tried.close()
+
+
+def _clients() -> list[Client]:
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), Client)]

@@ -9,11 +9,14 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from distributed import Client, Future, fire_and_forget
+from distributed.utils import LoopRunner
+from tornado.ioloop import IOLoop
 
 from .. import __version__
 from ..errors import UserError, reason
@@ -27,6 +30,29 @@ SILENT = (
 AGAIN = 2.0  # seconds for which a failed attempt stands, so that thirty clicks do not wait in turn
 ANSWER = 1.0  # seconds to wait for what workers answer
 LOOK_AGAIN = 10.0  # seconds until a worker that cannot train is asked again
+
+
+@cache
+def _loop() -> IOLoop:
+    """The event loop of all clients: a client that reaches nobody would leave one of its own."""
+    runner = LoopRunner()
+    runner.start()
+    return runner.loop
+
+
+class _Client(Client):
+    """One that is closed at once where it reaches nobody.
+
+    Dask's own may be left open then, for the collector to close: in whatever thread that comes by,
+    be it one that holds the very lock which closing takes.
+    """
+
+    def start(self, **options: Any) -> None:
+        try:
+            super().start(**options)
+        except BaseException:
+            _close(self)
+            raise
 
 
 class Connection:
@@ -121,7 +147,7 @@ class Connection:
         self._drop_client()
         try:
             address = self._address or self._own_address()
-            self._client = Client(address, set_as_default=False, timeout=REACH)
+            self._client = _Client(address, loop=_loop(), set_as_default=False, timeout=REACH)
             self.problem = ""
         except UserError as error:
             self._fail(str(error))
@@ -146,8 +172,7 @@ class Connection:
     def _drop_client(self) -> None:
         self._asked.clear()
         if self._client:
-            with suppress(Exception):  # whatever is wrong with it, it is not used any more
-                self._client.close(timeout=1)
+            _close(self._client)
         self._client = None
 
     def _workers_by_idleness(self, client: Client) -> dict[str, bool]:
@@ -189,6 +214,13 @@ class Connection:
             f"The Dask scheduler at {self._address} has no workers: start one with `dask worker "
             f"{self._address} --nthreads 1`, then the runs that wait begin."
         )
+
+
+def _close(client: Client) -> None:
+    """For good: its finalizer finds nothing to do."""
+    with suppress(Exception):  # whatever is wrong with it, it is not used any more
+        client.close(timeout=1)
+    client.status = "closed"
 
 
 def _answer(asked: tuple[float, Future] | None, worker: str) -> str | None:
