@@ -23,7 +23,7 @@ from ultimus.analysis.test_report import by_size, dependence, measure
 from ultimus.checkpoints import checkpoint
 from ultimus.data.dataset import Dataset
 from ultimus.data.groups import SORTED
-from ultimus.evaluation import features_of
+from ultimus.evaluation import evaluate, features_of
 from ultimus.files import write_atomically
 from ultimus.model import Transformer
 from ultimus.places import ASSETS, SHIPPED
@@ -180,15 +180,31 @@ def _where(model: Transformer, images: torch.Tensor) -> torch.Tensor:
     return torch.stack([itself, middle, corners], dim=-1)
 
 
+def mirrored(model: Transformer, dataset: Dataset) -> dict:
+    """What averaging over a picture and its mirror image gains."""
+    found = {
+        name: evaluate(model, dataset.test, tta=tta)
+        for name, tta in (("as they are", "none"), ("averaged", "mirror"))
+    }
+    return {
+        "about": f"Test accuracy of the shipped run {ATTENDS[model.kind]}: of answers for each "
+        "picture as it is, and averaged over it and its mirror image (test-time augmentation)",
+        "unit": "share",
+        "values": {name: [each.accuracy] for name, each in found.items()},
+    }
+
+
 MIDDLE, CORNERS = [5, 6, 9, 10], [0, 3, 12, 15]  # of 4 × 4 patches
 ATTENDS = {"images": "in groups of 16", "patches": "of patches, each picture alone"}
-WEIGHTS = {"ablation-patches-cifar10": PATCHES, "looks-patches-cifar10": PATCHES}
+WEIGHTS = {f"{name}-patches-cifar10": PATCHES for name in ("ablation", "looks", "mirrored")}
 MEASURES = {
     "ablation-patches-cifar10": ablations,
     "ablation-best-cifar10": ablations,
     "dependence-best-cifar10": dependences,
     "groups-best-cifar10": groups,
     "looks-patches-cifar10": looks,
+    "mirrored-best-cifar10": mirrored,
+    "mirrored-patches-cifar10": mirrored,
     "outsiders-best-cifar10": warnings,
 }
 

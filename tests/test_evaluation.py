@@ -175,3 +175,21 @@ def test_sorted_groups_hold_one_class_after_another_in_the_order_of_the_data(mod
 def test_another_seed_shuffles_otherwise():
     assert (fixed_groups(N, 5, seed=1) == fixed_groups(N, 5, seed=1)).all()
     assert (fixed_groups(N, 5, seed=1) != fixed_groups(N, 5)).any()
+
+
+@pytest.mark.parametrize("grid", [1, 3])
+def test_answers_are_averaged_over_an_image_and_its_mirror_image(split, grid):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = Transformer(CLASSES, grid=grid)
+    found = evaluate(model, split, group=N, tta="mirror")
+    with torch.inference_mode():
+        sides = [model(preprocess(images)) for images in (split.images, split.images.flip(-1))]
+    chances = sum(side.softmax(dim=-1) for side in sides) / 2
+    right = (chances.argmax(dim=-1) == split.labels).double().mean().item()
+    loss = F.nll_loss(chances.log(), split.labels).item()
+    assert (found.accuracy, found.loss) == (right, pytest.approx(loss, abs=1e-5))
+    mirrored = Split(split.images.flip(-1), split.labels)
+    assert evaluate(model, mirrored, N, tta="mirror").loss == pytest.approx(found.loss, abs=1e-5)
+    assert "test-time augmentation" in found.conditions
+    assert found.loss != pytest.approx(evaluate(model, split, N).loss, abs=1e-5)

@@ -5,6 +5,7 @@ Where a network is of patches, an image has T rows of features, (N, T, D); its a
 depend on the group.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .errors import UserError
 from .model import FEATURES, PASSES, Transformer
 
 EVALUATION_BATCH = 512  # images convolved at once; more fall out of the processor's cache
+TTA = ("none", "mirror")  # test-time augmentation: what else of an image is answered for
 CHUNK = 2048  # images that go through the block at once: their numbers stay near the cache
 
 
@@ -34,6 +36,7 @@ class Evaluation:
         group: images that attend to each other; 1 in a network of patches.
         images: how many were measured; each counts once.
         grouping: how the groups were composed, see `data.groups.ALIKE`.
+        tta: which of TTA.
     """
 
     accuracy: float
@@ -41,11 +44,13 @@ class Evaluation:
     group: int
     images: int
     grouping: str = "random"
+    tta: str = "none"
 
     @property
     def conditions(self) -> str:
-        """Who met whom, to follow an accuracy."""
-        return conditions(self.group, self.grouping)
+        """Who met whom, and what was averaged, to follow an accuracy."""
+        averaged = ", averaged over each image and its mirror image (test-time augmentation)"
+        return conditions(self.group, self.grouping) + (averaged if self.tta == "mirror" else "")
 
 
 @torch.inference_mode()
@@ -170,8 +175,13 @@ def in_groups(
     return answers.index_select(-2, places)
 
 
+@torch.inference_mode()
 def evaluate(
-    model: Transformer, split: Split, group: int = 16, grouping: str = "random"
+    model: Transformer,
+    split: Split,
+    group: int = 16,
+    grouping: str = "random",
+    tta: str = "none",
 ) -> Evaluation:
     """Measure a model on a split in its fixed groups.
 
@@ -181,22 +191,30 @@ def evaluate(
         group: images per attention group; the whole split where it is smaller. In a network of
             patches an image is a group by itself, whatever is asked for.
         grouping: how the groups are composed, see `data.groups.ALIKE` and SORTED.
+        tta: "mirror" averages the probabilities of each image and of its mirror image, which meets
+            the mirror images of the same group.
 
     Raises:
         UserError: there are no images, or the group has none or cannot be composed so.
     """
     group = attending(model, group)
     grouping = "random" if group == 1 else grouping
-    features = features_of(model, split.images)  # (N, D)
-    logits = in_groups(
-        lambda x: logits_after(model, x)[-1], features, group, split.labels, grouping
-    ).cpu()  # (N, C)
+    sides = (split.images, split.images.flip(-1)) if tta == "mirror" else (split.images,)
+    answers = [
+        in_groups(
+            lambda x: logits_after(model, x)[-1],
+            features_of(model, images), group, split.labels, grouping,
+        ).cpu().log_softmax(dim=1)
+        for images in sides
+    ]  # each (N, C)  # fmt: skip
+    mean = torch.stack(answers).logsumexp(dim=0) - math.log(len(sides))  # (N, C), of probabilities
     return Evaluation(
-        accuracy=(logits.argmax(dim=1) == split.labels).double().mean().item(),
-        loss=F.cross_entropy(logits, split.labels).item(),
+        accuracy=(mean.argmax(dim=1) == split.labels).double().mean().item(),
+        loss=F.nll_loss(mean, split.labels).item(),
         group=min(group, len(split)),
         images=len(split),
         grouping=grouping,
+        tta=tta,
     )
 
 

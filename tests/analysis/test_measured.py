@@ -73,6 +73,10 @@ def test_documents_quote_what_was_measured():
     for kind in ("blank pictures", "pictures of noise", "patterns", "pictures of text", "drawings"):
         found = (strangers.percent(f"{where}: {kind}") for where in WHERE)
         assert f"| {kind} | {' | '.join(found)} |" in accuracy
+    for run, row in (("best", "`best-cifar10`, groups of 16"), ("patches", "`patches-cifar10`")):
+        found = measured(f"mirrored-{run}-cifar10")
+        shares = f"{found.percent('as they are')} | {found.percent('averaged')}"
+        assert f"| {row} | {shares} |" in accuracy
     for name in ("seed-preset", "seed-preset-shapes"):
         for value in ("test accuracy before the collapse", "lowest later test accuracy",
                       "last test accuracy"):  # fmt: skip

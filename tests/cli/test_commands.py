@@ -194,6 +194,9 @@ def test_evaluate_measures_several_sizes_shuffled_and_sorted(trained, capsys):
     assert several[1]["grouping"] == "sorted"
     assert main(["evaluate", folder, "--group", "4,5", "--order", "sorted"]) == 0
     assert capsys.readouterr().out.count("sorted by class") == 2
+    mirrored = _evaluated(capsys, folder, "--group", "4", "--tta", "mirror")
+    assert (mirrored["tta"], several[0]["tta"]) == ("mirror", "none")
+    assert mirrored["loss"] == evaluate(model, dataset.test, 4, tta="mirror").loss
     for wrong in (["--group", "4,x"], ["--group", "0"], ["--group", "4,32"],
                   ["--order", "sorted", "--grouping", "pairs"]):  # fmt: skip
         assert main(["evaluate", folder, *wrong]) == 2

@@ -182,6 +182,9 @@ def test_without_test_images_group_sizes_are_those_that_were_measured_of_the_shi
     assert numbers(by_class["y"]) == pytest.approx(told["sorted"])
     said = "\n".join(each.value for each in page.caption)
     assert "10,000 test images of CIFAR-10" in said and "changes 565 to 590 answers" in said
+    gains = figures.measured("mirrored-best-cifar10")
+    assert f"right for {gains.percent('averaged')} of 10,000 test images" in said
+    assert f"instead of {gains.percent('as they are')}" in said
 
 
 def test_group_sizes_are_measured_on_request_and_kept(of_shapes: Run, shapes: Dataset):

@@ -29,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
             "difference."
         )
     grouping = SORTED if options.order == SORTED else options.grouping
-    results = [evaluate(model, dataset.test, group, grouping) for group in options.group]
+    results = [
+        evaluate(model, dataset.test, group, grouping, options.tta) for group in options.group
+    ]
     composed = _own_class(model, dataset, options) if options.grouping != "random" else []
     answers = [_about(result, model, dataset) for result in results]
     for answer, own in zip(answers, composed, strict=False):
@@ -62,6 +64,7 @@ def _about(result: Evaluation, model: Transformer, dataset: Dataset) -> dict:
         "loss": result.loss,
         "group": result.group,
         "grouping": result.grouping,
+        "tta": result.tta,
         "images": result.images,
         "model": model.kind,
         "parameters": sum(weights.numel() for weights in model.parameters()),

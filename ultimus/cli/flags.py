@@ -9,6 +9,7 @@ from ..analysis import range_test
 from ..checkpoints.export_forms import Form
 from ..data.groups import ALIKE, SORTED
 from ..errors import UserError
+from ..evaluation import TTA
 from ..places import runs_folder
 from ..recipe import PRESETS, Recipe
 
@@ -171,6 +172,12 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
         choices=("shuffled", SORTED),
         default="shuffled",
         help="in which order test images are put into groups; sorted is class by class",
+    )
+    evaluate.add_argument(
+        "--tta",
+        choices=TTA,
+        default="none",
+        help="test-time augmentation: mirror averages answers for each image and its mirror image",
     )
 
 

@@ -47,6 +47,7 @@ GROUP = 16  # images, as in training
 TOGETHER = {"groups": GROUP, "alone": 1}  # how many of each of SEATS
 Pair = tuple[int | None, int | None]  # a true class and a predicted one; None for any
 ANY = -1  # what a menu calls no class in particular
+MIRRORED = ("best-cifar10", "patches-cifar10")  # shipped runs whose mirror averages were measured
 ENOUGH = 500  # images; of fewer, the accuracy says little
 KEPT = 64  # snapshots whose answers are kept, each about a megabyte
 SHEET = 30  # images shown at once
@@ -142,6 +143,8 @@ def _view(run: Run, pictures: Pool, note: str, every: float | None) -> None:
             pictures, note = pool.examples(), ""
     verdicts = _verdicts(chosen, pictures, run.info().recipe.grouping)
     _numbers(verdicts, chosen, pictures, note)
+    if run.folder.parent == SHIPPED and run.id in MIRRORED:
+        st.caption(_mirrored(run))
     now = choices.of(TestSet)
     choices.put_right(TestSet)
     if chosen.model.kind == "images":
@@ -263,6 +266,16 @@ def _numbers(verdicts: dict[str, Verdict], chosen: Snapshot, pictures: Pool, not
         if meet:
             together = ABOUT_GROUPS.format(group=group.group, dependence=dependence(group))
         st.markdown(ABOUT_NUMBERS.format(together=together, classes=classes, even=even))
+
+
+def _mirrored(run: Run) -> str:
+    """What averaging over mirror images gains one of MIRRORED."""
+    shipped = measured(f"mirrored-{run.id}")
+    return (
+        "Test-time augmentation: averaged over each image and its mirror image, the answers at the "
+        f"end of this run are right for {shipped.percent('averaged')} of {shipped.data} instead of "
+        f"{shipped.percent('as they are')} (`ultimus evaluate {run.id} --tta mirror`)."
+    )
 
 
 def _metric(row, title: str, value: str, below: str, width: int) -> None:
