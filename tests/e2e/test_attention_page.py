@@ -116,10 +116,16 @@ def test_the_link_carries_everything_and_back_goes_through_what_was_chosen(
     page.get_by_role("button", name="uniform").click()
     expect(page).to_have_url(re.compile("ablation=uniform"))
     assert page.evaluate("history.length") == length + 4  # nothing but what was pressed
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_test_id("stCode")).to_contain_text("ablation=uniform")
+    handed_out = urlsplit(page.get_by_test_id("stCode").inner_text())
     page.reload()
     expect(page.get_by_role("button", name="uniform")).to_have_attribute("aria-pressed", "true")
     chosen = {"pass": "3", "cell": "5-2", "view": "ablations", "ablation": "uniform"}
     assert link_of(page).items() >= chosen.items()
+    assert {name: values[0] for name, values in parse_qs(handed_out.query).items()} == {
+        "run": "best-cifar10", **link_of(page)
+    }  # fmt: skip
     for _ in range(4):
         page.go_back()
     expect(page.locator("[aria-label='Pass'] [data-value='1']")).to_have_attribute(

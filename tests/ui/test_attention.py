@@ -202,6 +202,12 @@ def test_shuffle_and_sort_keep_the_images(runs: Path):
     assert chosen(page.text_input, "images").value == "3, 6, 0, 19, 11"
 
 
+def test_a_larger_group_than_there_are_pictures_is_all_of_them(runs: Path):
+    page = visit(size="64")
+    assert len(group(page)) == 20
+    assert any("only 20 pictures" in caption.value for caption in page.sidebar.caption)
+
+
 def test_a_group_of_all_pictures_leaves_none_to_swap_with(runs: Path):
     assert told(visit(size="20"))["complete"] and not told(visit(size="19"))["complete"]
 

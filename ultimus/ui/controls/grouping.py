@@ -51,6 +51,8 @@ def choose(pool: Pool, label: str) -> groups.Group:
             label, groups.SMALLEST, most, size,
             **choices.widget(Attention, "size", then=forget_picked),
         )  # fmt: skip
+    if now.size > most and not now.images:
+        st.caption(f"There are only {len(pool)} pictures here: the group has all of them.")
     st.multiselect(
         "Only these classes", pool.classes, classes, placeholder="all",
         **choices.widget(Attention, "classes", tuple, then=forget_picked),

@@ -30,9 +30,13 @@ def show(title: str, run: Run) -> None:
     with row.container(width=WIDE):
         exchange.show(run)
     turn = st.session_state.setdefault("codes_shown", 0)  # another popover is closed
-    with row.popover("Share", icon=":material/link:", width=WIDE, key=f"share {turn}"):
-        st.markdown("Whoever opens this link follows the run; only your browser controls it.")
-        st.code(f"{st.context.url}?run={run.id}", language=None, wrap_lines=True)
+    look = {"icon": ":material/link:", "width": WIDE, "key": f"share {turn}"}
+    with row.popover("Share", on_change="rerun", **look):  # the browser then tells its address
+        st.markdown(
+            "Whoever opens this link sees what you see now and follows the run; only your browser "
+            "controls it."
+        )
+        st.code(qr.address(run=run.id), language=None, wrap_lines=True)
         st.button("Large code for telephones", icon=":material/qr_code_2:", on_click=_ask_for_code,
                   help="Of this view, with all that is chosen on it.")  # fmt: skip
     if st.session_state.pop("asked_for_code", False):
