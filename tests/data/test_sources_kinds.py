@@ -26,7 +26,7 @@ from support.data_sets import (
 )
 
 from ultimus.data import dataset, limits, sources, uploads
-from ultimus.data.sources import splits
+from ultimus.data.sources import assemble, splits
 
 AB = {"a": 5, "b": 5}
 
@@ -658,6 +658,27 @@ def test_the_uploads_of_longest_ago_make_room(home, monkeypatch):
     third = uploads.keep([("z.zip", zipped({"a/0.png": noise(3).tobytes()}))])
     assert [sources.upload_path(each.removeprefix("upload:")).exists()
             for each in (first, second, third)] == [False, True, True]  # fmt: skip
+
+
+def test_only_an_upload_has_to_be_decoded_in_time(home, tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(assemble, "MAX_DECODING_SECONDS", 1e-9)
+    with refused("take longer than", "use smaller or fewer ones"):
+        dataset.open_dataset(uploads.keep([("x.zip", a_zip())]))
+    (tmp_path / "x.zip").write_bytes(a_zip())
+    assert sizes(tmp_path / "x.zip") == (20, 20)
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_a_table_in_an_archive_is_read_up_to_the_limit(tmp_path, refused, monkeypatch, room):
+    table = write_parquet(tmp_path / "train.parquet", *some_rows(15)).read_bytes()
+    monkeypatch.setattr("ultimus.data.sources.tables.MAX_MEMBER_BYTES", len(table) + room)
+    (tmp_path / "train.parquet").unlink()
+    (tmp_path / "x.zip").write_bytes(zipped({"train.parquet": table}))
+    if room < 0:
+        with refused("train.parquet"):
+            read(tmp_path / "x.zip")
+    else:
+        assert sizes(tmp_path / "x.zip") == (12, 3)
 
 
 @pytest.mark.parametrize("key", ["", "../secret.zip", "x/../../y", "gone.zip", "/etc"])

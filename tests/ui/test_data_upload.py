@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,11 @@ from streamlit.testing.v1 import AppTest
 from support.data_sets import some_rows
 from support.pages import open_page
 
-from ultimus.data import uploads
+from ultimus.data import dataset, uploads
 from ultimus.data.dataset import open_dataset
+from ultimus.locks import lock
+from ultimus.runs.preparation import Preparation
+from ultimus.ui.controls import data
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,48 @@ def test_some_of_many_classes_are_chosen_by_hand(tmp_path):
 def test_what_cannot_be_read_gets_a_sentence(tmp_path):
     page = upload(b"no archive")
     assert "is not a whole zip or tar archive" in page.sidebar.error[0].value
+
+
+@contextmanager
+def held_up(*sources: str) -> Iterator[dict[str, Preparation]]:
+    """What the app prepares, with uploads in it whose decoding waits as for another process."""
+    running = data._preparations()
+    with ExitStack() as doors:
+        for source in sources:
+            copy = dataset._copy_of(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            door = doors.enter_context(open(dataset._beside(copy, ".lock"), "a"))
+            assert lock(door, patience=0)
+            running[source] = Preparation(source)
+        try:
+            yield running
+        finally:
+            for preparation in running.values():
+                preparation.cancel()
+            running.clear()
+
+
+def test_two_uploads_are_prepared_at_a_time_and_the_third_waits(tmp_path):
+    others = [uploads.keep([(f"{n}.zip", a_zip(2 + n, ("train",)))]) for n in range(data.PREPARED)]
+    content = a_zip(3)
+    own = uploads.keep([("pets.zip", content)])
+    with held_up(*others) as running:
+        page = upload(content)
+        assert page.sidebar.info[0].value.startswith("Other people's pictures are being prepared")
+        assert own not in running
+        running.pop(others[0]).cancel()
+        page.run()
+        assert own in running and not page.sidebar.info
+
+
+def test_a_preparation_is_cancelled_and_shapes_are_chosen(tmp_path):
+    source = uploads.keep([("pets.zip", a_zip(3))])
+    with held_up(source) as running:
+        preparation = running[source]
+        page = open_page("train", data="upload", upload=source)
+        next(button for button in page.sidebar.button if button.label == "Cancel").click().run()
+        assert source not in running and preparation.done == 1
+        assert page.sidebar.selectbox[0].value == "shapes"
 
 
 def test_a_link_names_no_folder_of_this_machine(tmp_path):
