@@ -128,7 +128,7 @@ class Former(Build):
         return page.locator(".st-key-pass").get_by_text(str(number), exact=True)
 
     def play_button(self, page: Page) -> Locator:
-        return page.get_by_role("button", name=re.compile(r"\b(Play|Pause)\b"))
+        return page.get_by_role("button", name=re.compile(r"^Play\b"))
 
     def watch_steps(self, page: Page) -> None:
         page.evaluate("window.frames = []")

@@ -14,7 +14,8 @@ function showPart(row, place, text) {
   const kind = part.figure ? "ultimus-figure" : "ultimus-html";
   if (box?.className !== kind) {
     const made = Object.assign(document.createElement("div"), { className: kind });
-    box ? box.before(made) : row.append(made);
+    if (box) box.before(made);
+    else row.append(made);
     if (box) discard(box);
     box = made;
   }
