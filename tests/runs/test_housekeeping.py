@@ -6,8 +6,10 @@ import time
 import pytest
 from support.waiting import until
 
+from ultimus.cli import main
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
+from ultimus.runs import nicknames
 from ultimus.runs.housekeeping import DAY, Rules, clean, delete, due, kept, name, rename
 from ultimus.runs.run import Run, Status
 from ultimus.runs.scheduler import Lab
@@ -142,3 +144,24 @@ def test_a_public_app_removes_what_is_due_by_itself(tmp_path, monkeypatch, is_pu
         until(lambda: not old.folder.exists())
     lab.close()
     assert old.folder.exists() != is_public and new.folder.exists()
+
+
+def test_nicknames_and_sweeps_without_a_run_go_after_the_same_time(tmp_path, capsys):
+    owners = ("a" * 32, "b" * 32, "c" * 32)
+    for owner in owners:
+        nicknames.call(owner, "Ada", tmp_path)
+    (tmp_path / "sweeps").mkdir()
+    for sweep in ("lr-kept", "lr-left"):
+        (tmp_path / "sweeps" / f"{sweep}.json").write_text("{}")
+    Run.create(tmp_path, Recipe.of(), owner=owners[0], sweep="lr-kept")
+    files = [*(tmp_path / "people").iterdir(), *(tmp_path / "sweeps").iterdir()]
+    for file in files:
+        if file.name != owners[1]:  # called so just now
+            os.utime(file, (time.time() - 20 * DAY,) * 2)
+    remove = ["runs", "--remove", "--older", "14", "--runs", str(tmp_path)]
+    assert main([*remove, "--dry-run"]) == 0 and all(file.exists() for file in files)
+    assert "2 nicknames or sweeps without a run would be removed" in capsys.readouterr().out
+    assert main([*remove, "--larger", "1"]) == 0 and all(file.exists() for file in files)
+    clean(tmp_path, Rules(days=14))
+    gone = {file.name for file in files if not file.exists()}
+    assert gone == {owners[2], "lr-left.json"}

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..errors import UserError
+from ..errors import UserError, counted
 from ..runs import housekeeping
 from .common import find_run, note
 
@@ -27,7 +27,19 @@ def run(options: argparse.Namespace) -> int:
     _list(removed)
     freed = sum(found.bytes for found in removed) / 1e6
     print(f"{len(removed)} of {len(chosen)} {would}removed, {freed:,.1f} MB")
+    if not wanted and options.larger is None:
+        _drop_leftovers(options)
     return 0
+
+
+def _drop_leftovers(options: argparse.Namespace) -> None:
+    """What lies beside the runs goes with them."""
+    found = housekeeping.leftovers(options.runs, options.older)
+    dropped = len(found) if options.dry_run else housekeeping.drop(found)
+    if dropped:
+        would = "would be " if options.dry_run else ""
+        files = counted(dropped, "nickname or sweep", "nicknames or sweeps")
+        print(f"{files} without a run {would}removed")
 
 
 def _remove(found: housekeeping.Kept) -> bool:

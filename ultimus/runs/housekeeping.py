@@ -19,6 +19,7 @@ from .run import LIVE, Run
 
 NAME = "name.txt"
 MAX_NAME = 60  # characters
+PEOPLE, SWEEPS = "people", "sweeps"  # folders beside the runs, see nicknames.py and sweep.py
 DAY = 86_400  # seconds
 
 
@@ -140,7 +141,35 @@ def clean(runs: Path, rules: Rules) -> list[str]:
         with suppress(UserError):  # it was resumed meanwhile, or cannot be removed: next time
             delete(stored.run)
             removed.append(stored.run.id)
+    drop(leftovers(runs, rules.days))
     return removed
+
+
+def leftovers(runs: Path, days: float) -> list[Path]:
+    """Nicknames of people and files of sweeps of which no run is left, unchanged for so long."""
+    owners, sweeps = set(), set()
+    for run in Run.all(runs):
+        with suppress(UserError):  # damaged
+            owners.add(run.info().owner)
+            sweeps.add(run.info().sweep)
+    nicknames = [path for path in _files(runs / PEOPLE) if path.name not in owners]
+    plans = [path for path in _files(runs / SWEEPS) if path.stem not in sweeps]
+    before = time.time() - days * DAY
+    return [path for path in [*nicknames, *plans] if _changed(path) <= before]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_file())
+
+
+def drop(paths: Iterable[Path]) -> int:
+    """Remove files; how many could be."""
+    dropped = 0
+    for path in paths:
+        with suppress(OSError):  # gone, or not ours: next time
+            path.unlink()
+            dropped += 1
+    return dropped
 
 
 def _refuse_live(run: Run, held: bool = False) -> None:

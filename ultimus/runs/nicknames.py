@@ -6,8 +6,8 @@ from pathlib import Path
 from ..data.limits import one_line
 from ..errors import UserError
 from ..files import read_bounded, storage_problem, write_atomically
+from .housekeeping import PEOPLE
 
-FOLDER = "people"  # in the folder of all runs
 MAX_NICKNAME = 24  # characters
 OWNER = re.compile(r"[0-9a-f]{32}")  # as recipe.json knows people
 
@@ -17,7 +17,7 @@ def nickname(owner: str, runs: Path) -> str:
     if not OWNER.fullmatch(owner):
         return ""
     try:
-        text = read_bounded(runs / FOLDER / owner, 1000).decode(errors="replace")
+        text = read_bounded(runs / PEOPLE / owner, 1000).decode(errors="replace")
     except OSError:
         return ""
     return one_line(text, MAX_NICKNAME)
@@ -35,7 +35,7 @@ def call(owner: str, text: str, runs: Path) -> None:
             f"A nickname has at most {MAX_NICKNAME} characters, all visible: shorten it, or type "
             "it anew."
         )
-    path = runs / FOLDER / owner
+    path = runs / PEOPLE / owner
     try:
         if text:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,12 +25,12 @@ from ..errors import UserError, reason
 from ..files import open_regular, read_bounded, storage_problem, write_atomically
 from ..locks import lock
 from ..recipe import Recipe, problems
+from .housekeeping import SWEEPS
 from .info import CHECKED, MAX_JSON_BYTES, Text
 from .outcome import Outcome, outcome
 from .run import Run
 from .scheduler import Lab
 
-FOLDER = "sweeps"  # in the folder of all runs
 MOST_RUNS = 200  # of one sweep
 MOST_CHOICES = 2  # that have several values
 ONE_VALUE = ("preset", "data", "seed")  # of all runs of a sweep; seeds are counted on
@@ -190,11 +190,11 @@ def _read(path: Path, changed: int) -> Sweep:
 
 
 def _path(runs: Path, sweep_id: str) -> Path:
-    return runs / FOLDER / f"{sweep_id}.json"
+    return runs / SWEEPS / f"{sweep_id}.json"
 
 
 def _ids(runs: Path) -> set[str]:
-    return {path.stem for path in (runs / FOLDER).glob("*.json")}
+    return {path.stem for path in (runs / SWEEPS).glob("*.json")}
 
 
 def _changed(path: Path) -> float:
