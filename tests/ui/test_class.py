@@ -219,6 +219,46 @@ def test_what_browsers_hear_is_one_line_of_ascii(runs):
     assert lead.is_on and re.fullmatch(r"[!-~ ]+", lead.now())
 
 
+def test_a_lead_ends_once_its_browser_has_gone(runs):
+    now = [0.0]
+    lead = Lead(lambda: now[0])
+    token = lead.begin()
+    lead.show("/train")
+    before = lead.now()
+    now[0] = lead_module.GONE - 1
+    assert lead.now() == before and lead.is_led_by(token)
+    lead.show("/train")  # which it says again and again
+    now[0] += lead_module.GONE - 1
+    assert lead.now() == before and not lead.has_left
+    now[0] += 2
+    assert lead.now() != before and not lead.is_on and not lead.is_led_by(token) and lead.has_left
+    lead.begin()
+    assert not lead.has_left
+
+
+FOLLOWS = """
+from ultimus.ui.controls import follow_bar
+from ultimus.ui.state import lead
+
+follow_bar.show()
+lead.follow("something new", "Train")
+"""
+
+
+def test_who_followed_stays_and_reads_that_the_teacher_has_gone(runs, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(lead_module, "lead", Lead(lambda: now[0]))
+    lead_module.lead.begin()
+    lead_module.lead.show("/train")
+    now[0] = lead_module.GONE + 1
+    page = AppTest.from_string(FOLLOWS, default_timeout=60)
+    page.session_state["before_following"] = ("Lab", {})
+    page.session_state["view_seen"] = "1 /train"
+    checked(page.run())
+    assert "You stay where you are" in page.markdown[0].value
+    assert not [*press(page, "All right").markdown]
+
+
 # The code of a view ---------------------------------------------------------------------------
 
 

@@ -11,6 +11,9 @@ def show() -> None:
         text, label, stop = "Everybody follows your view.", "Let everybody go back", _end
     elif lead.is_following():
         text, label, stop = "You follow the teacher's view.", "Look around on my own", _stay
+    elif lead.was_left():
+        text, label = "The teacher's browser has gone. You stay where you are.", "All right"
+        stop = lead.note_left
     else:
         return
     with st.container(key="followbar", horizontal=True, vertical_alignment="center"):

@@ -59,13 +59,16 @@ async function look() {
 
 // The teacher's browser tells where it is, those of the others hear it and let the server lead them.
 
+const TOLD_AGAIN = 10; // seconds: who is silent for long has left
 let viewTold = null;
+let toldAt = 0;
 
 function tellView({ leads, lead, token }) {
   const base = new URL(".", document.baseURI).pathname;
   const view = `/${location.pathname.slice(base.length)}${location.search}`;
-  if (viewTold === leads + view) return;
+  if (viewTold === leads + view && Date.now() - toldAt < 1000 * TOLD_AGAIN) return;
   viewTold = leads + view;
+  toldAt = Date.now();
   const options = { method: "POST", headers: { [token]: leads }, body: view };
   fetch(new URL(lead, document.baseURI), options).catch(() => (viewTold = null));
 }

@@ -8,6 +8,8 @@ go there within the session, as by a click, and return to where they were once i
 import hmac
 import re
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import fields
 from threading import Lock
 from urllib.parse import parse_qs, quote
@@ -21,36 +23,62 @@ from . import choices, teacher
 
 PATH = "live/view"  # where the teacher's browser tells it
 MAX_VIEW = 4000  # characters
+GONE = 90.0  # seconds of silence; a browser may look once a minute only where its tab is hidden
 CLASS = "class"  # the page from which it is led, where nobody follows
 VIEW = re.compile(r"/([a-z_]{0,40})(?:\?([^\s#]*))?", re.ASCII)
 HEADER, TOKEN = "x-ultimus-view", "x-ultimus-leads"
 
 
 class Lead:
-    """The view that all follow. Used by many threads at once."""
+    """The view that all follow. Used by many threads at once.
 
-    def __init__(self):
+    Args:
+        clock: tells the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
         self._lock = Lock()
         self._token, self._view, self._number = "", "", 0
+        self._heard, self._has_left = 0.0, False
 
     def begin(self) -> str:
         """Let somebody lead, whoever did before; what their browser has to show with each view."""
         with self._lock:
             self._token, self._view = secrets.token_urlsafe(16), ""
+            self._heard, self._has_left = self._clock(), False
             return self._token
 
     def end(self) -> None:
         """Let nobody lead any more."""
         with self._lock:
-            self._token, self._view = "", ""
-            self._number += 1
+            self._end(has_left=False)
+
+    def _end(self, has_left: bool) -> None:
+        self._token, self._view, self._has_left = "", "", has_left
+        self._number += 1
+
+    def _look(self) -> None:
+        """End it where whoever leads was not heard for long."""
+        if self._token and self._clock() - self._heard > GONE:
+            self._end(has_left=True)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether nobody leads any more since whoever did has gone without a word."""
+        with self._lock:
+            self._look()
+            return self._has_left
 
     def is_led_by(self, token: str) -> bool:
         with self._lock:
+            self._look()
             return bool(self._token) and hmac.compare_digest(self._token.encode(), token.encode())
 
     def show(self, view: str) -> None:
         """Take over where the leader is; what is no view of this app is left out."""
+        with self._lock:
+            self._heard = self._clock()
         found = VIEW.fullmatch(view)
         if found and len(view) <= MAX_VIEW and found[1] != CLASS:
             with self._lock:
@@ -60,11 +88,14 @@ class Lead:
     @property
     def is_on(self) -> bool:
         """Whether there is a view to follow."""
-        return bool(self._view)
+        with self._lock:
+            self._look()
+            return bool(self._view)
 
     def now(self) -> str:
         """A number that is another with each view, and the view, if there is one."""
         with self._lock:
+            self._look()
             return f"{self._number} {quote(self._view, safe='/?&=%+,.-_~:')}".strip()
 
 
@@ -138,7 +169,9 @@ def follow(told: object, here: str) -> None:
     st.session_state.view_seen = now
     view = now.partition(" ")[2]
     found = VIEW.fullmatch(view)
-    if not found:
+    if not found and lead.has_left:
+        _stay_here()
+    elif not found:
         _return()
     elif not (here == "Class" or teacher.is_here() or st.session_state.get("alone")):
         _go(found[1], parse_qs(found[2] or "", keep_blank_values=True), here)
@@ -159,6 +192,7 @@ def _go(path: str, query: dict[str, list[str]], here: str) -> None:
     wanted = next((page for page in pages.values() if page.url_path == path), None)
     if wanted is None:
         return
+    note_left()
     states = {type(state): state for state in _states()}
     st.session_state.setdefault("before_following", (here, states))
     for state in states:
@@ -166,6 +200,24 @@ def _go(path: str, query: dict[str, list[str]], here: str) -> None:
             choices.change(state, **{field.name: field.default for field in fields(state)})
     st.session_state.pop("page_on_show", None)
     st.switch_page(wanted, query_params=query)
+
+
+def was_left() -> bool:
+    """Whether the teacher whom this session followed has gone without a word."""
+    return bool(st.session_state.get("was_left"))
+
+
+def note_left() -> None:
+    """It was read that the teacher has gone."""
+    st.session_state.pop("was_left", None)
+
+
+def _stay_here() -> None:
+    """Stay at what is on show, which the one who has gone may just have spoken about."""
+    st.session_state.pop("alone", None)
+    if st.session_state.pop("before_following", None):
+        st.session_state.was_left = True
+        st.rerun()
 
 
 def _return() -> None:
