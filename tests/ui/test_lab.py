@@ -139,6 +139,13 @@ def test_only_who_started_a_sweep_goes_on_with_it(runs, monkeypatch):
     assert asked == [mine.id]
 
 
+def test_a_sweep_leads_to_its_runs_beside_each_other(runs):
+    page = visit(sweep=a_sweep(runs).id)
+    button(page, "compare sweep").click().run()
+    assert not page.exception and page.query_params["tool"] == "compare"
+    assert {*page.query_params["runs"]} == {run.id for run in Run.all(runs)}
+
+
 def test_a_sweep_that_is_not_there_is_told(runs):
     assert "no sweep" in visit(sweep="../../etc").error[0].value
 

@@ -4,6 +4,7 @@ import { Colors } from "./colors.js";
 import { h } from "./dom.js";
 import { drawing } from "./drawing.js";
 import { hero, section } from "./hero.js";
+import { isFinished } from "./lesson.js";
 import { PatchView } from "./patch_view.js";
 import { heats, said, unpackPatches } from "./patches.js";
 import { unpack } from "./scene.js";
@@ -76,5 +77,5 @@ function door(name, about, click, kind = null) {
 function shelf(lessons, start) {
   return h("div", { class: "shelf" },
     ...lessons.map(({ name, title, about, minutes, problem }) =>
-      problem ? h("p", { class: "problem" }, problem) : door(`${title} · ${minutes} min`, about, () => start(name)))); // prettier-ignore
+      problem ? h("p", { class: "problem" }, problem) : door(`${title} · ${isFinished(name) ? "✓ finished" : `${minutes} min`}`, about, () => start(name)))); // prettier-ignore
 }

@@ -8,6 +8,23 @@
 import { h } from "./dom.js";
 
 const KEPT = "ultimus-lesson"; // before the names of what is kept
+const FINISHED = "ultimus-finished"; // likewise of those that were gone through to their end
+
+/** Whether this browser has gone through a lesson to its end. */
+export function isFinished(name) {
+  try {
+    return localStorage.getItem(`${FINISHED} ${name}`) !== null;
+  } catch {
+    return false; // storage is switched off
+  }
+}
+
+function noteFinished(name) {
+  try {
+    localStorage.setItem(`${FINISHED} ${name}`, "");
+  } catch {} // storage is switched off
+}
+
 let hadFocus = false; // outlives the panel, which a page of the app mounts anew
 
 export class LessonPanel {
@@ -148,9 +165,14 @@ export class LessonPanel {
     const button = (text, card, kind) =>
       h("button", { type: "button", class: kind, disabled: card < 0 || card >= this.lesson.cards.length,
         click: () => this.go(card) }, text); // prettier-ignore
-    const last = h("button", { type: "button", class: "primary", click: () => this.listener.close() }, "Finish");
+    const last = h("button", { type: "button", class: "primary", click: () => this.finish() }, "Finish");
     return h("footer", {}, button("Back", this.card - 1),
       this.isLast ? last : button(isAsked ? "Skip" : "Next", this.card + 1, isAsked ? null : "primary")); // prettier-ignore
+  }
+
+  finish() {
+    noteFinished(this.lesson.name);
+    this.listener.close();
   }
 
   question(question, isGuessed) {

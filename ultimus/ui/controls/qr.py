@@ -4,6 +4,7 @@ from urllib.parse import urlencode, urlsplit
 
 import segno
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 MOST = 1800  # characters, of which a code can still be read from afar
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -24,6 +25,25 @@ def code(link: str) -> str:
     return segno.make(link, error="l", micro=False).svg_data_uri(
         border=4, light="white", omitsize=True
     )
+
+
+def offer(place: DeltaGenerator, leave_out: str = "") -> None:
+    """Draw the button that shows the code, on a page whose header has none.
+
+    Args:
+        place: where.
+        leave_out: of the address: the page's path, for a code that leads to the first page.
+    """
+    place.button(
+        "Code for telephones", icon=":material/qr_code_2:", type="tertiary", key="code",
+        on_click=_ask,
+    )  # fmt: skip
+    if st.session_state.pop("asked_for_this_code", False):
+        show(st.context.url.removesuffix(leave_out) if leave_out else address())
+
+
+def _ask() -> None:
+    st.session_state.asked_for_this_code = True
 
 
 @st.dialog("Open this view", width="large")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...errors import UserError, counted
-from ...links.pages import FOLLOW, Lab, Shown
+from ...links.pages import FOLLOW, MOST_COMPARED, Lab, Shown
 from ...links.state import query
 from ...places import runs_folder
 from ...runs import sweep as sweeps
@@ -91,6 +91,22 @@ def _controls(row, sweep: Sweep, live: bool) -> None:
         "Go on", icon=":material/resume:", width=WIDE, disabled=not mine or live or not is_open,
         on_click=_go_on, args=(sweep,), key="go on with sweep",
         help="Train what was stopped, interrupted or removed.",
+    )  # fmt: skip
+    if not sweep.is_range_test:
+        _compare(row, _entries(sweep))
+
+
+def _compare(row, found: Sequence[Entry]) -> None:
+    """The way to the curves of its runs beside each other."""
+    begun = [entry for entry in found if entry.run]
+    if len(begun) > MOST_COMPARED:  # one of each value
+        begun = list({entry.point.values: entry for entry in reversed(begun)}.values())[::-1]
+    ids = tuple(entry.run.id for entry in begun[:MOST_COMPARED])
+    row.button(
+        "Compare these", icon=":material/stacked_line_chart:", disabled=len(ids) < 2,
+        on_click=choices.change, args=(Lab,), kwargs={"tool": "compare", "runs": ids},
+        key="compare sweep", help=f"Their curves beside each other; of more than {MOST_COMPARED} "
+        "runs the first seed of each value.",
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from ...places import runs_folder
 from ...runs import housekeeping, nicknames
 from ...runs.outcome import outcome
 from ...runs.run import Run
+from ..controls import qr
 from ..lesson import spread
 from ..state import browser, choices, guard, lead, session, teacher
 
@@ -37,7 +38,9 @@ COLUMNS = {
 def page() -> None:
     """Draw the page."""
     choices.arrive("Class")
-    st.title("Class", anchor=False)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.title("Class", anchor=False, width="stretch")
+    qr.offer(row, leave_out="class")  # a class begins at the first page
     guard.show_problem()
     if teacher.is_here():
         _leading()

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from ...lessons import shelf
+from ..controls import qr
 from ..explorer.component import component
 from ..lesson import panel
 from ..state import choices, guard
@@ -22,6 +23,7 @@ def page() -> None:
         key="first", height="content", data={"lessons": _lessons()}, on_open_change=lambda: None,
         on_lesson_change=lambda: None,
     )  # fmt: skip
+    qr.offer(st.container(horizontal=True, horizontal_alignment="center"))
     if chosen.lesson:
         panel.start(str(chosen.lesson))
     opened = chosen.open

@@ -5,7 +5,7 @@ import streamlit as st
 from ...errors import UserError
 from ...links.pages import TOOLS, Lab, Train
 from ...recipe import Recipe
-from ..controls import data, range_test, settings, starting, sweep
+from ..controls import data, qr, range_test, settings, starting, sweep
 from ..live import comparison, lab
 from ..state import browser, choices, guard, session, text
 
@@ -25,7 +25,9 @@ def page() -> None:
     with st.sidebar:
         data.choose()
         settings.show()
-    st.title("Lab", anchor=False)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.title("Lab", anchor=False, width="stretch")
+    qr.offer(row)
     guard.show_problem()
     now = choices.of(Lab)
     st.segmented_control(
