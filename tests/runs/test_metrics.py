@@ -15,7 +15,14 @@ import pytest
 from ultimus.files import write_atomically
 from ultimus.places import SHIPPED
 from ultimus.runs import metrics
-from ultimus.runs.metrics import Reader, forget_after, read_metrics, report
+from ultimus.runs.metrics import (
+    TAIL,
+    Reader,
+    forget_after,
+    last_accuracy,
+    read_metrics,
+    report,
+)
 
 ENTROPY = [2.77, 2.77, 2.77, 2.77]
 
@@ -282,3 +289,20 @@ def test_a_reader_meets_a_file_or_the_one_that_takes_its_place(tmp_path):
     finally:
         end.set()
         writer.join()
+
+
+def test_the_last_accuracy_is_read_from_the_end_alone(tmp_path):
+    assert last_accuracy(tmp_path) is None
+    for step, accuracy in ((1, 0.1), (2, 0.3)):
+        report(tmp_path, {"step": step, "test_accuracy": accuracy})
+    report(tmp_path, {"step": 3, "loss": 1.0})
+    assert last_accuracy(tmp_path) == 0.3
+    with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 4, "test_accuracy": "x"}\n{"step": 5, "test_accu')
+    assert last_accuracy(tmp_path) is None  # what somebody else wrote is no accuracy
+    for step in range(6, 6 + TAIL // 10):
+        report(tmp_path, {"step": step})
+    assert last_accuracy(tmp_path) is None
+    (tmp_path / "metrics.jsonl").unlink()
+    (tmp_path / "metrics.jsonl").mkdir()
+    assert last_accuracy(tmp_path) is None

@@ -48,6 +48,7 @@ def test_two_runs_of_one_recipe_from_one_second_stand_beside_each_other(runs: Pa
         assert not page.exception
         menu = page.get("menu_button")[0]
         assert len({*menu.proto.options}) == len(menu.proto.options) == 2 + SHIPPED_RUNS
+        assert any("best (69.0%) · cifar10" in option for option in menu.proto.options)
         assert menu.proto.label in menu.proto.options
         menu.click(other.id).run()
         assert not page.exception

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -30,6 +31,7 @@ SPARSE = ("epoch_loss", "epoch_train_accuracy", "test_accuracy", "test_loss", "t
 RARE = frozenset(SPARSE)
 FITS = 2.0**63  # no number of a run is as large
 MAX_LINE = 2**16  # bytes; a line has about 400
+TAIL = 2**17  # bytes at the end of a file, some 300 lines
 BATCH = 1024  # lines that are dictionaries at a time
 GROWTH = 1.125  # of a buffer that is full
 MAX_KEPT = 2**28  # bytes of readers that nobody follows
@@ -186,6 +188,27 @@ def read_metrics(folder: Path) -> Metrics:
         UserError: metrics.jsonl is there, but no file that can be read.
     """
     return _readers.of(folder).read()
+
+
+def last_accuracy(folder: Path) -> float | None:
+    """The last test accuracy that a run reported, from the end of its file alone, for long lists;
+    None where there is none, or where much came after it."""
+    path = folder / "metrics.jsonl"
+    try:
+        stat = os.stat(path)
+        return _last_accuracy(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    except OSError:  # nothing was reported
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _last_accuracy(path: Path, version: tuple[int, int, int]) -> float | None:
+    with open_regular(path) as file:
+        file.seek(max(0, version[2] - TAIL))
+        lines = file.read(TAIL).split(b"\n")[:-1]  # whole ones
+    rows = (_row(line) for line in reversed(lines) if b'"test_accuracy"' in line)
+    found = next((row.get("test_accuracy") for row in rows if row), None)
+    return float(found) if type(found) in (int, float) and 0 <= found <= 1 else None
 
 
 def report(folder: Path, row: dict[str, Any]) -> None:

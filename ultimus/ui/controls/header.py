@@ -7,7 +7,7 @@ import streamlit as st
 from ...errors import UserError
 from ...links.pages import Shown
 from ...places import SHIPPED
-from ...runs import housekeeping
+from ...runs import housekeeping, metrics
 from ...runs.exchange import provenance
 from ...runs.run import LIVE, Run
 from ..state import choices, guard, session, text
@@ -100,6 +100,15 @@ def _has_weights(run: Run) -> bool:
     return bool(run.snapshots) or run.live_weights.exists()
 
 
+def _accuracy(run: Run) -> str:
+    """Of one that has ended: a label that changes while it is clicked would name nothing."""
+    try:
+        accuracy = None if run.status().state in LIVE else metrics.last_accuracy(run.folder)
+    except UserError:  # damaged, which its page says
+        accuracy = None
+    return "" if accuracy is None else f" ({accuracy:.1%})"
+
+
 def label(run: Run) -> str:
     """A run's line in the list."""
     try:
@@ -108,7 +117,8 @@ def label(run: Run) -> str:
         return f"{run.id} (damaged)"
     recipe = info.recipe
     data = text.plain(Path(recipe.data).name)
-    what = f"{text.plain(recipe.preset)} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
+    preset = f"{text.plain(recipe.preset)}{_accuracy(run)}"
+    what = f"{preset} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
     if run.folder.parent == SHIPPED:
         return f"shipped with Ultimus · {what}"
     if info.loaded:
