@@ -6,6 +6,7 @@ from pathlib import Path
 
 BUILDS = ("the former", "this build")
 ACTS = ("another cell", "another pass")
+UNKNOWN = "–"
 PAGES = ("first page", "Train", "Attention", "/see")
 
 
@@ -32,23 +33,27 @@ def rows(values: dict[str, float]) -> list[tuple[str, str, str]]:
         **{f"{page}, kilobytes until then": (f"bytes until then: {page}", "{:,.0f} kB")
            for page in PAGES},
     }  # fmt: skip
-    bare = _times(values, "a bare page of Streamlit")
-    return [
+    bare = "a bare page of Streamlit"
+    times, bytes_of_it = _times(values, bare), f"{bare}, kilobytes until then"
+    size = _number(values, bytes_of_it, "{:,.0f} kB")
+    made = [
         *((said, *(_times(values, f"{build}: {name}") for build in BUILDS))
           for name, said in compared.items()),
-        ("cold browser until a bare page of Streamlit", bare, bare),
+        (f"cold browser until {bare}", times, times),
         *((said, *(_number(values, f"{build}: {name}", form) for build in BUILDS))
           for name, (said, form) in numbers.items()),
+        (f"bytes of {bare}", size, size),
     ]  # fmt: skip
+    return [row for row in made if row[1:] != (UNKNOWN, UNKNOWN)]
 
 
 def _times(values: dict[str, float], name: str) -> str:
     found = [values.get(f"{name}, {part}") for part in ("median", "95th percentile")]
-    return "–" if None in found else f"{found[0]:,.0f} / {found[1]:,.0f} ms"
+    return UNKNOWN if None in found else f"{found[0]:,.0f} / {found[1]:,.0f} ms"
 
 
 def _number(values: dict[str, float], name: str, form: str) -> str:
-    return form.format(values[name]) if name in values else "–"
+    return form.format(values[name]) if name in values else UNKNOWN
 
 
 if __name__ == "__main__":
