@@ -95,7 +95,7 @@ def test_in_a_group_of_one_it_is_alone(model, pool):
     company = redraw(model, 3, pool, K, size=1)
     assert company.companions.shape == (K, 0)
     _close(company.probabilities, company.alone.expand(K, -1))
-    assert company.flip_rate == 0
+    assert company.change_rate == 0
 
 
 @pytest.mark.parametrize("ablation", ["none", "identity"])
@@ -111,7 +111,7 @@ def test_the_spread_by_hand():
     _close(company.std, torch.tensor([0.06, 0.06]).sqrt())
     assert company.low.tolist() == rows[1, :1].tolist() + rows[2, 1:].tolist()
     assert company.high.tolist() == rows[2, :1].tolist() + rows[1, 1:].tolist()
-    assert company.flip_rate == pytest.approx(1 / 3)
+    assert company.change_rate == pytest.approx(1 / 3)
 
 
 def test_answers_flip_where_one_image_is_in_the_group():
@@ -122,7 +122,7 @@ def test_answers_flip_where_one_image_is_in_the_group():
     expected = [_answer(1.0 if each else 0.0, 1) for each in met]  # a mean of 7 / 7, or of 0
     _close(company.probabilities, torch.tensor(expected, dtype=torch.float32))
     assert 0 < met.sum() < 27  # in fewer than half, or the others would flip
-    assert company.flip_rate == pytest.approx(met.double().mean().item())
+    assert company.change_rate == pytest.approx(met.double().mean().item())
 
 
 def test_what_cannot_be_drawn_is_refused(model, pool, refused):
@@ -200,7 +200,7 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
     pool, labels = features_of(model, split.images[:count]), split.labels[:count]
     images = range(53)
     companies = [redraw(model, image, pool) for image in images]
-    flips = np.mean([each.flip_rate for each in companies])
+    flips = np.mean([each.change_rate for each in companies])
     spread = np.mean([each.std.max().item() for each in companies])
     right = sum(
         int(company.mean.argmax() == labels[image])

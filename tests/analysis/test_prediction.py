@@ -152,7 +152,7 @@ def test_a_small_pool_makes_small_groups_and_says_so(model, pool):
     assert all(set(row) == {0, 1, 2} for row in made.indices.tolist())
     (answer,) = predict(model, _images(1), made)
     _close(answer.probabilities, _answers(model, _images(1)[0], *pool[:3])[0])
-    assert answer.flip_rate == 0 and answer.company.std.max() < 1e-6
+    assert answer.change_rate == 0 and answer.company.std.max() < 1e-6
     assert "only 1 picture to" in draw_companions(model, pool[:1]).note
     assert draw_companions(model, pool[:B], K, B).note == ""
 
@@ -185,10 +185,10 @@ def test_answers_are_those_of_the_groups(model, pool, companions):
         _close(answer.together, among_others)
         assert answer.top == answer.probabilities.argmax()
         tops = [int(each.argmax()) for each in in_company]
-        assert answer.flip_rate == pytest.approx(sum(top != answer.top for top in tops) / K)
+        assert answer.change_rate == pytest.approx(sum(top != answer.top for top in tops) / K)
         assert torch.equal(answer.company.companions, beside)
     assert max(each.company.std.max() for each in made) > 1e-2  # company does matter
-    assert len({each.top for each in made}) > 1 and any(each.flip_rate for each in made)
+    assert len({each.top for each in made}) > 1 and any(each.change_rate for each in made)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9])
@@ -319,7 +319,7 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
     in_company = share_right([each.probabilities for each in made])
     alone = share_right([each.alone for each in made])
     together = share_right([each.together for each in made])
-    flips = np.mean([each.flip_rate for each in made])
+    flips = np.mean([each.change_rate for each in made])
     with capsys.disabled():
         print(f"\n  {len(made)} test images: right in company {in_company:.1%}, alone {alone:.1%}, "
               f"together {together:.1%}; {flips:.1%} of answers flip")  # fmt: skip
@@ -340,7 +340,7 @@ def test_of_patches_a_picture_has_one_answer(pool, refused):
     for one, probabilities in zip(predict(model, images, nobody), expected, strict=True):
         for answer in (one.probabilities, one.alone, one.together):
             _close(answer, probabilities)
-        assert one.flip_rate == 0 and one.company.probabilities.shape == (1, C)
+        assert one.change_rate == 0 and one.company.probabilities.shape == (1, C)
     assert influences(model, images[0], nobody) == []
     with refused("patches", "no companions"):
         redraw(model, 0, features_of(model, pool))

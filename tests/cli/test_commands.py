@@ -238,7 +238,7 @@ def test_predict_says_what_predict_says(trained, data, photos, capsys):
         ):  # fmt: skip
             assert tuple(ours) == dataset.classes
             assert list(ours.values()) == pytest.approx(numbers.tolist(), abs=1e-6)
-        assert row["flip_rate"] == reference.flip_rate
+        assert row["change_rate"] == reference.change_rate
 
 
 def test_a_picture_gets_the_same_numbers_alone_and_among_others(trained, photos, capsys):
@@ -269,12 +269,12 @@ def test_predict_says_the_same_in_words(trained, photos, capsys):
     assert main(["predict", str(trained.folder), *photos, "nowhere\x1b[2J.png"]) == 0
     out, errors = capsys.readouterr()
     title, *lines, about = out.splitlines()
-    assert title.split() == ["file", "in", "company", "alone", "flips"]
+    assert title.split() == ["file", "in", "company", "alone", "changes"]
     for line, row in zip(lines, rows, strict=True):
         alone = max(row["alone"], key=row["alone"].get)
         assert line.split() == [
             row["file"], row["class"], f"{max(row['probabilities'].values()):.1%}",
-            alone, f"{row['alone'][alone]:.1%}", f"{row['flip_rate']:.0%}",
+            alone, f"{row['alone'][alone]:.1%}", f"{row['change_rate']:.0%}",
         ]  # fmt: skip
     assert about == "Averages over 32 groups of 16 with random test images of pictures."
     assert errors == "ultimus: There is no picture nowhere[2J.png: check the path.\n"

@@ -67,7 +67,7 @@ def test_the_pages_numbers_are_the_command_lines(
     for row, told in zip(shown, json.loads(made.stdout), strict=True):
         assert row["file"] == Path(told["file"]).name
         assert row["class"] == told["class"]
-        assert float(row["flip_rate"]) == pytest.approx(told["flip_rate"])
+        assert float(row["change_rate"]) == pytest.approx(told["change_rate"])
         for kind, name in (("company", "probabilities"), ("alone", "alone")):
             numbers = [float(row[f"{kind} {each}"]) for each in told[name]]
             assert numbers == pytest.approx(list(told[name].values()), abs=1e-6)

@@ -7,11 +7,22 @@ import pytest
 
 import ultimus
 from ultimus.links.pages import RECIPE_CHOICES
+from ultimus.recipe import Recipe
 from ultimus.ui import glossary
 from ultimus.ui.controls import settings
 from ultimus.ui.pages import predict, test_set, train
 
 BOOK = tomllib.loads((Path(ultimus.__file__).parent / "ui" / "glossary.toml").read_text())
+
+
+@pytest.mark.parametrize("name", [name for name in Recipe.model_fields if name != "preset"])
+def test_every_field_of_a_recipe_has_an_account(name):
+    assert glossary.choice(name).endswith((".", "?", ")")) and len(glossary.choice(name)) > 10
+
+
+def test_a_choice_without_an_entry_is_as_the_recipe_describes_it(monkeypatch):
+    monkeypatch.setitem(glossary._book(), "recipe", {})
+    assert glossary.choice("flip") == "Chance that an image is mirrored."
 
 
 def test_every_choice_of_a_recipe_is_explained_by_more_than_its_label():

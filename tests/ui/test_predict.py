@@ -87,7 +87,7 @@ def test_the_pages_numbers_are_the_cores():
     assert table(page)["name"].tolist() == list(files)
     told = [float(each.probabilities.max()) for each in own]
     assert table(page)["probability"].tolist() == pytest.approx(told, abs=1e-6)
-    assert table(page)["changes"].tolist() == [each.flip_rate for each in own]
+    assert table(page)["changes"].tolist() == [each.change_rate for each in own]
     assert any("Together with the other 2" in each.value for each in page.markdown)
 
 

@@ -52,7 +52,7 @@ class Company(NamedTuple):
         return self.probabilities.amax(dim=0)
 
     @property
-    def flip_rate(self) -> float:
+    def change_rate(self) -> float:
         """The share of draws whose most probable class is not that of the average answer."""
         tops = self.probabilities.argmax(dim=1)  # (K,)
         return (tops != self.mean.argmax()).double().mean().item()

@@ -113,9 +113,9 @@ class Prediction:
         return self.company.companions.shape[1] > 0
 
     @property
-    def flip_rate(self) -> float:
+    def change_rate(self) -> float:
         """The share of companies in which another class comes first, 0...1."""
-        return self.company.flip_rate
+        return self.company.change_rate
 
 
 class Influence(NamedTuple):

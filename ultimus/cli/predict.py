@@ -116,7 +116,7 @@ def _about(result: Prediction | UserError, classes: tuple[str, ...]) -> dict[str
         "std": by_name(result.company.std),
         "low": by_name(result.company.low),
         "high": by_name(result.company.high),
-        "flip_rate": result.flip_rate,
+        "change_rate": result.change_rate,
     }
 
 
@@ -127,14 +127,14 @@ def _print_table(rows: list[tuple[str, Prediction | UserError]], classes: tuple[
     wide, class_wide = max((len(file) for file, _ in answered), default=0), max(map(len, names))
     if answered:
         print(
-            f"{'file':{wide}}  {'in company':{class_wide + 8}}  {'alone':{class_wide + 8}}  flips"
+            f"{'file':{wide}}  {'in company':{class_wide + 8}}  {'alone':{class_wide + 8}}  changes"
         )
     for file, result in answered:
         answers = "  ".join(
             f"{names[int(answer.argmax())]:{class_wide}}  {answer.max():6.1%}"
             for answer in (result.probabilities, result.alone)
         )
-        print(f"{file:{wide}}  {answers}  {result.flip_rate:5.0%}")
+        print(f"{file:{wide}}  {answers}  {result.change_rate:7.0%}")
     for _, error in rows:
         if isinstance(error, UserError):
             note(str(error))

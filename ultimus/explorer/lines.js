@@ -171,7 +171,7 @@ function about(view, colors) {
 function verdict(view, place, label) {
   const said = best(view.answers(place).at(-1));
   const name = view.scene.classes[said];
-  return said === label ? `named rightly: ${name}` : `taken for: ${name}`;
+  return said === label ? `correct: ${name}` : `predicted as: ${name}`;
 }
 
 function looked(view, j, lit, weight) {

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ..recipe import Recipe
+
 
 @cache
 def _book() -> dict[str, dict[str, str]]:
@@ -18,8 +20,12 @@ def term(name: str) -> str:
 
 
 def choice(name: str) -> str:
-    """What a choice of a recipe means."""
-    return _book()["recipe"][name]
+    """What a choice of a recipe means; as the recipe describes it where the book does not."""
+    return _book()["recipe"].get(name) or _sentence(Recipe.model_fields[name].description or "")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def show(*names: str) -> None:

@@ -61,14 +61,14 @@ def _choose(run_id: str) -> None:
     choices.change(Shown, run=run_id)
 
 
-def chosen_run() -> Run:
+def run_to_show() -> Run:
     """The run that the link names; where that cannot be, a sentence and the shipped run.
 
     Raises:
         UserError: not even the shipped run is there.
     """
     try:
-        run = session.chosen_run()
+        run = session.run_of_link()
         run.info(), run.status()  # both can be read
         return _instead(run) or run
     except UserError as error:

@@ -45,7 +45,7 @@ MORE_RIGHT = {
     "max_seconds": "At most … seconds",
     "target": "Stop at accuracy",
 }
-LABELS = LEFT | RIGHT | MORE_LEFT | MORE_RIGHT | {"flip": "Flip", "shift": "Shift"}
+LABELS = LEFT | RIGHT | MORE_LEFT | MORE_RIGHT | {"flip": "Mirror", "shift": "Shift"}
 STEPS = {
     "lr": 0.001, "beta1": 0.01, "beta2": 0.001, "clip": 0.1, "warmup": 0.05, "beta1_at_peak": 0.01,
     "block_rate": 0.1, "weight_decay": 0.01, "max_seconds": 10.0,

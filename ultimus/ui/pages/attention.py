@@ -39,7 +39,7 @@ _mount = component("attention", "patches.css")
 def page() -> None:
     """Draw the page."""
     choices.arrive("Attention", Shown, Attention)
-    run = header.chosen_run()
+    run = header.run_to_show()
     header.show("Attention", run)
     with st.sidebar:
         run, pictures = _pool(run)

@@ -98,7 +98,7 @@ class Shown:
 def page() -> None:
     """Draw the page."""
     choices.arrive("Predict", pages.Shown)
-    run = header.chosen_run()
+    run = header.run_to_show()
     header.show("Predict", run)
     try:
         run, companions_pool, note = _pool(run)
@@ -252,7 +252,7 @@ def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]
         "probability": float(answer.probabilities.max()),
     }
     if answer.has_companions:
-        row |= {"changes": answer.flip_rate, "alone": _first(answer.alone, classes)}
+        row |= {"changes": answer.change_rate, "alone": _first(answer.alone, classes)}
     if answer.has_companions and answer.together is not None:
         row["together"] = _first(answer.together, classes)
     row["warning"] = warning
@@ -270,11 +270,11 @@ def _csv(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...]) -
     file = io.StringIO()
     table = csv.writer(file)
     heads = [f"{kind} {name}" for kind in ("company", "alone") for name in classes]
-    table.writerow(["file", "class", "flip_rate", *heads])
+    table.writerow(["file", "class", "change_rate", *heads])
     for each, answer in zip(shown, made, strict=True):
         numbers = torch.cat([answer.probabilities, answer.alone]).tolist()
         name = each.name if each.name[:1] not in "=+-@" else f"'{each.name}"  # no formula
-        table.writerow([name, classes[answer.top], answer.flip_rate, *numbers])
+        table.writerow([name, classes[answer.top], answer.change_rate, *numbers])
     return file.getvalue()
 
 
@@ -347,7 +347,7 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
         f"{said} on average over {draws} groups of {companions + 1}, each with {companions} of "
         f"{drawn_from} (then {others}).",
         f"From group to group it goes from {float(company.low[top]):.1%} to "
-        f"{float(company.high[top]):.1%}; in **{answer.flip_rate:.0%}** of them another class "
+        f"{float(company.high[top]):.1%}; in **{answer.change_rate:.0%}** of them another class "
         "comes first.",
         f"Alone: {_first(answer.alone, classes)}.",
     ]

@@ -112,7 +112,7 @@ Vertical bars are 95 % intervals.
 def page() -> None:
     """Draw the page."""
     choices.arrive("Test set", Shown, TestSet)
-    run = header.chosen_run()
+    run = header.run_to_show()
     header.show("Test set", run)
     try:
         pictures, note = pool.of(run)

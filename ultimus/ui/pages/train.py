@@ -27,7 +27,7 @@ def page() -> None:
         settings.show()
         can_start = _can_start()
     try:
-        run = session.chosen_run()
+        run = session.run_of_link()
         header.show("Train", run)
         _whose(run)
         panel.show(run, can_start)

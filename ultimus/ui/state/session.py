@@ -67,7 +67,7 @@ def _bring_in(weights: Path, folder: Path) -> None:
             logger.warning("%s", error)
 
 
-def chosen_run() -> Run:
+def run_of_link() -> Run:
     """The run that the URL names (`?run=<id>`), else the shipped one.
 
     Raises:
