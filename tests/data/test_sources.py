@@ -662,3 +662,15 @@ def test_the_real_data(real_data, tmp_path, monkeypatch, capsys):
     assert opened.test.labels.bincount().tolist() == [1_000] * 10
     with capsys.disabled():
         print(f"\nfirst opening {seconds[0]:.1f} s, second {seconds[1] * 1000:.1f} ms")
+
+
+def test_glances_are_repeated_once_they_are_old_and_old_ones_are_forgotten(tmp_path, monkeypatch):
+    write_class_folders(tmp_path / "pets", {"a": 2, "b": 2})
+    monkeypatch.setattr(sources, "_glances", {})
+    first = sources.glance(str(tmp_path / "pets"))
+    write_class_folders(tmp_path / "pets", {"c": 2})
+    assert sources.glance(str(tmp_path / "pets")) == first
+    monkeypatch.setattr(sources, "FRESH", 0)
+    assert sources.glance(str(tmp_path / "pets")) != first
+    sources.glance("shapes")
+    assert list(sources._glances) == ["shapes"]

@@ -208,11 +208,12 @@ def glance(source: str) -> str:
         UserError: as `signature`.
     """
     with _glancing:
-        seen, found = _glances.get(source, (-FRESH, ""))
-        if time.monotonic() - seen >= FRESH:
-            found = signature(source)
-            _glances[source] = time.monotonic(), found
-        return found
+        now = time.monotonic()
+        for other in [name for name, (seen, _) in _glances.items() if now - seen >= FRESH]:
+            del _glances[other]
+        if source not in _glances:
+            _glances[source] = now, signature(source)
+        return _glances[source][1]
 
 
 # Built in -----------------------------------------------------------------------------------------
