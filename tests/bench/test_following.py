@@ -1,0 +1,193 @@
+"""Measures what it costs a run that thirty sessions follow the teacher's view.
+
+A session here is what a browser is to the server: it asks which view all follow, goes there,
+fetches the board of the run on show, and asks for the probe group when that is due. The browser of
+the teacher is a real one, and shows the same views while nobody follows. The run trains on the same
+machine.
+"""
+
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import cycle
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from support.hands import PATIENCE, start_training
+from support.pace import newest_metrics, speed
+from support.servers import TEACHER, served
+from support.sessions import Visitor, visitor
+
+from ultimus.ui.state.browser import ALIVE, KEY
+from ultimus.ui.state.lead import HEADER
+
+ROOT = Path(__file__).parents[2]
+SESSIONS = 30
+FOLLOWING = 1.0  # seconds between looks at the view (state/browser.js)
+SPAN = 30.0  # seconds, with followers and without in turn
+SETTLED = 5.0  # seconds before a span, in which all arrive
+VIEW = 10.0  # seconds between two views of the teacher
+PROBE = SESSIONS / 20  # seconds between looks at the probe group, with so many (live/audience.py)
+FEED = 0.5  # seconds between looks at the run's board (live/feed.py)
+
+
+@pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+def test_what_thirty_who_follow_a_view_cost_a_run(tmp_path: Path, capsys: pytest.CaptureFixture):
+    watched = float(os.environ.get("ULTIMUS_SECONDS", "300"))  # with followers, in all
+    spans = max(2, round(watched / SPAN))
+    ratios, answers, arrivals = [], [], []
+    with _app(tmp_path) as server, _teacher(server) as teacher:
+        metrics, views = newest_metrics(tmp_path), cycle(("Train", "Attention"))
+        for _ in range(spans):
+            alone = speed(metrics, lambda: _show(teacher, views))
+            with _following(server, metrics.parent.name) as (heard, arrived):
+                together = speed(metrics, lambda: _show(teacher, views))
+            ratios.append(together / alone)
+            answers += heard
+            arrivals += arrived
+    low, middle, high = quantiles(ratios, n=4)
+    figures = {
+        "sessions": SESSIONS, "seconds with them": spans * SPAN, "turns": spans,
+        "speed with them over that without: median": round(middle, 3),
+        "lower quartile": round(low, 3), "upper quartile": round(high, 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ms until it is known which view to follow: median": round(1000 * median(answers), 1),
+        "95th percentile": round(1000 * quantiles(answers, n=20)[-1], 1),
+        "ms until another view is drawn: median": round(1000 * median(arrivals), 1),
+        "views drawn": len(arrivals),
+    }  # fmt: skip
+    with capsys.disabled():
+        print("\n" + json.dumps(figures, indent=1))
+
+
+# The app and its teacher --------------------------------------------------------------------------
+
+
+@contextmanager
+def _app(place: Path) -> Iterator[str]:
+    surroundings = {name: value for name, value in os.environ.items() if name != "ULTIMUS_DATA"}
+    surroundings |= {"ULTIMUS_RUNS": str(place), "ULTIMUS_TEACHER": TEACHER}
+    with served([sys.executable, "-m", "streamlit", "run", "app.py"], ROOT, surroundings) as server:
+        yield server
+
+
+@contextmanager
+def _teacher(server: str) -> Iterator[Page]:
+    """A teacher whose view all follow, and who has started a run."""
+    flags = ("--no-sandbox", "--disable-gpu")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        page = browser.new_page()
+        start_training(lambda: page, server, epochs=900)
+        page.get_by_role("link", name="Class").first.click()
+        page.get_by_text("Teacher", exact=True).click()
+        page.get_by_test_id("stForm").get_by_test_id("stTextInputField").fill(TEACHER)
+        page.get_by_role("button", name="Open the teacher's page").click()
+        page.get_by_role("button", name="Everybody follows my view").click(timeout=PATIENCE)
+        expect(page.get_by_text("Everybody follows your view.")).to_be_visible(timeout=PATIENCE)
+        yield page
+        browser.close()
+
+
+def _show(teacher: Page, views: Iterator[str]) -> None:
+    """Show one view after the other, for a span."""
+    end = time.monotonic() + SPAN
+    while (left := end - time.monotonic()) > 0:
+        teacher.get_by_role("link", name=next(views)).first.click()
+        time.sleep(min(VIEW, left))
+
+
+# Those who follow ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _following(server: str, run: str) -> Iterator[tuple[list[float], list[float]]]:
+    """Sessions that follow; the seconds in which they hear which view, and in which they are there,
+    once they have gone."""
+    heard, arrived, going = [], [], [True]
+    with ThreadPoolExecutor(SESSIONS) as everybody:
+        all_of_them = [everybody.submit(_follow, server, run, number / SESSIONS, going)
+                       for number in range(SESSIONS)]  # fmt: skip
+        time.sleep(SETTLED)
+        try:
+            yield heard, arrived
+        finally:
+            going.clear()
+        for one in all_of_them:
+            answers, arrivals = one.result()
+            heard += answers
+            arrived += arrivals
+
+
+def _follow(server: str, run: str, later: float, going: list) -> tuple[list[float], list[float]]:
+    time.sleep(later)
+    with visitor(server) as guest:
+        guest.open("", "")
+        guest.look()
+        follower = _Follower(server, run, guest)
+        while going:
+            begin = time.monotonic()
+            follower.look(begin)
+            time.sleep(max(0.0, FEED - (time.monotonic() - begin)))
+        assert not guest.failures
+    return follower.answers, follower.arrivals
+
+
+class _Follower:
+    """One who follows.
+
+    Attributes:
+        answers: seconds in which it heard which view to follow.
+        arrivals: seconds in which it was there.
+    """
+
+    def __init__(self, server: str, run: str, guest: Visitor):
+        self.answers: list[float] = []
+        self.arrivals: list[float] = []
+        self._connection = HTTPConnection(server.removeprefix("http://"))
+        self._guest, self._run = guest, run
+        self._view, self._server = "", ""
+        self._heard = self._probed = -math.inf
+
+    def look(self, now: float) -> None:
+        """What is due at a time, in seconds."""
+        if now - self._heard >= FOLLOWING:
+            self._heard = now
+            self._hear()
+        if " /train" not in self._view:
+            return
+        self._get(f"/live/{self._server}/{self._run}/running/beside-the-seed-run?beyond=1e9")
+        if now - self._probed >= PROBE:
+            self._probed = now
+            self._guest.send("board-probe", "tick", True)
+            self._guest.look()
+
+    def _hear(self) -> None:
+        begin = time.monotonic()
+        view = self._get(f"/{ALIVE}")
+        self.answers.append(time.monotonic() - begin)
+        if view != self._view:
+            self._view, begin = view, time.monotonic()
+            self._guest.send(KEY, "view", view)
+            self._guest.look()
+            self.arrivals.append(time.monotonic() - begin)
+
+    def _get(self, path: str) -> str:
+        """Ask the server; the view that all follow, where it tells it."""
+        self._connection.request("GET", path)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        assert answer.status == 200
+        if view := answer.headers.get(HEADER):
+            self._server = content.decode()
+            return view
+        return ""
