@@ -36,6 +36,12 @@ def test_a_sweep_fills_and_a_point_leads_to_its_run(person: Callable[[], Page], 
     expect(page).to_have_url(re.compile("sweep=lr-"))
     figure = page.get_by_role("img", name=re.compile("Test accuracy against peak learning rate"))
     expect(figure.locator(".points path.point")).to_have_count(4)  # two runs, two means
+    figure.hover()
+    with page.expect_download() as download:
+        figure.locator('[data-title^="Download as SVG"]').click()
+    drawing = download.value.path().read_text()
+    assert download.value.suggested_filename == "sweep.svg" and drawing.startswith("<svg")
+    assert "peak learning rate" in drawing and 'class="point' in drawing
     run = page.locator("a.run.done").nth(1).get_attribute("href").partition("run=")[2]
     press_point(figure, 1, 1)
     expect(page).to_have_url(re.compile(f"/train.*run={run}"))
