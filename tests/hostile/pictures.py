@@ -163,10 +163,11 @@ def _tiny(forms: dict[str, bytes]) -> Iterator[File]:
 
 def _refused_formats(forms: dict[str, bytes]) -> Iterator[File]:
     picture = Image.open(BytesIO(forms["rgb.png"])).convert("RGB").resize((32, 32))
-    for form in ("ICO", "EPS", "PPM", "TGA", "PCX", "SGI", "ICNS", "DDS", "PDF", "IM",
+    for form in ("ICO", "EPS", "TGA", "PCX", "SGI", "ICNS", "DDS", "PDF", "IM",
                  "JPEG2000"):  # fmt: skip
         with suppress(KeyError, OSError):  # Pillow can be built without some
             yield File(f"really {form}.png", encoded(picture, form), False)
+    yield File("really PPM.png", encoded(picture, "PPM"))
     xml = b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
     yield File("picture.svg", xml, False)
     yield File("page.jpg", b"<html><script>alert(1)</script></html>", False)

@@ -149,6 +149,7 @@ def test_links_of_today_and_before_are_understood(link: dict, state: object):
             "products",
             "lines",
             "1",
+            5,
             (0, 63),
             "company",
             0,

@@ -216,11 +216,12 @@ export class LessonPanel {
       written(reveal.text)); // prettier-ignore
   }
 
-  /** Bars from 0, with what was guessed as a line through them. */
+  /** Bars from 0, to 100 % where they are shares, with what was guessed as a line through them. */
   compared() {
     const { reveal, question } = this.now;
     const guess = question.scale ? this.guess() : null;
-    const most = Math.max(...reveal.bars.map(({ number }) => number), guess ?? 0) || 1;
+    const areShares = reveal.bars.every(({ text }) => text.endsWith("%"));
+    const most = areShares ? 100 : Math.max(...reveal.bars.map(({ number }) => number), guess ?? 0) || 1;
     const place = (number) => `${(100 * Math.max(number, 0)) / most}%`;
     const track = (number, kind = "") =>
       h("div", { class: `track ${kind}` }, h("i", { style: `width:${place(number)}` }),
