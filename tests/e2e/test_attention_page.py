@@ -228,6 +228,7 @@ def test_own_pictures_are_seen_by_every_step(
     alone = traced(STEPS[-2], own).passes[0]
     assert shown.shape == (4, 4) and shown.sum(axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     page.locator(".story").scroll_into_view_if_needed()
+    rest(page)  # the matrix moves no more
     press(page, 0, 0, count=4)
     query = numbers(page.locator(".story .strip").first)
     assert query == pytest.approx(alone.q[0].tolist(), rel=1e-4, abs=1e-4)
