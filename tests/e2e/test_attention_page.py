@@ -34,6 +34,14 @@ LAPTOP = {"width": 1280, "height": 800}
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+COUNT_RUNS = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    window.scriptRuns = 0;
+    const look = () => { window.scriptRuns += app.dataset.testScriptState === "running"; };
+    new MutationObserver(look).observe(app, { attributeFilter: ["data-test-script-state"] });
+}"""
+
+
 def visit(page: Page, server: str, link: str = "") -> Page:
     page.goto(f"{server}/attention?{link}")
     expect(page.locator(".readout data")).to_be_visible()
@@ -232,6 +240,26 @@ def test_own_pictures_are_seen_by_every_step(
     press(page, 0, 0, count=4)
     query = numbers(page.locator(".story .strip").first)
     assert query == pytest.approx(alone.q[0].tolist(), rel=1e-4, abs=1e-4)
+
+
+def test_what_is_chosen_stays_when_the_script_hears_of_another_step(
+    server: str, person: Callable[[], Page]
+):
+    page = visit(person(), server, "size=4")
+    rest(page)
+    choose_pass(page, 3)
+    press(page, 3, 1, count=4)
+    page.evaluate(COUNT_RUNS)
+    page.get_by_role("slider", name="Training step").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("window.scriptRuns > 0")
+    rest(page)
+    press(page, 2, 0, count=4)
+    page.get_by_role("slider", name="Training step").press("ArrowLeft")
+    page.wait_for_function("window.scriptRuns > 1")
+    rest(page)
+    link = link_of(page)
+    assert (link["step"], link["cell"], link["pass"]) == (str(STEPS[-3]), "2-0", "3")
 
 
 def test_a_run_that_trains_is_followed_until_a_step_is_chosen(

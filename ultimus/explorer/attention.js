@@ -90,16 +90,22 @@ export class AttentionPage {
     return isSame ? { ...link, cell, picture } : link;
   }
 
-  /** The script makes choices for the reader. */
+  /**
+   * The script makes choices for the reader: all of them where a link was followed, else the step
+   * alone. What it knows of the others is from the last link, and has changed here since.
+   */
   async choose({ chosen, turn }) {
     const said = JSON.stringify(chosen);
-    if (said === this.said && turn === this.lastTurn) return;
+    const isLink = turn !== this.lastTurn;
+    if (said === this.said && !isLink) return;
     this.said = said;
     this.lastTurn = turn;
     remembered.told = JSON.stringify([chosen, turn]);
     if (this.wentBack) return void (this.wentBack = false); // as it has been read
-    const link = chosen.step === this.reported ? { ...chosen, step: this.view.link().step } : chosen;
-    await this.read({ ...this.view.link(), ...link });
+    const isEcho = chosen.step === this.reported; // of what was told to the script
+    if (isEcho && !isLink) return;
+    const step = isEcho ? this.view.link().step : chosen.step;
+    await this.read({ ...this.view.link(), ...(isLink ? chosen : {}), step });
     this.write("replaceState");
   }
 
