@@ -38,7 +38,7 @@ export function percent(value, digits = 0) {
 /** A number with so many decimals, with a true minus; many digits before the point need none. */
 export function rounded(value, digits = 3) {
   const kept = Math.max(0, digits - Math.max(0, Math.floor(Math.log10(Math.abs(value) || 1))));
-  return value.toFixed(kept).replace("-", "−");
+  return value.toFixed(kept).replace(/^-(?=[0.]*$)/, "").replace("-", "−"); // no minus zero
 }
 
 /** Buttons of which one is chosen. */
