@@ -37,8 +37,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 COUNT_RUNS = """() => {
     const app = document.querySelector("[data-testid=stApp]");
     window.scriptRuns = 0;
-    const look = () => { window.scriptRuns += app.dataset.testScriptState === "running"; };
-    new MutationObserver(look).observe(app, { attributeFilter: ["data-test-script-state"] });
+    const count = (changes) => { // begin and end may come together
+        window.scriptRuns += changes.filter(({ oldValue }) => oldValue === "running").length;
+    };
+    const options = { attributeFilter: ["data-test-script-state"], attributeOldValue: true };
+    new MutationObserver(count).observe(app, options);
 }"""
 
 
