@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument(
         "--itself", action="store_true", help="let every token look at nothing but itself"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     torch.set_num_threads(options.threads)
     if options.itself:
         look_at_itself()
