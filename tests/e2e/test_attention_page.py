@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from support.hands import rest
 from support.readings import matrix, numbers
 
@@ -56,7 +56,7 @@ def link_of(page: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def press(page: Page, i: int, j: int, count: int) -> None:
+def press(page: Page | Locator, i: int, j: int, count: int) -> None:
     """Press a cell of the matrix."""
     box = page.locator(".grid canvas").bounding_box()
     at = {"x": box["width"] * (j + 0.5) / count, "y": box["height"] * (i + 0.5) / count}
@@ -111,6 +111,40 @@ def test_clicks_are_answered_with_the_cores_numbers_and_without_the_server(
     page.get_by_role("button", name="identity").click()
     expect(page).to_have_url(re.compile("ablation=identity"))
     assert len(sent) == before
+
+
+def test_two_runs_side_by_side_share_what_is_chosen_and_need_no_server_for_it(
+    server: str, person: Callable[[], Page]
+):
+    page = person()
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append("")))
+    page.goto(f"{server}/lab?tool=compare&runs=best-cifar10&runs=steady-cifar10")
+    page.get_by_role("link", name="side by side").click()
+    sections = page.locator(".both > section")
+    expect(sections).to_have_count(2)
+    expect(page).to_have_url(re.compile("with_step=9360"))
+    page.goto(f"{page.url}&{GROUP}")
+    expect(sections.nth(1).locator(".readout data")).to_be_visible()
+    rest(page)
+    before = len(sent)
+    sections.nth(1).locator(".figures summary").click()
+    steady = checkpoint.load(SHIPPED.parent / "steady-cifar10" / "weights" / "9360.safetensors")
+    with torch.inference_mode():
+        trace = steady.eval().trace(preprocess(examples(MEMBERS)))
+    choose_pass(page, 2)
+    press(sections.nth(1), 2, 4, count=5)
+    for section in (sections.nth(0), sections.nth(1)):
+        expect(section.locator(".readout")).to_contain_text(re.compile("#2 gives the weight .* #4"))
+    shown = np.array(sections.nth(1).locator(".figures td").all_inner_texts(), dtype=float)
+    assert shown.reshape(5, 5) == pytest.approx(trace.passes[1].weights.numpy(), abs=1e-5)
+    assert 0 < before == len(sent)
+    page.go_back()  # from the cell
+    page.go_back()  # from the pass
+    expect(page.locator(".look [aria-label='Pass'] [data-value='1']")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(sections).to_have_count(2)
 
 
 def test_the_link_carries_everything_and_back_goes_through_what_was_chosen(

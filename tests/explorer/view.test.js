@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { layers, unpack } from "../../ultimus/explorer/scene.js";
+import { share } from "../../ultimus/explorer/pair.js";
 import { PatchView } from "../../ultimus/explorer/patch_view.js";
 import { View } from "../../ultimus/explorer/view.js";
 
@@ -177,6 +178,17 @@ test("a link of the app's page may name the group elsewhere, and its first cell 
   assert.deepEqual(now.members, [5, 1, 3, 8, 13, 21, 2]);
   assert.deepEqual(now.cell, now.strongest());
   assert.deepEqual(view({ cell: "40-3" }, { members: [5, 1, 3] }).cell, [2, 2]);
+});
+
+test("of two views side by side one choice holds for both, but for the step", () => {
+  const [one, other] = [view(), view({ step: "10" })];
+  share(one, other);
+  one.set({ cell: [3, 1], pass: 4 });
+  other.set({ show: "scores", tab: "ablations", ablation: "identity" });
+  one.set({ index: 0 });
+  const { step, ...shared } = one.link();
+  assert.deepEqual({ step, ...other.link() }, { ...shared, step: "10" });
+  assert.deepEqual([step, shared.cell, shared.show], ["0", "3-1", "scores"]);
 });
 
 test("of several steps that are asked for, the last is shown once it is here", async () => {

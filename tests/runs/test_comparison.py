@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ultimus.errors import UserError
 from ultimus.recipe import Recipe
 from ultimus.runs import comparison, housekeeping, metrics
 from ultimus.runs.run import Run, Status
@@ -42,3 +43,21 @@ def test_accuracies_are_spread_over_the_seeds_alone(tmp_path):
     assert family.mean == pytest.approx(1.6 / 3)
     assert family.spread == pytest.approx(0.05774, abs=1e-5)
     assert comparison.families(members[2:5]) == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "classes", "why"),
+    [
+        ({"model": "patches"}, ("cat", "dog"), "the 4 × 4 patches of one picture"),
+        ({}, ("dog", "cat"), "classes of .* are not the same"),
+        ({}, ("cat", "dog", "owl"), "classes of .* are not the same"),
+    ],
+)
+def test_runs_that_cannot_see_the_same_pictures_are_told_apart(tmp_path, choices, classes, why):
+    def run(classes: tuple[str, ...], **choices) -> Run:
+        recipe = Recipe.of(preset="steady", data="shapes", **choices)
+        return Run.create(tmp_path, recipe, dataset={"classes": classes})
+
+    comparison.check_fit(run(classes, **choices), run(classes, **choices))
+    with pytest.raises(UserError, match=why):
+        comparison.check_fit(run(("cat", "dog")), run(classes, **choices))

@@ -95,11 +95,26 @@ def test_a_first_visit_shows_the_shipped_run_and_the_example_pictures(runs: Path
     assert "these are examples" in page.sidebar.caption[0].value
 
 
+def test_a_second_run_stands_beside_with_the_pictures_of_the_first(runs: Path):
+    page = visit(images=picked(), **{"with": "steady-cifar10", "with_step": "0"})
+    other = told(page)["other"]
+    assert not page.error and told(page)["chosen"]["with_step"] == "0"
+    assert images(other["scene"]) == group(page)
+    assert opening(other["scene"])["run"] == {"id": "steady-cifar10"}
+    assert page.query_params["with"] == "steady-cifar10"
+
+
+@pytest.mark.parametrize(("other", "why"), [("patches-cifar10", "side by side"), ("x", "no run")])
+def test_a_run_that_cannot_stand_beside_is_told(runs: Path, other: str, why: str):
+    page = visit(**{"with": other})
+    assert why in errors(page) and told(page)["other"] is None
+
+
 def test_a_link_restores_everything(runs: Path):
     link = {
         "pass": "3", "show": "scores", "as": "lines", "fit": "1", "cell": "2-4", "walk": "5",
         "view": "ablations", "passes": "6", "draws": "64", "redraw": "3", "ablation": "identity",
-        "picture": "5",
+        "picture": "5", "with_step": "0",
     }  # fmt: skip
     page = visit(run="best-cifar10", step=str(EARLY), images=picked(), **link)
     assert not page.error

@@ -3,12 +3,13 @@
  *
  * The script says which run and group; all else is chosen here, and needs no server. The address
  * carries both: the script writes its part, this page its own, and Back goes to what was chosen
- * before.
+ * before. Where a second run stands beside, it is another view, which has a step of its own.
  */
 
 import { Colors } from "./colors.js";
 import { h } from "./dom.js";
 import { look } from "./look.js";
+import { lookAtBoth, share } from "./pair.js";
 import { PatchView } from "./patch_view.js";
 import { lookAtPatches } from "./patches.js";
 import { bytes } from "./scene.js";
@@ -28,10 +29,19 @@ export class AttentionPage {
    *   group; "again", when the script has to look again.
    */
   constructor(root, send) {
-    Object.assign(this, { root, send, theme: "light", view: null, opened: "", turn: 0, reported: "" });
+    Object.assign(this, { root, send, theme: "light", views: [], endings: [], opened: {}, turn: 0, reported: "" });
     this.path = location.pathname;
     this.back = () => this.goBack();
     addEventListener("popstate", this.back);
+  }
+
+  /** What is chosen, and what of the run beside it, if there is one. */
+  get view() {
+    return this.views[0] ?? null;
+  }
+
+  get other() {
+    return this.views[1] ?? null;
   }
 
   /** Show what the script tells; of several the last. */
@@ -39,37 +49,57 @@ export class AttentionPage {
     const turn = (this.turn += 1);
     this.told = told;
     try {
-      const group = JSON.stringify([told.scene, told.members, told.own]);
-      if (group !== this.opened) await this.open(told, group, () => turn === this.turn);
+      const opened = { group: groupOf(told), other: told.other?.scene };
+      const isOther = opened.group !== this.opened.group || opened.other !== this.opened.other;
+      if (isOther) await this.open(told, opened, () => turn === this.turn);
       else await this.choose(told);
     } catch (error) {
       if (turn === this.turn) this.fail(error);
     }
   }
 
-  async open(told, group, isCurrent) {
+  async open(told, opened, isCurrent) {
     this.wentBack = false;
-    const link = this.linkFor(told);
-    const scene = await fetchScene(new URL(told.scene, document.baseURI));
-    const ending = told.live ? await this.startFollowing(scene) : null;
-    const own = told.own.map(({ name, pixels }) => ({ name, pixels: bytes(pixels) }));
-    await ready({ scene, members: told.members }, link);
-    if (!isCurrent()) return ending?.();
-    this.opened = group;
-    this.stopFollowing?.();
-    this.stopFollowing = ending;
-    const Kind = scene.grid ? PatchView : View;
-    this.begin(new Kind(scene, link, { own, members: told.members, tells: told.picked ? ofTheFirst : ofTheStrongest }));
+    const link = this.linkFor(told, opened);
+    const sides = await Promise.all([
+      this.fetchSide(told, told.members, link.step),
+      told.other && this.fetchSide(told.other, told.members, link.with_step),
+    ]);
+    const endings = sides.map((side) => side?.ending).filter(Boolean);
+    if (!isCurrent()) return endings.forEach((end) => end());
+    this.opened = opened;
+    this.stopFollowing();
+    this.endings = endings;
+    this.begin(...this.viewsOf(told, link, sides));
   }
 
-  /** Draw a view in the place of the former one. */
-  begin(view) {
-    this.view = view;
+  /** A run's scene with the step that a link names, and what ends following the run. */
+  async fetchSide({ scene: address, live }, members, step) {
+    const scene = await fetchScene(new URL(address, document.baseURI));
+    const ending = live ? await this.startFollowing(scene) : null;
+    await ready({ scene, members }, step);
+    return { scene, ending };
+  }
+
+  /** What is looked at, and the same with the weights of the other run. */
+  viewsOf(told, link, [{ scene }, other]) {
+    const own = told.own.map(({ name, pixels }) => ({ name, pixels: bytes(pixels) }));
+    const group = { own, members: told.members, tells: told.picked ? ofTheFirst : ofTheStrongest };
+    const Kind = scene.grid ? PatchView : View;
+    const view = new Kind(scene, link, group);
+    return other ? [view, new Kind(other.scene, { ...view.link(), step: link.with_step }, group)] : [view];
+  }
+
+  /** Draw one view, or two, in the place of the former ones. */
+  begin(view, other) {
+    this.views = other ? [view, other] : [view];
     this.colors = new Colors(view.scene.colors, this.theme, this.root);
     view.listen((changed) => this.changed(changed));
-    const swap = h("button", { type: "button", class: "swap", disabled: this.told.complete, click: () => this.swap() }, "Put another picture in its place");
-    const colors = () => this.colors;
-    this.root.replaceChildren(view.isOne ? lookAtPatches(view, colors) : look(view, colors, swap));
+    if (other) {
+      share(view, other);
+      other.listen((changed) => changed.includes("index") && !this.isReading && this.write("replaceState"));
+    }
+    this.root.replaceChildren(this.drawn());
     this.root.removeAttribute("aria-busy");
     this.said = JSON.stringify(this.told.chosen);
     this.lastTurn = this.told.turn;
@@ -77,15 +107,29 @@ export class AttentionPage {
     this.write("replaceState");
   }
 
+  drawn() {
+    const { view, other, told } = this;
+    const swap = h("button", { type: "button", class: "swap", disabled: told.complete, click: () => this.swap() }, "Put another picture in its place");
+    const colors = () => this.colors;
+    if (other) return lookAtBoth(this.views, [told.name, told.other.name], colors, ...(view.isOne ? [] : [swap]));
+    return view.isOne ? lookAtPatches(view, colors) : look(view, colors, swap);
+  }
+
+  /** The choices of all views, as a link holds them. */
+  link() {
+    return { ...this.view.link(), ...(this.other && { with_step: this.other.link().step }) };
+  }
+
   /** What a link says when a group is opened: the script's word, or what was looked at before. */
-  linkFor(told) {
+  linkFor(told, { group, other }) {
     const said = JSON.stringify([told.chosen, told.turn]);
     if (said !== remembered.told) {
       remembered.told = said;
       return told.chosen;
     }
-    const { cell, picture, ...link } = this.view?.link() ?? remembered.link ?? told.chosen;
-    const isSame = !this.view || this.isSwapping;
+    const { cell, picture, ...link } = this.view ? this.link() : remembered.link ?? told.chosen;
+    if (this.view && other !== this.opened.other) link.with_step = "follow";
+    const isSame = !this.view || this.isSwapping || group === this.opened.group;
     this.isSwapping = false;
     return isSame ? { ...link, cell, picture } : link;
   }
@@ -105,18 +149,19 @@ export class AttentionPage {
     const isEcho = chosen.step === this.reported; // of what was told to the script
     if (isEcho && !isLink) return;
     const step = isEcho ? this.view.link().step : chosen.step;
-    await this.read({ ...this.view.link(), ...(isLink ? chosen : {}), step });
+    await this.read({ ...this.link(), ...(isLink ? chosen : {}), step });
     this.write("replaceState");
   }
 
-  /** Look at what a link says, once its step is here; of several the last. */
+  /** Look at what a link says, once its steps are here; of several the last. */
   async read(link) {
-    const { view } = this;
+    const steps = [link.step, link.with_step];
     this.linked = link;
-    await view.fetch(view.at(indexOf(view.scene, link.step)));
+    await Promise.all(this.views.map((view, n) => view.fetch(view.at(indexOf(view.scene, steps[n])))));
     if (this.linked !== link) return;
     this.isReading = true;
-    view.read(link);
+    this.view.read(link);
+    this.other?.read({ ...this.view.link(), step: link.with_step });
     this.isReading = false;
   }
 
@@ -136,11 +181,11 @@ export class AttentionPage {
 
   /** Let the address say what is shown; what the script has of it stays. */
   write(how) {
-    const { images, ...link } = this.view.link();
+    const { images, ...link } = this.link();
     remembered.link = { images, ...link };
     const address = new URL(location.href);
-    Object.entries(link).forEach(([name, value]) => {
-      if (value === DEFAULTS[name]) address.searchParams.delete(name);
+    Object.entries({ with_step: "", ...link }).forEach(([name, value]) => {
+      if (value === (DEFAULTS[name] ?? "")) address.searchParams.delete(name);
       else address.searchParams.set(name, value);
     });
     if (address.href === location.href) return;
@@ -176,26 +221,27 @@ export class AttentionPage {
   startFollowing(scene) {
     return new Promise((resolve) => {
       const end = followRun(scene, (news) => {
-        if (news.ended) this.end(scene, end);
-        else if (this.view?.scene === scene) this.follow();
+        const view = this.views.find((each) => each.scene === scene);
+        if (news.ended) this.end(scene, view, end);
+        else if (view) follow(view);
         resolve(end);
       });
     });
   }
 
-  follow() {
-    if (this.view.index === LIVE) this.view.renew();
-    else this.view.tell(["index"]); // the slider is longer
+  /** The run of a scene trains no longer. */
+  async end(scene, view, stop) {
+    stop();
+    if (!view) return;
+    if (view.index === LIVE) await view.seek(scene.snapshots.length - 1);
+    scene.live = null;
+    view.tell(["index"]);
+    this.send("again", true);
   }
 
-  /** The run trains no longer. */
-  async end(scene, stop) {
-    stop();
-    if (this.view?.scene !== scene) return;
-    if (this.view.index === LIVE) await this.view.seek(scene.snapshots.length - 1);
-    scene.live = null;
-    this.view.tell(["index"]);
-    this.send("again", true);
+  stopFollowing() {
+    this.endings.forEach((end) => end());
+    this.endings = [];
   }
 
   dress(theme) {
@@ -203,7 +249,7 @@ export class AttentionPage {
     this.root.dataset.theme = theme;
     if (!this.view) return;
     this.colors = new Colors(this.view.scene.colors, theme, this.root);
-    this.view.tell(["colors"]);
+    this.views.forEach((view) => view.tell(["colors"]));
   }
 
   fail(error) {
@@ -214,9 +260,19 @@ export class AttentionPage {
   /** The reader has gone to another page. */
   leave() {
     removeEventListener("popstate", this.back);
-    this.stopFollowing?.();
+    this.stopFollowing();
     clearTimeout(this.reporting);
   }
+}
+
+/** Which pictures the script tells of. */
+function groupOf({ scene, members, own }) {
+  return JSON.stringify([scene, members, own]);
+}
+
+function follow(view) {
+  if (view.index === LIVE) view.renew();
+  else view.tell(["index"]); // the slider is longer
 }
 
 function ofTheFirst(view) {
@@ -228,10 +284,9 @@ function ofTheStrongest(view) {
 }
 
 /** Have the step that a link names, or the last one, before it is drawn. */
-function ready({ scene, members }, link) {
-  const at = indexOf(scene, link.step);
+function ready({ scene, members }, named) {
+  const at = indexOf(scene, named);
   const step = at === LIVE ? scene.live : scene.snapshots[at];
   const hasOwn = members.some((member) => member >= scene.pictures.labels.length);
   return Promise.all([step.load(), hasOwn && step.loadWhole()]);
 }
-

@@ -21,13 +21,23 @@ const INSIDE = {
 
 /** All of it; more elements, under the shares, come from whoever asks for it. */
 export function look(view, colors, ...more) {
-  return h("div", { class: "look" },
-    h("div", { class: "bar" }, passes(view), shows(view), drawn(view), projector()),
+  return h("div", { class: "look" }, bar(view), ...inside(view, colors, ...more));
+}
+
+/** What is chosen for all of it. */
+export function bar(view) {
+  return h("div", { class: "bar" }, passes(view), shows(view), drawn(view), projector());
+}
+
+/** What follows from it. */
+export function inside(view, colors, ...more) {
+  return [
     h("div", { class: "beside" },
       h("div", {}, stage(view, colors), scrubber(view), figures(view)),
       h("div", {}, story(view, colors), shares(view), ...more)),
     h("h2", {}, "Queries, keys, values"), vectors(view, colors),
-    tabs(view, colors, INSIDE)); // prettier-ignore
+    tabs(view, colors, INSIDE),
+  ]; // prettier-ignore
 }
 
 /** The choice of what the matrix shows. */

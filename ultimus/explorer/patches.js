@@ -52,12 +52,21 @@ class Snapshot {
 
 /** All there is to look into. */
 export function lookAtPatches(view, colors) {
-  return h("div", { class: "look" },
-    h("div", { class: "bar" }, passes(view), shows(view), projector()),
-    heats(view),
-    beside(view, colors),
+  return h("div", { class: "look" }, bar(view), ...inside(view, colors));
+}
+
+/** What is chosen for all of it. */
+export function bar(view) {
+  return h("div", { class: "bar" }, passes(view), shows(view), projector());
+}
+
+/** What follows from it. */
+export function inside(view, colors) {
+  return [
+    heats(view), beside(view, colors),
     h("h2", {}, "Queries, keys, values"), vectors(view, colors),
-    tabs(view, colors, INSIDE)); // prettier-ignore
+    tabs(view, colors, INSIDE),
+  ]; // prettier-ignore
 }
 
 /** The matrix with time below, and the walk beside it. */

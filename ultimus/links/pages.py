@@ -200,6 +200,8 @@ class Attention:
         classes: that the group is drawn from; none for all.
         draw: seed of the draw.
         images: picked by hand, as written.
+        other: id of the run whose attention stands beside; empty for none.
+        other_step: of its snapshot, or its newest weights.
         number: of the pass, 1...P.
         show: which of MATRICES.
         drawn: as a matrix or as lines.
@@ -219,6 +221,8 @@ class Attention:
     classes: tuple[str, ...] = choice((), kinds.several())
     draw: int = choice(0, whole(0, LAST_SEED))
     images: str = choice("", FREE)
+    other: str = choice("", FREE, "with")
+    other_step: int | Literal["follow"] = _browsers(FOLLOW, Kind(_step), "with_step")
     number: int = _browsers(1, whole(1, PASSES), "pass")
     show: str = _browsers("weights", one_of(MATRICES))
     drawn: str = _browsers("matrix", one_of({"matrix": "Matrix", "lines": "Lines"}), "as")

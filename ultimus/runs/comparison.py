@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from ..data.sources import CIFAR10_CLASSES
+from ..errors import UserError
 from ..recipe import Recipe
 from . import housekeeping
 from .info import RunInfo
@@ -86,6 +88,31 @@ def families(members: Sequence[Member]) -> list[Family]:
             accuracies = [members[place].outcome.accuracy for place in places]
             made.append(Family(places, mean(accuracies), stdev(accuracies)))
     return made
+
+
+def check_fit(one: Run, other: Run) -> None:
+    """See to it that the same pictures can be looked at with the weights of two runs.
+
+    Raises:
+        UserError: they cannot.
+    """
+    infos = [run.info() for run in (one, other)]
+    first, second = (info.recipe.grid if info.recipe.model == "patches" else None for info in infos)
+    names = [info.dataset.classes or CIFAR10_CLASSES for info in infos]
+    if first != second:
+        what = f"in {one.id} {_lookers(first)}, in {other.id} {_lookers(second)}"
+    elif names[0] != names[1]:
+        what = f"the classes of {one.id} and {other.id} are not the same"
+    else:
+        return
+    raise UserError(f"These two cannot stand side by side: {what}. Choose another run.")
+
+
+def _lookers(grid: int | None) -> str:
+    """Who looks at whom in a network."""
+    if grid is None:
+        return "the pictures of a group look at each other"
+    return f"the {grid} × {grid} patches of one picture look at each other"
 
 
 def shown(value: Any) -> str:

@@ -5,7 +5,8 @@ import html
 import streamlit as st
 
 from ...errors import UserError
-from ...links.pages import MOST_COMPARED, Lab
+from ...links.pages import MOST_COMPARED, Attention, Lab, Shown
+from ...links.state import query
 from ...places import SHIPPED, runs_folder
 from ...plots import comparison as plots
 from ...plots.comparison import Series
@@ -32,8 +33,23 @@ def show() -> None:
     if len(chosen) < 2:
         st.info(f"Choose two to {MOST_COMPARED} runs, to see their curves and what differs.")
         return
+    _offer_attention(*chosen[:2])
     is_live = any(comparison.outcome(run).is_live for run in chosen)
     guard.fragment(_panel, run_every=REFRESH if is_live else None)(chosen, is_live)
+
+
+def _offer_attention(one: Run, other: Run) -> None:
+    """The way to the attention of two runs to the same pictures, side by side."""
+    try:
+        comparison.check_fit(one, other)
+    except UserError as error:
+        st.caption(text.plain(str(error)))
+        return
+    st.page_link(
+        st.session_state.pages["Attention"], icon=":material/compare:",
+        label="The attention of the first two to the same pictures, side by side",
+        query_params=query(Shown(one.id), Attention(other=other.id)),
+    )  # fmt: skip
 
 
 def _found(name: str) -> Run | None:

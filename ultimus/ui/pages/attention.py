@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...explorer.patches import is_of_patches
 from ...links.pages import FOLLOW, POOLS, Attention, Shown
 from ...runs.run import LIVE, Run
-from ..controls import grouping, header, snapshot
+from ..controls import beside, grouping, header, snapshot
 from ..controls.snapshot import Snapshot
 from ..explorer import ablations
 from ..explorer.component import component
@@ -44,8 +44,11 @@ def page() -> None:
     with st.sidebar:
         run, pictures = _pool(run)
         members = grouping.choose(pictures, SIZE[run.info().recipe.model])
+        other = beside.choose(run)
     waits = run.status().state in LIVE and not run.snapshots
-    guard.fragment(_explorer, run_every=BEGINS if waits else None)(run, pictures, members, waits)
+    guard.fragment(_explorer, run_every=BEGINS if waits else None)(
+        run, pictures, members, waits, other
+    )
 
 
 def _pool(run: Run) -> tuple[Run, Pool]:
@@ -66,7 +69,7 @@ def _pool(run: Run) -> tuple[Run, Pool]:
     return run, pictures.with_own(grouping.own_pictures())
 
 
-def _explorer(run: Run, pictures: Pool, members: Group, waits: bool) -> None:
+def _explorer(run: Run, pictures: Pool, members: Group, waits: bool, other: Run | None) -> None:
     """The explorer, and below it what needs a whole test set."""
     if st.session_state.pop("regrouped", False) or (waits and run.snapshots):
         st.rerun()  # what chooses the group, and ends the timer, stands outside of this fragment
@@ -79,12 +82,13 @@ def _explorer(run: Run, pictures: Pool, members: Group, waits: bool) -> None:
         if pictures.classes != shipped.classes:
             pictures = shipped
             members = grouping.first(pictures)
+        other = None
         chosen = snapshot.last(run)
     if is_of_patches(run):
         st.markdown(ABOUT_PATCHES)
     _mount(
         key=KEY,
-        data=told(run, chosen, pictures, members),
+        data=told(run, chosen, pictures, members, other),
         height="content",
         on_step_change=_take_step,
         on_swap_change=lambda: _swap(pictures, members),
@@ -93,23 +97,32 @@ def _explorer(run: Run, pictures: Pool, members: Group, waits: bool) -> None:
     ablations.show(chosen, pictures)
 
 
-def told(run: Run, chosen: Snapshot, pictures: Pool, members: Group) -> dict[str, Any]:
+def told(
+    run: Run, chosen: Snapshot, pictures: Pool, members: Group, other: Run | None = None
+) -> dict[str, Any]:
     """What the explorer is told; see explorer/attention.js."""
     own = [member for member in members if member in pictures.own]
     shown = [member for member in members if member not in own]
     place = {member: place for place, member in enumerate([*shown, *own])}
     step = choices.current(Shown).step
     follows = step == FOLLOW and run.status().state in LIVE
+    which = choices.current(Attention).pictures
     return {
-        "scene": scenes.address(run, shown or [0], choices.current(Attention).pictures),
+        "scene": scenes.address(run, shown or [0], which),
+        "name": header.label(run),
         "members": [place[member] if shown else place[member] + 1 for member in members],
         "own": [_own(pictures, member) for member in own],
         "chosen": choices.texts(choices.current(Attention))
         | {"step": FOLLOW if follows else str(chosen.step)},
         "picked": bool(choices.current(Attention).images),
         "turn": choices.links(Shown, Attention),
-        "live": run.status().state in LIVE and run.live_weights.exists(),
+        "live": beside.is_live(run),
         "complete": len(members) == len(pictures),
+        "other": other and {
+            "scene": scenes.address(other, shown or [0], which, owner=run),
+            "name": header.label(other),
+            "live": beside.is_live(other),
+        },
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from ...data.groups import LARGEST, Group
 from ...errors import UserError
 from ...explorer import patches, scene
 from ...places import SHIPPED, runs_folder
+from ...runs import comparison
 from ...runs.run import LIVE, Run
 from ..controls import snapshot
 from ..controls.snapshot import Snapshot
@@ -34,15 +35,19 @@ DRAWN_FROM = 240  # pictures that companions are drawn from; more would only tak
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-cache"}
 
 
-def address(run: Run, members: Sequence[int], pictures: str = "test") -> str:
+def address(
+    run: Run, members: Sequence[int], pictures: str = "test", owner: Run | None = None
+) -> str:
     """Where a browser finds pictures of a run; its steps are beside it, under the same query.
 
     Args:
         run: whose pictures.
         members: of the group.
         pictures: which of `links.pages.POOLS` they are of.
+        owner: whose pictures they are, if not those of the run itself.
     """
     query = {"pictures": pictures, "images": ",".join(map(str, members))}
+    query |= {"of": owner.id} if owner else {}
     return f"{OPENING.format(run=quote(run.id))}?{urlencode(query)}"
 
 
@@ -176,7 +181,12 @@ def _step(request: Request, run: Run) -> int:
 
 
 def _pictures(request: Request, run: Run) -> Pool:
-    return pool.of(run, request.query_params.get("pictures", "test"))[0]
+    """The pictures that the query names, of the run itself or of one that it stands beside."""
+    owner = run
+    if named := request.query_params.get("of"):
+        owner = Run.find(named, runs_folder(), SHIPPED)
+        comparison.check_fit(owner, run)
+    return pool.of(owner, request.query_params.get("pictures", "test"))[0]
 
 
 def _members(request: Request, pictures: Pool) -> Group:

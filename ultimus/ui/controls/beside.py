@@ -1,0 +1,61 @@
+"""The choice of a second run, whose attention to the same pictures stands beside the first."""
+
+import streamlit as st
+
+from ...errors import UserError
+from ...links.pages import Attention
+from ...places import SHIPPED, runs_folder
+from ...runs import comparison
+from ...runs.run import LIVE, Run
+from ..state import choices, session, text
+from . import header, menu
+
+NONE = "Nothing beside it"
+
+
+def choose(run: Run) -> Run | None:
+    """Let the person choose what stands beside a run; a sentence where it cannot."""
+    other = _chosen(run)
+    fitting = [known for known in session.runs() if known.id != run.id and _fits(run, known)]
+    names = {known.id: header.label(known) for known in fitting}
+    names = {"": NONE, run.id: "The same run, at another step", **names}
+    st.caption("The same pictures, seen by another run")
+    menu.show(
+        st, names.get(other.id, other.id) if other else "Set another run beside it", names,
+        key="beside", on_choose=_choose, width="stretch",
+        help="Both show the same pictures, pass and cell. Runs of the same kind of network and "
+        "with the same classes can be chosen.",
+    )  # fmt: skip
+    return other
+
+
+def _chosen(run: Run) -> Run | None:
+    wanted = choices.of(Attention).other
+    if not wanted:
+        return None
+    try:
+        other = Run.find(wanted, runs_folder(), SHIPPED)
+        comparison.check_fit(run, other)
+        if not other.snapshots:
+            raise UserError(f"The run {other.id} has kept no weights yet: choose another run.")
+        return other
+    except UserError as error:
+        st.error(text.plain(str(error)))
+        return None
+
+
+def _fits(run: Run, other: Run) -> bool:
+    try:
+        comparison.check_fit(run, other)
+        return bool(other.snapshots)
+    except UserError:
+        return False
+
+
+def _choose(run_id: str) -> None:
+    choices.change(Attention, other=run_id)
+
+
+def is_live(run: Run) -> bool:
+    """Whether its newest weights can be followed."""
+    return run.status().state in LIVE and run.live_weights.exists()
