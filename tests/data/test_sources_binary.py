@@ -138,3 +138,76 @@ def test_a_table_is_read_up_to_its_limit(tmp_path, refused, monkeypatch, room):
     else:
         with refused("is larger than"):
             read(source)
+
+
+def smooth(count: int) -> np.ndarray:
+    """Pictures (N, 32, 32, 3) whose neighbouring pixels are alike, from black to white."""
+    across = np.linspace(0, 255, 32)
+    plane = (across[:, None] + across[None]) / 2
+    images = np.stack([plane, plane.T[::-1], 255 - plane], axis=2)  # (32, 32, 3)
+    return np.stack([np.roll(images, n, 1) for n in range(count)]).astype(np.uint8)
+
+
+GREY = smooth(9)[..., 0]
+BY_PLANES = smooth(9).transpose(0, 3, 1, 2).reshape(9, -1)
+
+
+@pytest.mark.parametrize(
+    ("images", "right"),
+    [
+        ((smooth(9) / 255).astype(np.float16), smooth(9)),
+        (smooth(9).astype(np.float16), smooth(9)),
+        (smooth(9).astype(np.uint16) * 257, smooth(9)),
+        (smooth(9).astype(">u2"), smooth(9)),
+        (BY_PLANES, smooth(9)),
+        (smooth(9).reshape(9, -1), smooth(9)),
+        (GREY.reshape(9, -1), GREY),
+        (GREY.reshape(9, -1) / 255, GREY),
+        (GREY > 127, (GREY > 127) * 255),
+        ((GREY > 127).astype(np.int64), (GREY > 127) * 255),
+    ],
+)
+def test_arrays_are_read_in_any_order_and_range_that_is_certain(tmp_path, images, right):
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=NINE, x_test=images, y_test=NINE)
+    colours = right if right.ndim == 4 else np.repeat(right[..., None], 3, axis=3)
+    difference = read(tmp_path).train_images.astype(int) - colours.transpose(0, 3, 1, 2)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("images", "what"),
+    [
+        (smooth(9).astype(np.uint16) * 16, "uint16 from 0 to 4080, and nothing says which is"),
+        (smooth(9) / 255 - 0.5, "float64 from -0.5 to 0.5, so they were normalised: undo that"),
+        (GREY // 16 * 1.0, "float64 from 0 to 15, and nothing says which is white"),
+        (np.where(GREY == 0, np.nan, GREY), "numbers that are not finite"),
+        (noise(9)[..., 0].reshape(9, -1) / 255, "rows of 1024 decimals, which may be pixels or"),
+        (noise(9).astype(complex), "complex128, which are no numbers"),
+    ],
+)
+def test_arrays_of_which_nothing_says_what_is_white_are_refused(tmp_path, refused, images, what):
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=NINE)
+    with refused(what):
+        read(tmp_path)
+
+
+def test_files_of_labels_may_be_called_by_other_words(tmp_path):
+    for images, labels in (("X", "Y"), ("data", "target")):
+        folder = tmp_path / images
+        folder.mkdir()
+        np.save(folder / f"{images}.npy", noise(9))
+        np.save(folder / f"{labels}.npy", NINE)
+        arrays = read(folder)
+        assert len(arrays.train_labels) + len(arrays.test_labels) == 9
+
+
+def test_matlab_files_of_cifar_are_read(tmp_path):
+    io = pytest.importorskip("scipy.io", reason="scipy is optional")
+    for name in ("data_batch_1", "test_batch"):
+        arrays = {"data": BY_PLANES, "labels": NINE[:, None], "batch_label": name}
+        io.savemat(tmp_path / f"{name}.mat", arrays)
+    names = np.array([["ant"], ["bee"], ["cow"]], dtype=object)
+    io.savemat(tmp_path / "batches.meta.mat", {"label_names": names})
+    arrays = read(tmp_path)
+    assert arrays.classes == ("ant", "bee", "cow")
+    assert_holds(arrays.train_images, smooth(9))

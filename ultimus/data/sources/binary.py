@@ -1,7 +1,7 @@
 """Arrays of pictures in the binary forms that well-known data sets are published in.
 
 CIFAR-10 and CIFAR-100 (binary), STL-10 (binary), MNIST and its relatives (idx), MedMNIST and
-others (npz), CIFAR-10-C and CIFAR-10.1 (npy), SVHN (mat, if scipy is there).
+others (npz), CIFAR-10-C and CIFAR-10.1 (npy), SVHN and CIFAR (mat, if scipy is there).
 
 Shapes: N pictures, height H, width W.
 """
@@ -9,6 +9,7 @@ Shapes: N pictures, height H, width W.
 import gzip
 import io
 import math
+import re
 import struct
 import zipfile
 from collections import defaultdict
@@ -19,7 +20,7 @@ import numpy as np
 
 from ...errors import UserError, counted, reason
 from ..limits import MAX_MEMBER_BYTES
-from . import archives, kinds, splits
+from . import archives, kinds, pixels, splits
 from .content import Content, Label, Part
 from .tree import File, Tree
 
@@ -28,6 +29,7 @@ CIFAR10_CLASSES = (
 )  # fmt: skip
 FAULTS = (*archives.FAULTS, MemoryError, TypeError, KeyError)
 PIXELS = 32 * 32 * 3
+LABELS = re.compile(r"(y|targets?|class(es)?)[_.]")  # begins names of files of labels
 SEVERAL = 10  # pictures from which on arrays beside them are what was computed of them
 
 
@@ -46,7 +48,7 @@ def content(tree: Tree) -> Content | None:
         (lambda: any(_is_idx(file) for file in tree.files), _idx),
         (lambda: not are_pictures and tree.having(".npz"), _npz),
         (lambda: not are_pictures and any(map(_is_labels, tree.having(".npy"))), _npy),
-        (lambda: not are_pictures and tree.having(".mat"), _svhn),
+        (lambda: not are_pictures and tree.having(".mat"), _mat),
     ):
         if known():
             return read(tree, names)
@@ -197,7 +199,7 @@ def _damaged(file: File, error: BaseException) -> UserError:
 
 def _npz(tree: Tree, names: dict[str, File]) -> Content:
     """MedMNIST's form (train_images, train_labels, …), Keras' (x_train, y_train, …), and alike."""
-    parts, alone = [], defaultdict(dict)
+    pairs, alone = [], defaultdict(dict)
     classes: tuple[str, ...] | None = None
     for file in tree.having(".npz"):
         arrays = _arrays(file)
@@ -209,9 +211,20 @@ def _npz(tree: Tree, names: dict[str, File]) -> Content:
             if len(arrays) == 1:  # as KMNIST keeps pictures and labels
                 alone[split][file.shown] = array
             else:
-                parts.append(_pair(split, group, file.shown))
-    parts += [_pair(split, group, " and ".join(group)) for split, group in alone.items()]
-    return Content(tree.name, tuple(parts), classes)
+                pairs.append(_pair(split, group, file.shown))
+    pairs += [_pair(split, group, " and ".join(group)) for split, group in alone.items()]
+    return _of_pairs(tree.name, pairs, classes)
+
+
+Pair = tuple[Part, tuple[str, ...]]  # and sentences about how the pictures were read
+
+
+def _of_pairs(
+    name: str, pairs: Sequence[Pair], classes: tuple[str, ...] | None = None, **about: bool
+) -> Content:
+    """Content of pictures with their labels; what several splits say is said once."""
+    notes = dict.fromkeys(note for _, said in pairs for note in said)
+    return Content(name, tuple(part for part, _ in pairs), classes, tuple(notes), **about)
 
 
 def _class_names(arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
@@ -245,9 +258,17 @@ def _not_numbers(file: File, error: BaseException) -> UserError:
     return _damaged(file, error)
 
 
-def _pair(split: str, arrays: dict[str, np.ndarray], where: str) -> Part:
-    """The one array that has the shape of pictures, and the one that has that of labels."""
-    images = [array for array in arrays.values() if array.ndim >= 3]
+def _pair(
+    split: str, arrays: dict[str, np.ndarray], where: str, bands: tuple[int, ...] = (1, 3)
+) -> Pair:
+    """The one array that has the shape of pictures, and the one that has that of labels.
+
+    Pictures may lie in rows, with as many bands as given: Matlab's grey ones may go down columns.
+    """
+    images = [array for array in arrays.values() if array.ndim >= 3] or [
+        array for array in arrays.values()
+        if array.ndim == 2 and pixels.side_of(array.shape[1], bands)
+    ]  # fmt: skip
     labels = [array for array in map(_one_column, arrays.values()) if array.ndim == 1]
     if len(images) != 1 or len(labels) != 1:
         named = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
@@ -255,7 +276,8 @@ def _pair(split: str, arrays: dict[str, np.ndarray], where: str) -> Part:
             f"{where} holds {named[:200] or 'nothing'}: it needs one array of pictures (N, height, "
             "width) or (N, height, width, 3) and one of labels (N,) for each split."
         )
-    return _part(split, as_bytes(images[0], where), _label_values(labels[0], where), where)
+    found, notes = pixels.pictures(images[0], where)
+    return _part(split, found, _label_values(labels[0], where), where), notes
 
 
 def _one_column(labels: np.ndarray) -> np.ndarray:
@@ -279,30 +301,9 @@ def _label_values(labels: np.ndarray, where: str) -> list[Label]:
     raise UserError(f"The labels of {where} are {labels.dtype}: save them as whole numbers.")
 
 
-def as_bytes(images: np.ndarray, where: str) -> np.ndarray:
-    """Pictures as (N, H, W) or (N, H, W, 3) uint8."""
-    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3, 4):
-        images = images.transpose(0, 2, 3, 1)
-    if images.ndim == 4 and images.shape[3] in (1, 4):
-        images = images[..., 0] if images.shape[3] == 1 else images[..., :3]
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
-        raise UserError(
-            f"The pictures of {where} have the shape {images.shape}: it should be (N, height, "
-            "width) or (N, height, width, 3)."
-        )
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind in "iuf" and images.size and images.min() >= 0 and images.max() <= 255:
-        is_share = images.dtype.kind == "f" and images.max() <= 1
-        return (images * (255 if is_share else 1)).round().astype(np.uint8)
-    raise UserError(
-        f"The pictures of {where} are {images.dtype}: save them as bytes from 0 to 255 (uint8)."
-    )
-
-
 def _is_labels(file: File) -> bool:
     name = file.name.lower()
-    return file.suffix == ".npy" and ("label" in name or name.startswith("y_"))
+    return file.suffix == ".npy" and ("label" in name or bool(LABELS.match(name)))
 
 
 def _npy(tree: Tree, names: dict[str, File]) -> Content:
@@ -312,17 +313,18 @@ def _npy(tree: Tree, names: dict[str, File]) -> Content:
     for file in files:
         by_split[splits.role_of(file.parts)].append(file)
     if "train" in by_split:
-        parts = [_npy_part(split, group, tree) for split, group in by_split.items()]
-        return Content(tree.name, tuple(parts))
-    part = _npy_part("test", files, tree)
+        pairs = [_npy_part(split, group, tree) for split, group in by_split.items()]
+        return _of_pairs(tree.name, pairs)
+    part, notes = _npy_part("", files, tree)
     images = next(file for file in files if not _is_labels(file))
+    if "cifar" not in "/".join((tree.place, *images.parts)).lower():
+        return Content(tree.name, (part,), notes=notes)
     ten = max((label for label in part.labels if isinstance(label, int)), default=0) < 10
-    is_cifar = ten and "cifar" in "/".join((tree.place, *images.parts)).lower()
-    classes = CIFAR10_CLASSES if is_cifar else None
-    return Content(images.name.removesuffix(".npy"), (part,), classes, only_test=True)
+    classes, part = CIFAR10_CLASSES if ten else None, part._replace(split="test")
+    return Content(images.name.removesuffix(".npy"), (part,), classes, notes, only_test=True)
 
 
-def _npy_part(split: str, files: list[File], tree: Tree) -> Part:
+def _npy_part(split: str, files: list[File], tree: Tree) -> Pair:
     """One file of pictures and one of labels."""
     labels = [file for file in files if _is_labels(file)]
     images = [file for file in files if not _is_labels(file)]
@@ -344,11 +346,11 @@ def _npy_array(file: File) -> np.ndarray:
         raise _not_numbers(file, error) from error
 
 
-# SVHN ---------------------------------------------------------------------------------------------
+# Matlab -------------------------------------------------------------------------------------------
 
 
-def _svhn(tree: Tree, names: dict[str, File]) -> Content:
-    """Matlab files with X (32, 32, 3, N) and y (N, 1), in which 10 is the digit 0."""
+def _mat(tree: Tree, names: dict[str, File]) -> Content:
+    """Matlab files, as of SVHN and of CIFAR, with pictures and labels."""
     try:
         from scipy.io import loadmat
     except ImportError as error:
@@ -356,16 +358,42 @@ def _svhn(tree: Tree, names: dict[str, File]) -> Content:
             f"{tree.name} holds Matlab files, for which scipy is needed: run pip install scipy, or "
             "save the arrays with numpy.savez as train_images, train_labels, and so on."
         ) from error
-    parts = []
+    pairs, classes = [], None
     for file in tree.having(".mat"):
         try:
-            arrays = loadmat(io.BytesIO(_whole(file)), variable_names=("X", "y"))
-            images, labels = arrays["X"].transpose(3, 0, 1, 2), arrays["y"].reshape(-1) % 10
-        except FAULTS as error:
+            arrays = loadmat(io.BytesIO(_whole(file)), simplify_cells=True)
+        except UserError:
+            raise
+        except Exception as error:  # the reader meets other bytes with exceptions of many kinds
             raise UserError(
-                f"{file.shown} is not of SVHN's form, X (32, 32, 3, N) and y (N, 1) in a file of "
-                f"Matlab 5 ({reason(error)}): save its arrays with numpy.savez."
+                f"{file.shown} is not of the form of Matlab 5 ({reason(error)}): save its arrays "
+                "with numpy.savez as train_images, train_labels, and so on."
             ) from error
-        where, split = file.shown, splits.role(file.name)
-        parts.append(_part(split, as_bytes(images, where), labels.astype(int).tolist(), where))
-    return Content(tree.name, tuple(parts))
+        if "label_names" in arrays:  # of CIFAR, in a file of their own
+            classes = tuple(map(str, arrays["label_names"]))
+        elif numbers := _numbers(arrays):
+            split = splits.role(file.name) or ("train" if "data_batch" in file.name else "")
+            pairs.append(_pair(split, _rows_first(numbers), file.shown, bands=(3,)))
+    return _of_pairs(tree.name, pairs, classes)
+
+
+def _numbers(arrays: dict[str, object]) -> dict[str, np.ndarray]:
+    return {
+        name: array
+        for name, array in arrays.items()
+        if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.size
+    }
+
+
+def _rows_first(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays whose first axis goes through the pictures; the last one does in Matlab."""
+    counts = {len(array) for array in arrays.values() if array.ndim == 1}
+    turned = {
+        name: np.moveaxis(array, -1, 0)
+        if array.ndim > 2 and array.shape[-1] in counts and array.shape[0] not in counts
+        else array
+        for name, array in arrays.items()
+    }
+    if turned.keys() == {"X", "y"} and turned["y"].max() == 10:
+        turned["y"] = turned["y"] % 10  # SVHN's digit 0
+    return turned

@@ -26,6 +26,11 @@ FOREIGN = {
         "read the arrays with h5py and save them with numpy.savez as train_images, train_labels, "
         "test_images and test_labels",
     ),
+    ("zarr.json",): (
+        "a zarr store",
+        "read the arrays with zarr and save them with numpy.savez as train_images, train_labels, "
+        "test_images and test_labels",
+    ),
     (".pt", ".pth"): (
         "PyTorch files",
         "save the tensors with numpy.savez as train_images, train_labels, test_images and "

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from ...errors import UserError, reason
 from .. import limits
 from ..limits import MAX_MEMBER_BYTES
-from . import splits
-from .binary import CIFAR10_CLASSES, as_bytes
+from . import pixels, splits
+from .binary import CIFAR10_CLASSES
 from .choices import Choices
 from .columns import SPLITS, Columns, pick
 from .content import Content, Label, Part, Picture
@@ -326,12 +326,12 @@ def _pixels(rows: list, where: str) -> np.ndarray:
         UserError: they are none.
     """
     try:
-        pixels = np.array(rows)
+        numbers = np.array(rows)
     except ValueError as error:  # rows of several lengths
         raise UserError(
             f"A picture of {where} has rows of several lengths: leave it out."
         ) from error
-    return as_bytes(pixels[None], where)[0]
+    return pixels.as_bytes(pixels.shaped(numbers[None], where), where)[0]
 
 
 def _unpacked(text: str) -> bytes | None:
