@@ -1,8 +1,8 @@
 """Measures what it costs a run that thirty sessions follow the teacher's view.
 
 A session here is what a browser is to the server: it asks which view all follow, goes there,
-fetches the board of the run on show, and asks for the probe group when that is due. The browser of
-the teacher is a real one, and shows the same views while nobody follows. The run trains on the same
+fetches the board of the run on show, and the newest weights when these are due. The browser of the
+teacher is a real one, and shows the same views while nobody follows. The run trains on the same
 machine.
 """
 
@@ -36,7 +36,7 @@ FOLLOWING = 1.0  # seconds between looks at the view (state/browser.js)
 SPAN = 30.0  # seconds, with followers and without in turn
 SETTLED = 5.0  # seconds before a span, in which all arrive
 VIEW = 10.0  # seconds between two views of the teacher
-PROBE = SESSIONS / 20  # seconds between looks at the probe group, with so many (live/audience.py)
+PROBE = 0.6  # seconds between looks at the probe group (explorer/served.js)
 FEED = 0.5  # seconds between looks at the run's board (live/feed.py)
 
 
@@ -168,8 +168,7 @@ class _Follower:
         self._get(f"/live/{self._server}/{self._run}/running/beside-the-seed-run?beyond=1e9")
         if now - self._probed >= PROBE:
             self._probed = now
-            self._guest.send("board-probe", "tick", True)
-            self._guest.look()
+            self._get(f"/explorer/step/{self._run}/live?images=probe")
 
     def _hear(self) -> None:
         begin = time.monotonic()

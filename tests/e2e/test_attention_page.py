@@ -347,20 +347,3 @@ def test_it_fits_its_window(
         page.get_by_role("button", name="Full screen").click()
         expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()
         assert page.locator(".grid").bounding_box()["width"] > grid["width"]
-
-
-def test_look_closer_leads_to_the_same_numbers(server: str, person: Callable[[], Page]):
-    page = person()
-    page.goto(f"{server}/train")
-    button = page.get_by_role("link", name="Look closer")
-    page.locator(".st-key-probe_pass").get_by_text("3", exact=True).click()
-    expect(button).to_have_attribute("href", re.compile("pass=3"))
-    button.click()
-    expect(page).to_have_url(re.compile("attention.*pass=3"))
-    expect(page.locator(".readout data")).to_be_visible()
-    rest(page)
-    link = link_of(page)
-    assert (link["pass"], link["step"], link["run"]) == ("3", str(LAST), "best-cifar10")
-    members = [int(part) for part in link["images"].split(",")]
-    weights = traced(LAST, examples(members)).passes[2].weights
-    assert matrix(page) == pytest.approx(weights.numpy(), abs=1e-5)

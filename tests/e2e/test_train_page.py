@@ -149,31 +149,6 @@ def test_a_lesson(server: str, person: Callable[[], Page]):
     expect(teacher.get_by_text("Stopped")).to_be_visible()
 
 
-def test_the_probe_group_is_followed_while_it_is_seen(server: str, person: Callable[[], Page]):
-    page = start_training(person, server, epochs=900)
-    page.set_viewport_size({"width": 1280, "height": 600})
-    first = step_of(page)
-    probe = page.get_by_text(re.compile(r"^Step [\d,]+\. "))
-    page.get_by_text("Attention of the probe group").scroll_into_view_if_needed()
-    page.mouse.move(640, 300)
-    page.mouse.wheel(0, 400)
-    expect(probe).to_be_in_viewport()
-    said = probe.inner_text()
-    expect(probe).not_to_have_text(said)
-    page.mouse.wheel(0, -9000)
-    expect(probe).not_to_be_in_viewport()
-    page.wait_for_timeout(1000)  # for what is on its way
-    said = probe.inner_text()
-    wait_for_step(page, more_than=first + 30)
-    assert probe.inner_text() == said
-    press(page, "Stop")
-    expect(page.get_by_text("Stopped")).to_be_visible()
-
-
-def wait_for_step(page: Page, more_than: int) -> None:
-    wait_for(page, lambda: step_of(page) > more_than, f"the run did not come beyond {more_than}")
-
-
 def test_settings_are_in_the_link(server: str, person: Callable[[], Page]):
     page = person()
     page.goto(f"{server}/?preset=seed&epochs=5")

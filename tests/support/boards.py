@@ -36,6 +36,12 @@ def numbers(values: list | dict) -> np.ndarray:
     return flat.reshape([int(part) for part in shape.split(",")]) if shape else flat
 
 
+def group(page: AppTest) -> dict[str, Any]:
+    """What the explorer is told of the probe group."""
+    (told,) = (each["group"] for each in parts(page) if "group" in each)
+    return told
+
+
 def words(page: AppTest) -> str:
     """What the pieces of HTML say."""
     pieces = (each["html"] for each in parts(page) if "html" in each)

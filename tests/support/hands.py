@@ -1,5 +1,6 @@
 """What a hand does in a browser, for all pages."""
 
+import time
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
@@ -27,6 +28,14 @@ def rest(page: Page) -> None:
     """Wait until the script has drawn the page to its end."""
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def wait_until(page: Page, happened: Callable[[], object]) -> None:
+    """Look again and again until it has, while the page goes on."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        page.wait_for_timeout(50)
 
 
 def start_training(person: Callable[[], Page], server: str, epochs: int = 30) -> Page:

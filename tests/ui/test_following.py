@@ -1,15 +1,17 @@
 """A run that trains is followed: its probe group, and the newest weights on the Attention page."""
 
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
-from support.boards import figures, numbers, words
-from support.explorers import told
+from support.boards import group
+from support.explorers import content, opening, request, told
 from support.pages import open_page
 
 from ultimus.checkpoints import checkpoint
@@ -19,6 +21,7 @@ from ultimus.model import Trace
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
+from ultimus.ui.server import scenes
 from ultimus.ui.state import pool
 
 WEIGHTS = SHIPPED / "best-cifar10" / "weights"
@@ -53,51 +56,53 @@ def computed(step: int, members: tuple[int, ...]) -> Trace:
         return model.trace(preprocess(pool.examples().images[list(members)]))
 
 
-def shown(page: AppTest, name: str) -> np.ndarray:
-    assert not page.exception
-    return numbers(figures(page)[name]["data"][0]["z"])
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
+def watched(run: Run) -> dict:
+    """What a browser that watches the probe group is told of the newest weights."""
+    return content(scenes.step(request("images=probe", run=run.id, step="live")))
 
 
 def test_the_probe_group_is_shown_by_the_newest_weights(run: Run):
     trained_to(run, EARLY)
     page = open_page("train", run=run.id)
+    assert group(page)["live"]
+    scene = opening(group(page)["scene"])
+    assert tuple(scene["numbers"]) == probe()
+    assert "these are examples" in scene["note"]
     for step in (EARLY, LAST):
         trained_to(run, step)
-        page.run()
-        expected = computed(step, probe())
-        assert shown(page, "probe-attention") == pytest.approx(
-            expected.passes[0].weights.numpy(), abs=1e-6
-        )
-        assert f"Step {step:,}." in captions(page)
-        right = expected.logits[-1].argmax(dim=-1) == pool.examples().labels[list(probe())]
-        assert f"{int(right.sum())} of {B}" in " ".join(words(page).split())
-
-
-def test_a_pass_of_the_probe_group_is_chosen(run: Run):
-    trained_to(run, LAST)
-    page = open_page("train", run=run.id)
-    page.button_group(key="probe_pass").set_value(3).run()
-    expected = computed(LAST, probe()).passes[2].weights.numpy()
-    assert shown(page, "probe-attention") == pytest.approx(expected, abs=1e-6)
+        told = watched(run)
+        assert told["step"] == step
+        features = np.frombuffer(base64.b64decode(told["features"]), "<f4").reshape(B, -1)
+        assert features == pytest.approx(computed(step, probe()).features.numpy(), abs=1e-5)
 
 
 def test_a_run_without_weights_has_no_probe_yet(run: Run):
     page = open_page("train", run=run.id)
-    assert not page.exception
-    assert "as soon as the run has its first weights" in words(page)
+    assert "as soon as the run has its first weights" in refusal(page)
 
 
 def test_pictures_of_other_classes_are_no_probe(run: Run):
     run.ran_with(dataset={"name": "<b>pets", "fingerprint": "ab", "classes": ["cat", "dog"]})
     trained_to(run, LAST)
     page = open_page("train", run=run.id)
+    assert "is not on this machine" in refusal(page)
+
+
+def test_a_run_that_has_ended_is_no_longer_followed(run: Run):
+    shutil.copy(WEIGHTS / "0.safetensors", run.snapshot(0))
+    run.set_status(Status("stopped", step=13, total=13))
+    page = open_page("train", run=run.id)
+    assert not group(page)["live"]
+    assert watched(run)["ended"]
+
+
+def refusal(page: AppTest) -> str:
+    """What a browser is told that cannot have the probe group."""
     assert not page.exception
-    assert "probe-attention" not in figures(page)
-    assert "is not on this machine" in words(page)
+    where = urlsplit(group(page)["scene"])
+    answer = scenes.opening(request(where.query, run=where.path.rsplit("/", 1)[-1]))
+    assert answer.status_code == 404
+    return answer.body.decode()
 
 
 def test_the_attention_page_is_told_to_follow_a_run_until_a_step_is_chosen(run: Run):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
-from support.boards import sent, words
+from support.boards import group, sent, words
+from support.explorers import opening
 from support.pages import open_page
 
 from ultimus.analysis.prediction import examples
@@ -70,11 +71,11 @@ def test_the_predict_page_says_that_companions_have_no_part(run: Run):
     assert "probability" in columns and not {"alone", "changes", "together"} & set(columns)
 
 
-def test_the_train_page_shows_the_probe_groups_answers(run: Run):
+def test_the_train_page_shows_the_probe_groups_pictures(run: Run):
     page = visit("train", run=run.id)
-    assert "images of this group are classified correctly" in _told(page)
     assert "each a group of 4 × 4 patches" in _told(page)
-    assert "probe-attention" not in sent(page)
+    scene = opening(group(page)["scene"])
+    assert scene["grid"] == 4 and len(scene["numbers"]) == min(16, len(examples()))
 
 
 def test_who_looks_at_whom_is_a_choice_of_the_recipe(runs: Path):

@@ -98,7 +98,7 @@ def test_the_newest_weights_are_sent_once_and_computed_once_for_all_who_watch(ru
     first = step(run.id, "live")
     told = content(first)
     assert floats(told["features"]) == pytest.approx(features(EARLY, MEMBERS).ravel(), abs=1e-5)
-    assert told["steps"] == [0]
+    assert told["steps"] == [0] and told["epochs"] == [0.0]
     assert step(run.id, "live").body is first.body
     assert step(run.id, "live", f"{IMAGES}&after={told['stamp']}").status_code == 204
     shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.live_weights)
@@ -109,7 +109,9 @@ def test_the_newest_weights_are_sent_once_and_computed_once_for_all_who_watch(ru
 def test_whoever_watches_is_told_that_a_run_has_ended(run: Run):
     shutil.copy(WEIGHTS / f"{EARLY}.safetensors", run.live_weights)
     run.set_status(Status("stopped", step=13, total=13))
-    assert content(step(run.id, "live")) == {"ended": True, "steps": [0]}
+    shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.snapshot(13))
+    told = content(step(run.id, "live"))
+    assert told["ended"] and told["steps"] == [0, 13] and len(told["epochs"]) == 2
 
 
 def test_weights_that_are_replaced_are_read_anew(run: Run):

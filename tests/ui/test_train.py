@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.boards import figures, numbers, told, words
+from support.boards import figures, group, numbers, told, words
 from support.pages import OWNER, open_page
 
 from ultimus.analysis.measured import measured as figures_of
@@ -67,8 +67,8 @@ def test_a_first_visit_shows_the_shipped_run(runs: Path):
     assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
     assert ENDED in words(page)
     assert told(page)["Test, groups of 16"] == "68.99%"
-    probe = {"probe-attention", "probe-query", "probe-key", "probe-value"}
-    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"} | probe
+    assert set(figures(page)) == {"loss", "accuracy", "learning-rate"}
+    assert group(page) == {"scene": "explorer/scene/best-cifar10?images=probe", "live": False}
 
 
 def _captions(page: AppTest) -> str:

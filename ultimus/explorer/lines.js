@@ -7,6 +7,7 @@ import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const WIDE = { width: 720, height: 500, across: 312, down: 196, face: 56 }; // radii of the ring
+export const SMALL = { width: 440, height: 380, across: 180, down: 140, face: 42 }; // beside other things
 const NARROW = { width: 400, height: 560, across: 160, down: 232, face: 58 }; // on a phone
 const NEEDS = ["index", "members", "pass", "cell"];
 const LET_GO = 2600; // milliseconds that each picture is lit while nobody touches the page
@@ -24,17 +25,17 @@ export function lines(view, colors) {
   return follow(view, made, both, NEEDS, { first: true });
 }
 
-/** The ring alone; returns the element. */
-export function ringOnly(view, colors) {
-  const { stage, draw } = ring(view, colors);
+/** The ring alone, in a room if it is not the window's; returns the element. */
+export function ringOnly(view, colors, room) {
+  const { stage, draw } = ring(view, colors, room);
   return follow(view, stage, draw, NEEDS);
 }
 
-function ring(view, colors) {
+function ring(view, colors, room) {
   const narrow = matchMedia("(max-width: 600px)");
   const drawing = svg("svg", { class: "ring", tabindex: 0 });
   const shown = new Ring(drawing);
-  const draw = () => shown.draw(view, colors(), narrow.matches ? NARROW : WIDE);
+  const draw = () => shown.draw(view, colors(), room ?? (narrow.matches ? NARROW : WIDE));
   const light = (place) => view.set({ cell: view.favourite(place) });
   for (const event of ["pointerover", "click"]) {
     drawing.addEventListener(event, ({ target }) => {

@@ -33,7 +33,7 @@ export function bar(view) {
 export function inside(view, colors, ...more) {
   return [
     h("div", { class: "beside" },
-      h("div", {}, stage(view, colors), scrubber(view), figures(view)),
+      h("div", {}, stage(view, { matrix: () => matrix(view, colors), lines: () => ringOnly(view, colors) }), scrubber(view), figures(view)),
       h("div", {}, story(view, colors), shares(view), ...more)),
     h("h2", {}, "Queries, keys, values"), vectors(view, colors),
     tabs(view, colors, INSIDE),
@@ -45,15 +45,15 @@ export function shows(view) {
   return live(view, ["show"], () => choice("Show", SHOWS, view.show, (show) => view.set({ show })));
 }
 
-function drawn(view) {
+/** The choice between the two forms. */
+export function drawn(view) {
   return live(view, ["as"], () => choice("As", DRAWN, view.as, (as) => view.set({ as })));
 }
 
-/** The matrix or the lines; each is made when it is first asked for. */
-function stage(view, colors) {
-  const made = { matrix: null, lines: null };
-  const make = { matrix: () => matrix(view, colors), lines: () => ringOnly(view, colors) };
-  return live(view, ["as"], () => (made[view.as] ??= make[view.as]()));
+/** The matrix or the lines; each is made, by the function of its name, when it is first asked for. */
+export function stage(view, forms) {
+  const made = {};
+  return live(view, ["as"], () => (made[view.as] ??= forms[view.as]()));
 }
 
 /** What follows for the selected picture, a tab for each of what is inside. */

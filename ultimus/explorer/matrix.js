@@ -22,6 +22,7 @@ export function matrix(view, colors) {
     const cell = [event.clientY - top, event.clientX - left].map((at) => Math.floor((at / width) * view.size));
     return cell.every((at) => at >= 0 && at < view.size) ? cell : null;
   };
+  let pointed = null; // the cell under the pointer, which stays the one that is told of
   const tell = (cell) => readout.replaceChildren(...told(view, cell));
   const draw = (changed) => {
     const has = (...names) => names.some((name) => changed.has(name));
@@ -36,17 +37,21 @@ export function matrix(view, colors) {
     if (has("index", "members", "pass")) received.replaceChildren(...totals(view));
     [rows, columns].forEach((axis, n) => choose(axis, view.cell[n]));
     place(mark, view);
-    tell(view.cell);
+    tell(within(pointed, view) ?? view.cell);
     grid.setAttribute("aria-label", `Attention of pass ${view.pass}; arrow keys choose a cell`);
   };
   grid.addEventListener("pointerdown", (event) => under(event) && view.set({ cell: under(event) }));
-  grid.addEventListener("pointermove", (event) => tell(under(event) ?? view.cell));
-  grid.addEventListener("pointerleave", () => tell(view.cell));
+  const point = (cell) => {
+    pointed = cell;
+    tell(pointed ?? view.cell);
+  };
+  grid.addEventListener("pointermove", (event) => point(under(event)));
+  grid.addEventListener("pointerleave", () => point(null));
   grid.addEventListener("keydown", (event) => move(event, view));
   rows.addEventListener("click", ({ target }) => pick(target, (i) => view.set({ cell: [i, view.cell[1]] })));
   columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
   const corner = h("div", { class: "corner" }, h("span", {}, "looks ↓"), h("span", {}, "at →"));
-  const shares = h("div", { class: "corner" }, h("span", { title: `The mean of each column: the share of all attention that a ${view.token} gets` }, "gets"));
+  const shares = h("div", { class: "corner sums" }, h("span", { title: `The mean of each column: the share of all attention that a ${view.token} gets` }, "gets"));
   const made = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
   return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);
 }
@@ -81,6 +86,10 @@ function faces(view, colors) {
       style: `--class:${color}` },
       h("img", { src: address(view.pixels(n)), alt: view.name(n) })); // prettier-ignore
   });
+}
+
+function within(cell, { size }) {
+  return cell?.every((place) => place < size) ? cell : null;
 }
 
 function choose(axis, place) {

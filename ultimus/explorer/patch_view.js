@@ -48,8 +48,13 @@ export class PatchView extends View {
   }
 
   get trace() {
-    this.traced ??= trace(this.snapshot.whole, seen(this.snapshot.whole, this.pixelsOf(this.member), this.grid), { patches: true });
+    this.traced ??= this.traceOf(this.member);
     return this.traced;
+  }
+
+  traceOf(member) {
+    const { whole } = this.snapshot;
+    return trace(whole, seen(whole, this.pixelsOf(member), this.grid), { patches: true });
   }
 
   otherwise(options) {
@@ -66,7 +71,22 @@ export class PatchView extends View {
 
   /** The class of the picture. */
   label() {
-    return this.scene.pictures.labels[this.member] ?? null;
+    return this.labelOf(this.member);
+  }
+
+  labelOf(member) {
+    return this.scene.pictures.labels[member] ?? null;
+  }
+
+  get said() {
+    return this.members.map((member) => ({
+      ...{ pixels: this.pixelsOf(member), label: this.labelOf(member) },
+      answer: this.answersIn(this.traceOf(member)).at(-1),
+    }));
+  }
+
+  choose(n) {
+    this.set({ picture: n });
   }
 
   /** A patch by its row and column, from 1. */

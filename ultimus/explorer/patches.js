@@ -78,14 +78,19 @@ export function beside(view, colors) {
 
 /** The pictures to choose from, and the chosen one as the selected patch looks at it. */
 export function heats(view) {
-  const maps = Array.from({ length: PASSES }, (_, n) => heat(view, n + 1));
+  return h("div", { class: "patches" }, album(view), ...maps(view).children);
+}
+
+/** The chosen picture as the selected patch looks at it, in each pass. */
+export function maps(view) {
+  const four = Array.from({ length: PASSES }, (_, n) => heat(view, n + 1));
   const note = h("p", { class: "note" });
   const draw = () => {
-    maps.forEach((map) => map.draw());
+    four.forEach((map) => map.draw());
     note.textContent = told(view);
   };
-  const made = h("div", { class: "heats" }, ...maps.map((map) => map.box));
-  return h("div", { class: "patches" }, album(view), follow(view, made, draw, NEEDS, { first: true }), note);
+  const made = h("div", { class: "heats" }, ...four.map((map) => map.box));
+  return h("div", { class: "patches" }, follow(view, made, draw, NEEDS, { first: true }), note);
 }
 
 /** What the picture is taken for after each pass. */

@@ -64,13 +64,14 @@ class Step {
  *
  * @param scene whose `live` step is set.
  * @param changed called with what has become known: a new step, or the end of the run.
+ * @param isWanted tells whether anybody looks.
  * @returns a function that ends it.
  */
-export function followRun(scene, changed) {
+export function followRun(scene, changed, isWanted = () => true) {
   let stamp = "";
   let isAsking = false;
   const ask = async () => {
-    if (isAsking || document.hidden || globalThis.ultimusServerGone) return;
+    if (isAsking || document.hidden || globalThis.ultimusServerGone || !isWanted()) return;
     isAsking = true;
     const told = await fetchTold(beside(scene, "step", "live", { after: stamp })).catch(() => null);
     isAsking = false;
@@ -87,7 +88,7 @@ export function followRun(scene, changed) {
 /** Take over what a run that trains has made since. */
 function keepUp(scene, told) {
   const known = scene.snapshots.length;
-  told.steps.slice(known).forEach((step) => scene.snapshots.push(new Step(scene, step, told.epoch)));
+  told.steps.slice(known).forEach((step, n) => scene.snapshots.push(new Step(scene, step, told.epochs[known + n])));
   if (told.ended) return;
   const live = new Step(scene, told.step, told.epoch);
   live.name = "live";

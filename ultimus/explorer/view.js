@@ -278,6 +278,19 @@ export class View {
       : this.own[member - this.count].pixels;
   }
 
+  /** The pictures of the group, each with its class and what it is taken for after the last pass. */
+  get said() {
+    return this.places.map((place) => ({
+      ...{ pixels: this.pixels(place), label: this.label(place) },
+      answer: this.answers(place).at(-1),
+    }));
+  }
+
+  /** Look at the picture with this number in `said`. */
+  choose(n) {
+    this.set({ cell: this.favourite(n) });
+  }
+
   /** What goes, on the average, to itself, to others of the class, to all others; and by chance. */
   shares(place) {
     const weights = row(this.now.weights, place, this.size);

@@ -1,16 +1,15 @@
-"""Who looks at whom, and with which vectors: matrices -> figures with pictures at their axes.
+"""Who looks at whom: a matrix -> a figure with pictures at its axes.
 
 Row i is the image that looks (its query), column j the one that is looked at (its key); row 0 is
 at the top. Images are numbered from 0, as in the tensors. Figures hold the numbers they are
 given; only what is written on the screen is rounded. A figure says in words what it shows:
 `axes.alt`.
 
-B: images in a group, H: numbers of one image (8 or 48), C: classes.
+B: images in a group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -34,27 +33,15 @@ from .axes import (
     scales,
 )
 from .faces import MANY, Faces
-from .style import BLUE, GREEN, VERMILION
+from .style import BLUE, VERMILION
 from .words import count_of, number, short
 
 Kind = Literal["weights", "scores", "products"]
-Role = Literal["query", "key", "value", "mixed", "features", "residual", "state"]
 
 HEIGHT = 460  # pixels of a figure; pass the same to `ui.figure.show`
 THUMBNAIL = 40  # pixels, at most
 NAMED = 20  # images; of more, rows are too low for names
 EDGE = 3 * GAP + BAND  # pixels from the cells to the names, less the picture
-
-# The title, the letter and the colour of what a vector is.
-ROLES: dict[str, tuple[str, str, str | None]] = {
-    "query": ("Queries", "q", BLUE),
-    "key": ("Keys", "k", VERMILION),
-    "value": ("Values", "v", GREEN),
-    "mixed": ("Mixed values", "mixed", GREEN),
-    "features": ("Features", "x", None),
-    "residual": ("What the pass adds", "added", None),
-    "state": ("Features after the pass", "x", None),
-}
 
 _KINDS = {
     "weights": ("Attention weights", "%{y} looks at %{x}: "),
@@ -115,53 +102,6 @@ def attention_map(
     return figure([cells], layout, title, words_of_map(matrix, who, title), dark, uirevision)
 
 
-def vectors_map(
-    matrix: ArrayLike,
-    role: Role,
-    who: Faces,
-    *,
-    selected_rows: Mapping[int, str] | None = None,
-    zmax: float | None = None,
-    title: str | None = None,
-    height: int = 360,
-    uirevision: str = "",
-) -> go.Figure:
-    """One vector per image: a row of cells each, the pictures beside them.
-
-    A click's `point` is (image, place in the vector).
-
-    Args:
-        matrix: (B, H).
-        role: what the vectors are; it gives the title and the colour of the frame.
-        who: the group.
-        selected_rows: rows to outline, and in which colour.
-        zmax: the colour scale runs from -zmax to zmax, so that figures can be compared; the
-            largest absolute number by default.
-        title: above the figure.
-        height: in pixels, as it will be shown.
-        uirevision: changes when the figure shows something else altogether.
-    """
-    matrix = np.asarray(matrix)
-    count, width = matrix.shape
-    name, letter, color = ROLES[role]
-    side = height - TOP - 18 - BOTTOM
-    thumb = min(0.94 * side / count, THUMBNAIL)
-    scale, dark = scales(signed=True)
-    hover = f"%{{y}}, {letter}[%{{x}}] = <b>%{{z:{DIGITS}}}</b>"
-    cells = _cells(matrix, who, name, hover, max(count, width))
-    images, shapes = _at_rows(who, thumb, side)
-    layout = {
-        "margin": margin(EDGE + thumb, 8, TOP + 18, BOTTOM),
-        "titlefont": {"color": color} if color else {},
-        "coloraxis": coloraxis(scale, *_range(matrix, zmax, True)),
-        **_rows_and_places(count, width, color),
-        "images": images,
-        "shapes": shapes + _row_marks(selected_rows or {}, count, width),
-    }
-    title = title or (f"{name} ({letter})" if letter in "qkv" else name)
-    return figure([cells], layout, title, words_of_vectors(matrix, who, title), dark, uirevision)
-
-
 def _cells(matrix: np.ndarray, who: Faces, name: str, hover: str, most: int) -> dict:
     """A row of cells for each image; `most` is how many there are along the longer side."""
     gap = 1 if most <= MANY else 0
@@ -188,31 +128,11 @@ def _square(count: int, edge: float, names: list[str]) -> dict:
     }
 
 
-def _rows_and_places(count: int, width: int, color: str | None) -> dict:
-    """The axes of vectors, framed in the colour of what they are."""
-    frame = {"linewidth": 2, "linecolor": color} if color else {}
-    axis = _axis("", None, 0) | frame | {"fixedrange": True}
-    places = {
-        "side": "top", "range": [-0.5, width - 0.5], "showticklabels": True,
-        "dtick": 1 if width <= 12 else 8, "tick0": 0, "tickfont": {"size": 11},
-    }  # fmt: skip
-    return {"xaxis": axis | places, "yaxis": axis | {"range": [count - 0.5, -0.5]}}
-
-
 def _row_names(names: list[str], edge: float) -> dict:
     """Class names left of the rows' pictures."""
     places = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
     look = {"showticklabels": True, "tickfont": {"size": 11}, "ticklabelstandoff": round(edge)}
     return places | look
-
-
-def _row_marks(rows: Mapping[int, str], count: int, width: int) -> list[dict]:
-    """Rows outlined, each in its colour."""
-    wider, line = _wider(count), 3 if count <= MANY else 1.5
-    return [
-        rectangle(color, line, x0=-0.5, x1=width - 0.5, y0=row - wider, y1=row + wider)
-        for row, color in rows.items()
-    ]
 
 
 def _side(room: float, count: int) -> float:
@@ -260,16 +180,6 @@ def _at_both_axes(who: Faces, thumb: float, side: float) -> tuple[list[dict], li
     ]
 
 
-def _at_rows(who: Faces, thumb: float, side: float) -> tuple[list[dict], list[dict]]:
-    """Pictures and class colours left of rows of cells whose width in pixels is not known."""
-    size = {"sizex": 0.5, "sizey": thumb * len(who.names) / side}
-    place = {"yref": "y", "xref": "x domain", "x": 0, "xanchor": "right", "yanchor": "middle"}
-    images = [{"source": source, "y": i, **place, **size} for i, source in enumerate(who.pictures)]
-    near = thumb + GAP
-    pixels = {"xref": "x domain", "yref": "y", "xsizemode": "pixel", "xanchor": 0}
-    return images, band_shapes(who.colors, "y", (-near, -near - BAND), pixels)
-
-
 def _cell_marks(row: int, column: int, count: int, thumb: float, side: float) -> list[dict]:
     """The cell outlined, its row and column marked in the colours of queries and keys."""
     half, near, far = thumb * count / side / 2, GAP / side, (GAP + thumb) / side
@@ -305,14 +215,4 @@ def words_of_map(matrix: ArrayLike, who: Faces, title: str) -> str:
     return (
         f"{title} among {count_of(len(matrix), 'image')}: {first} looks most at {target}, "
         f"{number(matrix[i, j])}; the least is {number(matrix.min())}."
-    )
-
-
-def words_of_vectors(matrix: ArrayLike, who: Faces, title: str) -> str:
-    """Names the largest and the smallest number."""
-    matrix = np.asarray(matrix)
-    (i, a), (j, b) = (np.unravel_index(k, matrix.shape) for k in (matrix.argmax(), matrix.argmin()))
-    return (
-        f"{title}, of {count_of(len(matrix), 'image')}: from {number(matrix[j, b])} "
-        f"({who.image(j)}, number {b}) to {number(matrix[i, a])} ({who.image(i)}, number {a})."
     )

@@ -1,17 +1,24 @@
-// A board: rows of figures (figure.js) and pieces of HTML that arrive in one message and are updated
-// in place. A message is a header and the rows, with an empty line between; a row has a line of JSON
+// A board: rows of figures (figure.js), groups (group.js) and pieces of HTML that arrive in one
+// message and are updated in place. A message is a header and the rows, with an empty line between; a row has a line of JSON
 // for each of its parts. Where the rows only begin the board, those that follow stay as they are.
 
 function discard(box) {
-  if (box.live) endFigure(box);
+  end(box);
   box.remove();
 }
+
+function end(box) {
+  if (box.live) endFigure(box);
+  if (box.group) endGroup(box);
+}
+
+const kindOf = (part) => ["figure", "group", "html"].find((kind) => kind in part);
 
 // Shows a part at its place in a row, in the box that is there if it is of the same kind.
 function showPart(row, place, text) {
   let box = row.children[place];
   const part = box?.text === text ? box.shown : JSON.parse(text);
-  const kind = part.figure ? "ultimus-figure" : "ultimus-html";
+  const kind = `ultimus-${kindOf(part)}`;
   if (box?.className !== kind) {
     const made = Object.assign(document.createElement("div"), { className: kind });
     if (box) box.before(made);
@@ -19,10 +26,11 @@ function showPart(row, place, text) {
     if (box) discard(box);
     box = made;
   }
-  if (!part.figure && box.text !== text) box.innerHTML = part.html;
+  if (part.html && box.text !== text) box.innerHTML = part.html;
   Object.assign(box, { text, shown: part }); // an element's `part` is the browser's own
   box.style.flexGrow = part.share;
   if (part.figure) showFigure(box, part);
+  if (part.group) showGroup(box, part);
 }
 
 function showRow(board, place, texts) {
@@ -104,6 +112,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (board.isConnected) return;
     clearInterval(board.timer);
     board.observer.disconnect();
-    board.querySelectorAll(".ultimus-figure").forEach(endFigure);
+    board.querySelectorAll(".ultimus-row > *").forEach(end);
   });
 }

@@ -1,4 +1,4 @@
-"""The board of a run: how far it is, its newest numbers, its curves. Its page is live.py."""
+"""The board of a run: how far it is, its newest numbers, its curves, its probe group."""
 
 import html
 import json
@@ -16,10 +16,12 @@ from ...recipe import Recipe
 from ...runs.control import GRACE
 from ...runs.info import RunInfo
 from ...runs.metrics import Metrics
-from ...runs.run import Run, Status
+from ...runs.run import LIVE, Run, Status
 from ..figures import board, figure
+from ..server import scenes
 from ..state import session
 
+HEIGHT = 300  # pixels of a figure
 BADGES = {
     "queued": ("Waiting", "gray"),
     "running": ("Training", "blue"),
@@ -61,9 +63,12 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
         seed_run: whether the published notebook's log is drawn beside it, where that saw the same.
     """
     seed_run = seed_run and has_log(run.info())
+    probe = board.group(scenes.probe_address(run), status.state in LIVE)
     if run.info().loaded:  # a file of weights does not tell how training went
-        return [[board.html(_standing(run, status))]]
-    return [summary(run, status, metrics), *_curves(run, status, metrics, seed_run)]
+        return [[board.html(_standing(run, status))], [probe]]
+    losses, accuracies, rates = _curves(run, status, metrics, seed_run)
+    about = board.html(_about(run.info(), seed_run))
+    return [summary(run, status, metrics), [losses, probe, accuracies], [rates, about]]
 
 
 def summary(run: Run, status: Status, metrics: Metrics) -> list[dict[str, Any]]:
@@ -150,8 +155,8 @@ def _last(values: np.ndarray) -> float:
     return float(known[-1]) if len(known) else math.nan
 
 
-def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[list[dict]]:
-    """Two rows of a board: loss and accuracy; the learning rate, and what was run."""
+def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[dict]:
+    """Parts of a board: loss, accuracy and the learning rate."""
     info = run.info()
     epoch, loss = metrics.column("epoch"), metrics.column("loss")
     shared = {"epochs": _epochs(info), "uirevision": run.id}
@@ -181,17 +186,11 @@ def _curves(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[
         plots.with_changes(figure, changed) for figure in (losses, accuracies, rates)
     )
     over = f"over the epochs of the run {run.id}"
+    planned = "Learning rate, so far and planned"
     return [
-        [
-            figure.part(losses, "loss", f"Loss {over}", height=330, reach=grown),
-            figure.part(accuracies, "accuracy", f"Accuracy {over}", height=330, reach=grown),
-        ],
-        [
-            figure.part(
-                rates, "learning-rate", "Learning rate, so far and planned", height=270, reach=grown
-            ),
-            board.html(_about(info, seed_run)),
-        ],
+        figure.part(losses, "loss", f"Loss {over}", height=HEIGHT, reach=grown),
+        figure.part(accuracies, "accuracy", f"Accuracy {over}", height=HEIGHT, reach=grown),
+        figure.part(rates, "learning-rate", planned, height=HEIGHT, reach=grown),
     ]
 
 

@@ -1,8 +1,11 @@
 """A run on show: its controls and its board."""
 
+from functools import partial
+
 import streamlit as st
 
-from ...links.pages import Train
+from ...links.pages import Shown, Train
+from ...links.state import query
 from ...runs import continuation
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
 from ..controls import own_run, rate, starting, train_on
@@ -40,9 +43,16 @@ def _panel(run: Run, state: State) -> None:
     every, source = None, None
     if state in LIVE:
         every, source = feed.REFRESH, feed.address(run, state, seed_run)
-    board.show(curves.rows(run, status, metrics, seed_run), "live", every, source)
+    rows = curves.rows(run, status, metrics, seed_run)
+    board.show(rows, "live", every, source, on_open=partial(_look_closer, run))
     if run.info().loaded:
         st.caption("A file of weights does not tell how training went, so there are no curves.")
+
+
+def _look_closer(run: Run, link: dict[str, str]) -> None:
+    """Show on the Attention page what the board shows of the probe group."""
+    page = st.session_state.pages["Attention"]
+    st.switch_page(page, query_params=query(Shown(run.id)) | link)
 
 
 def _controls(run: Run, can_start: bool, status: Status) -> None:

@@ -15,11 +15,10 @@ from ...plots import vectors as vp
 from ...plots.answers import class_bars, spread_figure
 from ...plots.axes import alt
 from ...plots.evidence import HEIGHT, evidence_map
-from ...plots.faces import data_uri
+from ...plots.faces import Faces, data_uri, faces
 from ...plots.style import class_colors
 from ..controls import uploads
 from ..controls.snapshot import SAME, Snapshot
-from ..explorer.view import faces
 from ..figures import figure
 from ..state.pool import Pool
 
@@ -236,7 +235,7 @@ def _who_mattered(
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
     most = _influences(chosen, companions_pool, image)[:MOST]
-    who = faces(companions_pool, tuple(each.companion for each in most))
+    who = _faces(companions_pool, [each.companion for each in most])
     change = np.array([each.change for each in most], np.float32)
     title = f"Who mattered most for “{name}”"
     fig = vp.influence_bars(change, who, name, title=title, height=HEIGHT)
@@ -246,6 +245,11 @@ def _who_mattered(
         f"{len(most)} of {beside.indices.unique().numel()} that matter most. Violet: it spoke "
         "for the class."
     )
+
+
+def _faces(pool: Pool, members: list[int]) -> Faces:
+    known = [label if label >= 0 else None for label in pool.labels[members].tolist()]
+    return faces(pool.images[members].numpy(), known, pool.classes)
 
 
 @st.cache_data(show_spinner=False, max_entries=256, hash_funcs=SAME)

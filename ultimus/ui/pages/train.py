@@ -8,7 +8,7 @@ from ...places import SHIPPED
 from ...runs.run import Run
 from .. import glossary
 from ..controls import data, header, settings
-from ..live import panel, probe
+from ..live import panel
 from ..state import browser, choices, guard, session, text
 
 WORDS = (
@@ -31,7 +31,6 @@ def page() -> None:
         header.show("Train", run)
         _whose(run)
         panel.show(run, can_start)
-        probe.show(run)
     except UserError as error:
         st.error(text.plain(str(error)))
         if choices.of(Shown).run:

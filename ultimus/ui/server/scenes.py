@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ...data.groups import LARGEST, Group
 from ...errors import UserError
+from ...evaluation import fixed_groups
 from ...explorer import patches, scene
 from ...places import SHIPPED, runs_folder
 from ...runs import comparison
@@ -30,6 +31,7 @@ OPENING, STEP, NETWORK, COMPANIONS = (
                                     "companions/{run}/{step}")
 )  # fmt: skip
 LIVE_STEP = "live"
+PROBE = "probe"  # as a group: the pictures that are watched while a run trains
 COMPRESSION = 1  # most of it is numbers, of which more makes little less
 DRAWN_FROM = 240  # pictures that companions are drawn from; more would only take longer
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-cache"}
@@ -49,6 +51,11 @@ def address(
     query = {"pictures": pictures, "images": ",".join(map(str, members))}
     query |= {"of": owner.id} if owner else {}
     return f"{OPENING.format(run=quote(run.id))}?{urlencode(query)}"
+
+
+def probe_address(run: Run) -> str:
+    """The same for the probe group, which the server knows."""
+    return f"{OPENING.format(run=quote(run.id))}?{urlencode({'images': PROBE})}"
 
 
 def _told(answer: Callable[[Request], dict[str, Any] | bytes | None]) -> Callable:
@@ -73,11 +80,14 @@ def opening(request: Request) -> dict[str, Any]:
     """The pictures of a group, the steps that a run has kept, and its loss; and how many patches a
     side a picture is, if the group is those of one."""
     run = _run(request)
-    pictures = _pictures(request, run)
-    members = list(_members(request, pictures))
+    if request.query_params.get("images") == PROBE:
+        snapshot.newest(run)  # until there is one, nothing tells which pictures the run has
+    pictures, note = _pictures(request, run)
+    members = list(_members(request, run, pictures))
     frame = scene.frame(run, pictures.classes, pictures.images[members], pictures.labels[members])
     grid = {"grid": run.info().recipe.grid} if patches.is_of_patches(run) else {}
-    return frame | grid | {"run": {"id": run.id}, "numbers": members, "snapshots": _kept(run)}
+    about = {"run": {"id": run.id}, "note": note, "numbers": members, "snapshots": _kept(run)}
+    return frame | grid | about
 
 
 @_told
@@ -85,15 +95,15 @@ def step(request: Request) -> bytes | None:
     """A snapshot, or the newest weights of a run that trains: small weights, and the features of
     the group. Of the newest, nothing while they are those of the time that the query names."""
     run = _run(request)
-    pictures = _pictures(request, run)
-    members = _members(request, pictures)
+    pictures, _ = _pictures(request, run)
+    members = _members(request, run, pictures)
     if request.path_params["step"] != LIVE_STEP:
         return _computed(_Look(run, snapshot.at(run, _step(request, run)), pictures, members))
     newest = _newest(run)
     if newest and str(newest.key[1]) == request.query_params.get("after"):
         return None
     if newest is None:
-        return _compressed({"ended": True, "steps": list(run.snapshots)})
+        return _compressed({"ended": True, **_kept(run)})
     return _computed_live(_Look(run, newest, pictures, members), run.snapshots)
 
 
@@ -110,7 +120,7 @@ def network(request: Request) -> dict[str, Any]:
 def companions(request: Request) -> bytes:
     """Features at a step of the pictures that companions are drawn from."""
     run = _run(request)
-    pictures = _pictures(request, run)
+    pictures, _ = _pictures(request, run)
     chosen = _newest(run) if request.path_params["step"] == LIVE_STEP else None
     chosen = chosen or snapshot.at(run, _step(request, run))
     return _computed(_Look(run, chosen, pictures, tuple(range(min(DRAWN_FROM, len(pictures))))))
@@ -154,8 +164,9 @@ def _computed(look: _Look) -> bytes:
 @lru_cache(maxsize=32)
 def _computed_live(look: _Look, steps: tuple[int, ...]) -> bytes:
     chosen = look.chosen
-    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1]), "steps": list(steps)}
-    return _compressed(look.made() | told)
+    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1])}
+    kept = {"steps": list(steps), "epochs": scene.epochs(look.run, steps)}
+    return _compressed(look.made() | told | kept)
 
 
 def _kept(run: Run) -> dict[str, Any]:
@@ -180,17 +191,20 @@ def _step(request: Request, run: Run) -> int:
     return step
 
 
-def _pictures(request: Request, run: Run) -> Pool:
-    """The pictures that the query names, of the run itself or of one that it stands beside."""
+def _pictures(request: Request, run: Run) -> tuple[Pool, str]:
+    """The pictures that the query names, of the run itself or of one that it stands beside, and a
+    note where they are others than asked for."""
     owner = run
     if named := request.query_params.get("of"):
         owner = Run.find(named, runs_folder(), SHIPPED)
         comparison.check_fit(owner, run)
-    return pool.of(owner, request.query_params.get("pictures", "test"))[0]
+    return pool.of(owner, request.query_params.get("pictures", "test"))
 
 
-def _members(request: Request, pictures: Pool) -> Group:
+def _members(request: Request, run: Run, pictures: Pool) -> Group:
     """The group that the query names."""
+    if request.query_params.get("images") == PROBE:
+        return _probe(run, pictures)
     named = request.query_params.get("images", "").split(",")
     numbers = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < 12]
     if len(numbers) != len(named) or not 0 < len(numbers) <= LARGEST:
@@ -198,6 +212,13 @@ def _members(request: Request, pictures: Pool) -> Group:
     if max(numbers) >= len(pictures):
         raise UserError(f"There is no picture {max(numbers)}: choose 0 to {len(pictures) - 1}.")
     return tuple(numbers)
+
+
+def _probe(run: Run, pictures: Pool) -> Group:
+    """The group that training watches: the first one of every measurement."""
+    recipe = run.info().recipe
+    size = min(recipe.group, LARGEST, len(pictures))
+    return tuple(fixed_groups(len(pictures), size, pictures.labels, recipe.grouping)[0].tolist())
 
 
 def _compressed(content: dict[str, Any]) -> bytes:
