@@ -327,7 +327,12 @@ def test_a_run_that_trains_is_followed_until_a_step_is_chosen(
 
 
 @pytest.mark.parametrize(
-    ("size", "theme"), [(LAPTOP, "light"), ({"width": 390, "height": 844}, "dark")]
+    ("size", "theme"),
+    [
+        (LAPTOP, "light"),
+        ({"width": 390, "height": 844}, "dark"),
+        ({"width": 960, "height": 1080}, "light"),  # half a screen, beside the sidebar
+    ],
 )
 def test_it_fits_its_window(
     server: str, person: Callable[[], Page], size: dict[str, int], theme: str
@@ -335,8 +340,14 @@ def test_it_fits_its_window(
     page = person()
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=theme)
-    visit(page, server)
+    visit(page, server, "size=20")
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    cut = "cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth).length"
+    assert page.locator(".strip > data").evaluate_all(cut) == 0
+    table, legend = (
+        page.locator(part).bounding_box() for part in (".x .cells", ".vectors .legend")
+    )
+    assert table["y"] + table["height"] <= legend["y"]
     expect(page.locator(".explorer")).to_have_attribute("data-theme", theme)
     grid = page.locator(".grid").bounding_box()
     assert grid["width"] >= 300

@@ -97,7 +97,7 @@ def test_a_lesson_in_a_file_needs_no_server(tmp_path: Path, person: Callable[[],
     page.keyboard.press("3")
     expect(lesson.locator(".verdict")).to_have_text("Right.")
     expect(page.locator(".scrubber .step")).to_contain_text("step 39,000")
-    expect(page.locator(".readout")).to_contain_text("frog #5 gives the weight 0.8292 to frog #7")
+    expect(page.locator(".readout")).to_contain_text("frog #5 → frog #7: weight 0.8292")
     page.reload()
     expect(lesson.locator(".verdict")).to_have_text("Right.")  # the guess is kept, and the card
     lesson.get_by_role("button", name="Close the lesson").click()

@@ -6,7 +6,8 @@ import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
 const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-const TOLD = { weights: "gives the weight", scores: "has the score", products: "has the product" };
+const FEW = 32; // pictures, of which the shares can be written under the columns
+const NAMES = { weights: "weight", scores: "score", products: "product" };
 
 /** The matrix; clicks and arrow keys choose a cell. */
 export function matrix(view, colors) {
@@ -103,7 +104,7 @@ function totals(view) {
   return [...received].map((share, j) =>
     h("div", { title: `${view.name(j)} gets ${(100 * share).toFixed(1)} % of all attention` },
       h("i", { style: `height:${(100 * share) / most}%` }),
-      h("small", {}, (100 * share).toFixed(0)))); // prettier-ignore
+      view.size <= FEW && h("small", {}, (100 * share).toFixed(0)))); // prettier-ignore
 }
 
 function place([rowMark, columnMark, cellMark], view) {
@@ -116,15 +117,10 @@ function place([rowMark, columnMark, cellMark], view) {
 
 function told(view, [i, j]) {
   const value = view.now[view.show][i * view.size + j];
-  const digits = view.show === "weights" ? 4 : 2;
-  const verb = TOLD[view.show];
+  const text = rounded(value, view.show === "weights" ? 4 : 2);
   return [
-    h("b", { class: "q" }, view.name(i)), view.show === "weights" ? ` ${verb} ` : " with ",
-    h("data", { value, title: value }, view.show === "weights" ? rounded(value, digits) : ""),
-    view.show === "weights" ? " to " : "",
-    h("b", { class: "k" }, view.name(j)),
-    view.show === "weights" ? "" : ` ${verb} `,
-    view.show === "weights" ? "" : h("data", { value, title: value }, rounded(value, digits)),
+    h("b", { class: "q" }, view.name(i)), " → ", h("b", { class: "k" }, view.name(j)), `: ${NAMES[view.show]} `,
+    h("data", { value, title: value }, text),
   ]; // prettier-ignore
 }
 

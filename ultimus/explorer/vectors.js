@@ -46,7 +46,7 @@ function table(view, colors, numbers, columns, top, role, name, about) {
   const marks = [["q", i], ["k", j]].map(([kind, place]) => // prettier-ignore
     h("div", { class: `mark ${kind}`, style: `top:${(100 * place) / view.size}%;height:${100 / view.size}%` }));
   const faces = view.places.map((n) => h("img", { src: address(view.pixels(n)), alt: "" }));
-  return h("figure", { class: `table ${role}` }, said, h("div", { class: "rows" }, h("div", { class: "faces" }, ...faces), h("div", { class: "cells" }, canvas, ...marks)));
+  return h("figure", { class: `table ${role}` }, said, h("div", { class: "rows", style: `--rows:${view.size}` }, h("div", { class: "faces" }, ...faces), h("div", { class: "cells" }, canvas, ...marks)));
 }
 
 function legend(colors, top) {

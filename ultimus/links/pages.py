@@ -175,7 +175,7 @@ TABS = {
     "ablations": "Ablations",
 }
 """By their ids; links of former versions have the labels. The walk now stands beside them all."""
-POOLS = {"test": "test images", "examples": "example pictures"}
+POOLS = {"test": "test images", "examples": "20 examples"}
 WALK = 8  # steps; 0 for all of them
 
 

@@ -60,7 +60,7 @@ def _controls(run: Run, can_start: bool, status: Status) -> None:
     mine = session.is_mine(run)
     live, runs = mine and status.state in LIVE, mine and status.state == "running"
     resumable = mine and (status.state == "paused" or status.state in RESUMABLE)
-    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls")
     row.button(
         "Start", type="primary", icon=":material/play_arrow:", disabled=not can_start,
         width=WIDE, on_click=begin,

@@ -62,7 +62,7 @@ def _pool(run: Run) -> tuple[Run, Pool]:
         pictures, note = pool.of(run, wanted)
     st.segmented_control(
         "Pictures", list(POOLS), default=wanted, required=True, format_func=POOLS.get,
-        help="The examples are the same on every machine.",
+        help="Those of the run's data, or the examples that come with Ultimus.",
         **choices.widget(Attention, "pictures", then=grouping.forget_picked),
     )  # fmt: skip
     st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
