@@ -102,3 +102,12 @@ def test_weights_of_patches_become_a_run_of_patches(runs: Path):
         assert (recipe.model, recipe.grid, recipe.attending) == ("patches", 3, 1)
     images = adopt(checkpoint.to_bytes(Transformer(7)), "it", runs)
     assert images.info().recipe.model == "images"
+
+
+def test_what_other_attention_does_to_patches_is_told_with_their_own_figures(runs: Path):
+    page = visit("attention", run="patches-cifar10")
+    page.session_state["measured"] = True
+    page.run()
+    told = _told(page)
+    assert "run of patches" in told and "random companions" not in told
+    assert "each alone, with the weights of step 11,700" in told
