@@ -754,3 +754,49 @@ def test_an_array_of_names_names_the_classes(tmp_path):
     path = tmp_path / "zoo.npz"
     np.savez(path, images=images, labels=np.arange(12) % 3, class_names=names)
     assert read(path).classes == ("ant", "bee", "cat")
+
+
+def test_numbered_parts_are_no_classes(tmp_path, refused):
+    write_class_folders(tmp_path, {"skin_images_part_1": 5, "skin_images_part_2": 5})
+    with refused("skin_images_part_1 and skin_images_part_2 are numbered parts"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("Class 1", "Class 2"), ("0", "1"), ("fold", "gold")])
+def test_numbered_classes_are_no_parts(tmp_path, names):
+    write_class_folders(tmp_path, dict.fromkeys(names, 5))
+    assert read(tmp_path).classes == names
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("gru\u0308n", "gr\u00fcn"), ("cat ", "cat")],  # an accent of its own; a blank at the end
+)
+def test_class_names_meet_however_a_system_spells_them(tmp_path, first, second):
+    write_class_folders(tmp_path / "train", {first: 4, "z": 4})
+    write_class_folders(tmp_path / "test", {second: 2, "z": 2})
+    assert read(tmp_path).classes == (second, "z")
+
+
+class Unmarked(zipfile.ZipInfo):
+    """A file whose name is in UTF-8 without the mark that says so, as macOS packs it."""
+
+    def _encodeFilenameFlags(self):
+        return self.filename.encode(), self.flag_bits & ~0x800
+
+
+def test_names_in_a_zip_of_macos_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("grün", "猫"):
+            for number, image in enumerate(noise(5)):
+                archive.writestr(Unmarked(f"{name}/{number}.png"), encoded(image))
+    assert read(tmp_path / "x.zip").classes == ("grün", "猫")
+
+
+def test_hidden_files_of_an_archive_are_no_hidden_folders(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("a", "b"):
+            archive.writestr(f"{name}/.DS_Store", b"x")
+            for number, image in enumerate(noise(5)):
+                archive.writestr(f"{name}/{number}.png", encoded(image))
+    assert not any("hidden" in note for note in read(tmp_path / "x.zip").notes)

@@ -4,10 +4,14 @@ import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from support.data_sets import NAMES, noise, read, some_rows, write_class_folders
+
+from ultimus.data import image_files
 
 PICTURES, LABELS = some_rows(15)
 SEEN = [image.transpose(2, 0, 1) for image in noise(15)]  # as they are decoded
@@ -50,6 +54,12 @@ def by_image(images: list, labels: list[int]) -> dict[bytes, int]:
         ("labels.tsv", ["path\tclass"], "images/{0}.png\t{1}"),
         ("labels.csv", ["filename,category"], "{0}.png,{1}"),
         ("train.csv", ["id,label"], "{0},{1}"),
+        ("train.csv", ["ImageID,LabelName"], "{0},{1}"),
+        ("labels.csv", ["path,dx"], "C:\\data\\images\\{0}.png,{1}"),
+        ("project.csv", ["image,id,choice"], "/data/upload/1/{0}.png,{0},{1}"),
+        ("labels.txt", ["# picture and label"], "images/{0}.png {1}"),
+        ("labels.txt", [], "{0}.png\t{1}\t0\t0\t31\t31"),
+        ("list.txt", [], "{0} {1}"),
     ],
 )
 def test_a_list_beside_one_folder_of_pictures_gives_their_classes(tmp_path, name, head, row):
@@ -82,11 +92,110 @@ def test_a_list_of_several_classes_of_a_picture_gives_no_classes(tmp_path, refus
         read(tmp_path)
 
 
-def test_a_list_of_json_objects_is_read(tmp_path):
+ROWS = [{"image": f"images/{n}.png", "label": NAMES[n % 3]} for n in range(15)]
+PAIRS = {f"images/{n}.png": NAMES[n % 3] for n in range(15)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(ROWS),
+        "\n".join(map(json.dumps, ROWS)),  # as to_json of `datasets` writes it
+        json.dumps(PAIRS),
+        json.dumps({"labels": list(PAIRS.items())}),
+        json.dumps({"classes": NAMES, "labels": {str(n): n % 3 for n in range(15)}}),
+    ],
+)
+def test_json_of_pictures_and_labels_is_read(tmp_path, text):
     put(tmp_path / "images", [f"{number}.png" for number in range(15)])
-    rows = [{"image": f"images/{n}.png", "label": NAMES[n % 3]} for n in range(15)]
-    (tmp_path / "labels.json").write_text(json.dumps(rows))
+    (tmp_path / "labels.json").write_text(text)
     assert_whole(tmp_path)
+
+
+def test_a_list_without_a_head_may_tell_the_split_of_each_picture(tmp_path):
+    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    rows = [f"{'TEST' if n < 6 else 'TRAIN'},gs://bucket/images/{n}.png,{NAMES[n % 3]}"
+            for n in range(15)]  # fmt: skip
+    (tmp_path / "all_data.csv").write_text(lines(*rows))
+    arrays = read(tmp_path)
+    assert (len(arrays.train_labels), len(arrays.test_labels)) == (9, 6)
+
+
+def test_other_numbers_may_stand_beside_a_column_for_each_class(tmp_path):
+    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    marks = ("1.0,0.0,0.0", "0.0,1.0,0.0", "0.0,0.0,1.0")
+    rows = [f"{number},{20 + number},{marks[number % 3]}" for number in range(15)]
+    (tmp_path / "train.csv").write_text(lines(f"image,age,{','.join(NAMES)}", *rows))
+    assert_whole(tmp_path)
+
+
+def test_captions_are_no_labels(tmp_path):
+    write_class_folders(tmp_path, {"a": 15, "b": 15})
+    rows = [f"{name}/{n:03}.png picture number {n} of {name}" for name in "ab" for n in range(15)]
+    (tmp_path / "captions.txt").write_text(lines(*rows))
+    assert read(tmp_path).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("list_of", "row", "split"),
+    [
+        ("val/val_annotations.txt", "{0}.png\t{1}\t0\t0\t31\t31", "val"),
+        ("val.txt", "{0}.png {1}", "val"),
+        ("Test.csv", "32,{1},Test/{0}.png", "Test"),
+    ],
+)
+def test_a_split_without_class_folders_may_be_labelled_by_a_list(tmp_path, list_of, row, split):
+    write_class_folders(tmp_path / "train", dict.fromkeys(NAMES, 4), seed=9)
+    put(tmp_path / split, [f"{number}.png" for number in range(15)])
+    head = ["Width,ClassId,Path"] if list_of.endswith("csv") else []
+    (tmp_path / list_of).write_text(lines(*head, *labelled(row)))
+    arrays = read(tmp_path)
+    assert arrays.classes == NAMES and len(arrays.train_labels) == 12
+    assert by_image(list(arrays.test_images), arrays.test_labels) == by_image(SEEN, LABELS)
+
+
+def test_a_list_that_numbers_the_classes_says_by_the_training_pictures_which_they_are(tmp_path):
+    write_class_folders(tmp_path / "train", dict.fromkeys(NAMES, 4), seed=9)
+    put(tmp_path / "val", [f"v{number}.png" for number in range(15)])
+    (tmp_path / "val.txt").write_text(lines(*(f"v{n}.png {7 + n % 3}" for n in range(15))))
+    assert any("otherwise than class folders do" in note for note in read(tmp_path).notes)
+    rows = (f"train/{name}/{n:03}.png {7 + k}" for k, name in enumerate(NAMES) for n in range(4))
+    (tmp_path / "train.txt").write_text(lines(*rows))
+    arrays = read(tmp_path)
+    assert by_image(list(arrays.test_images), arrays.test_labels) == by_image(SEEN, LABELS)
+
+
+@pytest.mark.parametrize("label", ["label", "emotion"])
+def test_a_list_that_holds_the_pixels_is_read(tmp_path, label):
+    images = noise(9)[:, :28, :28, 0]
+    rows = [",".join(map(str, [n % 3, *image.ravel()])) for n, image in enumerate(images)]
+    head = [",".join([label, *(f"pixel{n}" for n in range(784))])]
+    for name in ("train", "test"):
+        (tmp_path / f"mnist_{name}.csv").write_text(
+            lines(*(head if name == "train" else []), *rows)
+        )
+    blanks = [row.partition(",")[::2] for row in rows]
+    other = [f"{n},{pixels.replace(',', ' ')},Training" for n, pixels in blanks]
+    fer = tmp_path / "fer"
+    fer.mkdir()
+    (fer / "fer2013.csv").write_text(lines(f"{label},pixels,Usage", *other, *(
+        row.replace("Training", "PublicTest") for row in other)))  # fmt: skip
+    (tmp_path / "submission.csv").write_text(head[0].partition(",")[2])
+    assert read(fer).train_labels.tolist() == [n % 3 for n in range(9)]
+    (fer / "fer2013.csv").unlink()
+    arrays = read(tmp_path)
+    assert (len(arrays.train_labels), len(arrays.test_labels)) == (9, 9)
+    right = [np.asarray(Image.fromarray(image).convert("RGB")) for image in images]
+    whole = [image_files.shrink(Image.fromarray(image)) for image in right]
+    assert np.array_equal(arrays.train_images, whole)
+
+
+def test_a_list_whose_pixels_are_none_is_refused(tmp_path, refused):
+    rows = (f"{n % 3},{','.join(['0.5'] * 784)}" for n in range(9))
+    head = f"label,{','.join(f'pixel{n}' for n in range(784))}"
+    (tmp_path / "train.csv").write_text(lines(head, *rows))
+    with refused("whole numbers from 0 to 255"):
+        read(tmp_path)
 
 
 def test_folders_that_each_hold_several_classes_of_the_list_are_no_classes(tmp_path):

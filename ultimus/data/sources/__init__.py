@@ -19,7 +19,18 @@ from ...places import home
 from .. import containers, image_files, shapes
 from ..dataset import Progress
 from ..limits import shown
-from . import archives, assemble, binary, folders, kinds, lists, published, shards, tables
+from . import (
+    archives,
+    assemble,
+    binary,
+    folders,
+    kinds,
+    lists,
+    pixel_lists,
+    published,
+    shards,
+    tables,
+)
 from .assemble import Arrays, Plan
 from .binary import CIFAR10_CLASSES
 from .choices import UPLOAD, Choices, located, parted, path_of, upload_path
@@ -82,6 +93,7 @@ def look(source: str, download_to: Path | None = None) -> Content:
         or (tables.arrow(tree, choices) if tree.having(".arrow") else None)
         or binary.content(tree)
         or shards.content(tree, choices)
+        or pixel_lists.content(tree)
         or _pictures(tree, choices)
     )
     if content is None:
@@ -94,7 +106,7 @@ def _pictures(tree: Tree, choices: Choices) -> Content | None:
     listed = lists.content(tree, choices)
     if listed and lists.is_finer(listed):
         return listed
-    return folders.class_folders(tree, choices) or listed
+    return folders.class_folders(tree, choices, listed) or listed
 
 
 def plan(source: str, download_to: Path | None = None) -> Plan:

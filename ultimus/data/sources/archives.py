@@ -24,6 +24,7 @@ FAULTS = (
 """What damaged files and archives are met with."""
 
 DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+UTF8 = 0x800  # mark of a zip's entry
 PIECE = 2**20  # bytes
 
 Member = tuple[tuple[str, ...], int, Callable[[], BinaryIO]]
@@ -72,6 +73,7 @@ def _safe(name: str) -> tuple[str, ...] | None:
 
 def _zip(place: str, passed: Counter[str]) -> Iterator[tuple[str, int, Callable]]:
     archive = zipfile.ZipFile(place)  # stays open as long as its files may be asked for
+    written = _written(archive.infolist())
     for info in archive.infolist():
         if info.flag_bits & 1:
             raise UserError(f"{_name(place)} is protected by a password: pack it without one.")
@@ -79,7 +81,17 @@ def _zip(place: str, passed: Counter[str]) -> Iterator[tuple[str, int, Callable]
         if kind == 0o12:
             passed["links in the archive"] += 1
         elif not info.is_dir():
-            yield info.filename, info.file_size, partial(archive.open, info)
+            name = written.get(info.filename, info.filename)
+            yield name, info.file_size, partial(archive.open, info)
+
+
+def _written(infos: list[zipfile.ZipInfo]) -> dict[str, str]:
+    """Names as they were meant: macOS writes UTF-8 without the mark that says so."""
+    unmarked = (info.filename for info in infos if not info.flag_bits & UTF8)
+    try:
+        return {name: name.encode("cp437").decode() for name in unmarked if not name.isascii()}
+    except UnicodeError:
+        return {}
 
 
 def _tar(place: str, passed: Counter[str]) -> Iterator[tuple[str, int, Callable]]:

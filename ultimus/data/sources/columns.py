@@ -1,7 +1,8 @@
 """Which columns of a table hold the pictures and the labels."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -14,12 +15,13 @@ from .choices import Choices
 IMAGES = (
     "image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes",
     "images", "pixels", "file_name", "filename", "file", "path", "filepath", "file_path",
-    "image_path", "img_path", "image_file", "image_name", "image_id", "id",
+    "image_path", "img_path", "image_file", "image_name", "image_id", "id", "filepaths",
 )  # fmt: skip
 LABELS = (
     "label", "labels", "target", "targets", "class", "classes", "category", "y", "fine_label",
     "fine_labels", "class_label", "class_id", "label_id", "category_id", "class_name",
     "label_name", "category_name", "cls", "species", "breed", "coarse_label", "coarse_labels",
+    "choice", "diagnosis", "dx", "emotion",
 )  # fmt: skip
 NO_LABELS = {
     "set", "subset", "partition", "usage",
@@ -28,7 +30,14 @@ NO_LABELS = {
 }  # fmt: skip
 
 
-SPLITS = ("split", "set", "subset", "partition", "usage")  # columns that tell a row's split
+SPLITS = (
+    "split",
+    "set",
+    "subset",
+    "partition",
+    "usage",
+    "dataset",
+)  # columns that tell a row's split
 
 
 class Columns(NamedTuple):
@@ -61,7 +70,16 @@ def pick(schema: pa.Schema, choices: Choices, where: str) -> Columns:
 
 
 def has_labels(schema: pa.Schema) -> bool:
-    return any(_is_label(field.type) and field.name.lower() in LABELS for field in schema)
+    return any(_is_label(field.type) and is_called(field.name, LABELS) for field in schema)
+
+
+def is_called(name: str, words: Iterable[str]) -> bool:
+    """Whether a column has one of the names, however it is spelled: ClassId is class_id."""
+    return _plain(name) in map(_plain, words)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def is_path(kind: pa.DataType) -> bool:
@@ -89,7 +107,7 @@ def _image(schema: pa.Schema, features: dict, choices: Choices, where: str) -> s
         return _chosen(choices.image[0], structs + contents + pixels + paths, where)
     named = [name for name in structs + contents + paths
              if features.get(name, {}).get("_type") == "Image"]  # fmt: skip
-    paths = [name for name in paths if name.lower() in IMAGES]
+    paths = [name for name in paths if is_called(name, IMAGES)]
     candidates = named or structs or contents or pixels or paths
     if not candidates:
         raise _lacking(schema, where)
@@ -103,12 +121,12 @@ def _label(schema: pa.Schema, features: dict, choices: Choices, where: str, imag
     named = [name for name in usable if features.get(name, {}).get("_type") == "ClassLabel"]
     if named:
         return _best(named, LABELS, "labels", "label", where)
-    if usual := [name for name in usable if name.lower() in LABELS]:
+    if usual := [name for name in usable if is_called(name, LABELS)]:
         return _best(usual, LABELS, "labels", "label", where)
     numbers = [
         name
         for name in usable
-        if name.lower() not in NO_LABELS and not is_path(schema.field(name).type)
+        if not is_called(name, NO_LABELS) and not is_path(schema.field(name).type)
     ]
     if numbers:
         return _best(numbers, LABELS, "labels", "label", where)
@@ -119,8 +137,8 @@ def _best(candidates: Sequence[str], usual: Sequence[str], what: str, key: str, 
     """The candidate with the most usual name, or the only one there is."""
     if len(candidates) == 1:
         return candidates[0]
-    by_name = {name.lower(): name for name in reversed(candidates)}
-    for name in usual:
+    by_name = {_plain(name): name for name in reversed(candidates)}
+    for name in map(_plain, usual):
         if name in by_name:
             return by_name[name]
     raise UserError(

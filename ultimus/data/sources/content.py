@@ -1,5 +1,6 @@
 """What is found in a source before any picture is decoded."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Content:
         if self.classes is not None:
             return self.classes
         return tuple(str(value) for value in distinct(self.parts))
+
+
+def spelled(name: str) -> str:
+    """A class name in one spelling: systems write letters with accents, and blanks, in several."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def distinct(parts: tuple[Part, ...]) -> list[Label]:

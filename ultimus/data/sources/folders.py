@@ -1,21 +1,28 @@
 """A folder of pictures for each class, with or without folders for splits, as people have them."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 
 from ...errors import UserError, counted
 from ..limits import one_line
-from . import kinds, split_lists, splits
+from . import kinds, split_lists, splits, tasks
 from .choices import Choices
-from .content import Content, Label, Part
+from .content import Content, Label, Part, spelled
 from .tree import File, Tree
 
+PARTS = {"part", "parts", "batch", "chunk", "shard", "images", "img", "imgs", "pictures", "photos"}
 Level = dict[str, list[File]]  # folders at one depth, and the pictures below each
 
 
-def class_folders(tree: Tree, choices: Choices) -> Content | None:
+def class_folders(tree: Tree, choices: Choices, listed: Content | None = None) -> Content | None:
     """Class folders, in the layout of `torchvision.datasets.ImageFolder` and its relatives.
+
+    Args:
+        tree: the source.
+        choices: may say which folders are splits and which are classes.
+        listed: what lists in the source say, which may label a split without class folders.
 
     Returns:
         None if there are pictures but no class folders.
@@ -32,11 +39,12 @@ def class_folders(tree: Tree, choices: Choices) -> Content | None:
         notes.append(f"What is read lies in {'/'.join(pictures[0].parts[:depth])}.")
     level = _level(pictures, depth)
     if _are_splits(level, depth, choices):
-        return _with_splits(tree, level, depth, notes)
+        return _with_splits(tree, level, depth, notes, listed)
     if len(level) == 1 and not _are_flat_splits(level):
         _check_empty(tree, depth, level)
     if len(level) < 2 or (_are_flat_splits(level) and not choices.classes):
         return None
+    _check_parts(tree, level, choices)
     return _without_splits(tree, pictures, level, depth, notes)
 
 
@@ -65,11 +73,20 @@ def no_folders(tree: Tree) -> UserError:
         where = " and ".join(list(level)[:4]) or tree.name
         verb = "have" if len(level) > 1 else "has"
         what = f"{verb} no class folders, only {counted(len(pictures), 'picture')}"
-    tables = tree.having(".csv", ".tsv", ".jsonl")
-    hint = f", or name the columns of {tables[0].shown} file_name and label" if tables else ""
-    return UserError(
-        f"{one_line(where, 120)} {what}: put those of each class into a folder of its own{hint}."
+    return tasks.named(tree) or UserError(
+        f"{one_line(where, 120)} {what}: put those of each class into a folder of its own"
+        f"{_hint(tree)}."
     )
+
+
+def _hint(tree: Tree) -> str:
+    """What else can be done where a table lies beside the pictures."""
+    if tables := tree.having(".csv", ".tsv", ".jsonl"):
+        columns = f"the columns of {tables[0].shown} file_name and label"
+        return f", or name {columns}, or choose them, as in FOLDER?image=COLUMN&label=COLUMN"
+    if others := tree.having(".xlsx", ".xls", ".ods", ".mat"):
+        return f", or save {others[0].shown} as CSV with the columns file_name and label"
+    return ""
 
 
 def _inner(pictures: Sequence[File], depth: int = 0, in_split: bool = False) -> int:
@@ -86,8 +103,24 @@ def _level(pictures: Sequence[File], depth: int) -> Level:
     level: Level = defaultdict(list)
     for file in pictures:
         if len(file.parts) > depth + 1:
-            level[file.parts[depth]].append(file)
+            level[spelled(file.parts[depth])].append(file)
     return dict(level)
+
+
+def _check_parts(tree: Tree, level: Level, choices: Choices) -> None:
+    """Refuse folders that are numbered parts of one set, `images_part_1` and so on.
+
+    Raises:
+        UserError: it names them.
+    """
+    stems = {re.sub(r"[\W\d_]+", " ", name.lower()).strip() for name in level}
+    are_parts = len(stems) == 1 and not PARTS.isdisjoint(stems.pop().split())
+    if are_parts and not choices.classes:
+        raise UserError(
+            f"{one_line(' and '.join(list(level)[:2]), 120)} are numbered parts, and nothing says "
+            f"the classes of the pictures in them: put those of each class into a folder of its "
+            f"own{_hint(tree)}."
+        )
 
 
 def _classes_below(pictures: Sequence[File], depth: int) -> set[str]:
@@ -136,19 +169,26 @@ def _split_inside(level: Level, depth: int) -> bool:
     )
 
 
-def _with_splits(tree: Tree, level: Level, depth: int, notes: list[str]) -> Content:
+def _with_splits(
+    tree: Tree, level: Level, depth: int, notes: list[str], listed: Content | None
+) -> Content:
     """Folders of splits, each with the same class folders."""
     found: dict[str, list[tuple[File, str | None]]] = {}
     for split, files in level.items():
         inner = _inner(files, depth + 1, in_split=True)
         found[split] = [
-            (file, file.parts[inner] if len(file.parts) > inner + 1 else None) for file in files
+            (file, spelled(file.parts[inner]) if len(file.parts) > inner + 1 else None)
+            for file in files
         ]
     without_role = [name for name in level if not splits.role(name)]
     if without_role and len(without_role) < len(level):
         notes.append(f"Not used: {', '.join(without_role)}, unless chosen as a split.")
     _without_labels(found)
+    notes += _label(found, listed) if listed else []
     classes = _checked(tree, found)
+    tasks.check(tree, classes)
+    if {name.lower() for name in classes} <= tasks.PICTURES:
+        raise no_folders(tree)
     return Content(tree.name, _parts(found, classes), classes, tuple(notes))
 
 
@@ -165,10 +205,44 @@ def _without_labels(found: dict[str, list[tuple[File, str | None]]]) -> None:
             found[split] = [(file, None) for file, _ in found[split]]
 
 
+def _label(found: dict[str, list[tuple[File, str | None]]], listed: Content) -> list[str]:
+    """Label the pictures of splits without class folders as lists do; what has to be said.
+
+    Where a list calls classes otherwise, what it says of pictures in class folders tells how.
+    """
+    names = dict(enumerate(listed.classes or ()))
+    told = {
+        file.parts: names.get(label, str(label))
+        for part in listed.parts
+        for file, label in zip(part.pictures(), part.labels, strict=True)
+        if isinstance(file, File) and label is not None
+    }
+    meant = {told[file.parts]: name for pairs in found.values() for file, name in pairs
+             if name is not None and file.parts in told}  # fmt: skip
+    known = {name for pairs in found.values() for _, name in pairs} - {None}
+    meant = {name: name for name in known} | meant
+    notes = []
+    for split, pairs in found.items():
+        labels = [told.get(file.parts) for file, _ in pairs]
+        if not any(labels) or any(name is not None for _, name in pairs):
+            continue
+        if set(filter(None, labels)) <= meant.keys():
+            found[split] = [(file, meant.get(label)) for (file, _), label in
+                            zip(pairs, labels, strict=True)]  # fmt: skip
+            notes.append(f"The classes of the pictures in {split} are those of a list.")
+        else:
+            notes.append(
+                f"A list labels the pictures in {split} otherwise than class folders do, "
+                "whose names it should give."
+            )
+    return notes
+
+
 def _without_splits(
     tree: Tree, pictures: Sequence[File], level: Level, depth: int, notes: list[str]
 ) -> Content:
     """A folder for each class, perhaps with the splits inside it."""
+    tasks.check(tree, level)
     _check_empty(tree, depth, level)
     found: dict[str, list[tuple[File, str | None]]] = defaultdict(list)
     inside = _split_inside(level, depth)
@@ -192,8 +266,9 @@ def _check_empty(tree: Tree, depth: int, level: Level) -> None:
     above = next(iter(level.values()))[0].parts[:depth]
     for folder in sorted(tree.folders):
         name = folder[-1]
-        if len(folder) == depth + 1 and folder[:-1] == above and name not in level:
-            raise UserError(
+        if len(folder) == depth + 1 and folder[:-1] == above and spelled(name) not in level:
+            is_other = {name.lower(), *map(str.lower, level)} & (tasks.MARKS | tasks.PICTURES)
+            raise (is_other and tasks.named(tree)) or UserError(
                 f"The class folder {name!r} in {'/'.join((tree.name, *above))} has no pictures: "
                 "add some or remove it."
             )

@@ -18,8 +18,8 @@ from ..limits import MAX_MEMBER_BYTES
 from . import pixels, splits
 from .binary import CIFAR10_CLASSES
 from .choices import Choices
-from .columns import SPLITS, Columns, pick
-from .content import Content, Label, Part, Picture
+from .columns import SPLITS, Columns, is_called, pick
+from .content import Content, Label, Part, Picture, spelled
 from .tree import File, Tree
 
 ROWS = 250  # read at once
@@ -88,7 +88,7 @@ class Table:
 
     def splits_of(self, tree: Tree, image: str) -> list[str]:
         """The split of each row, where a column tells it; none where the file's name does."""
-        column = next((name for name in self.schema.names if name.lower() in SPLITS), None)
+        column = next((name for name in self.schema.names if is_called(name, SPLITS)), None)
         if self.split or column is None:
             return []
         found = [splits.role(value) if isinstance(value, str) else "" for value in
@@ -295,7 +295,7 @@ def _label(value: Any, classes: tuple[str, ...]) -> Label:
     if isinstance(value, str):
         if classes and value in classes:
             return classes.index(value)
-        return value.strip() or None
+        return spelled(value) or None
     return value
 
 

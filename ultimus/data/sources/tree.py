@@ -85,6 +85,7 @@ class Tree:
     notes: tuple[str, ...] = ()
     is_archive: bool = False
     _by_path: dict[tuple[str, ...], File] = field(default_factory=dict, compare=False)
+    _by_name: dict[str, list[File]] = field(default_factory=dict, compare=False)
 
     def find(self, path: str, base: tuple[str, ...] = ()) -> File | None:
         """The file that a path names, if it lies in this source.
@@ -104,6 +105,14 @@ class Tree:
             tries = [os.path.join(*base, path), path]
         found = (self._by_path.get(tuple(os.path.normpath(path).split("/"))) for path in tries)
         return next(filter(None, found), None)
+
+    def named(self, name: str) -> list[File]:
+        """The files of a name, with its ending or without, wherever they lie."""
+        if not self._by_name:
+            for file in self.files:
+                for known in {file.name, os.path.splitext(file.name)[0]}:
+                    self._by_name.setdefault(known, []).append(file)
+        return self._by_name.get(name, [])
 
     def having(self, *suffixes: str) -> list[File]:
         return [file for file in self.files if file.suffix in suffixes]
@@ -215,7 +224,7 @@ def _is_hidden(parts: tuple[str, ...], passed: Counter[str], path: str = "") -> 
     """Whether systems and editors put it there; counts what may be a copy of data."""
     hidden = [part for part in parts if part.startswith((".", "__"))
               or part.lower() in SYSTEM_FILES | SYSTEM_FOLDERS]  # fmt: skip
-    if hidden and (len(parts) > 1 or os.path.isdir(path)):
+    if hidden and (parts[-1] not in hidden or os.path.isdir(path)):
         passed[f"hidden folders ({one_line(hidden[0], 40)})"] += 1
     return bool(hidden)
 
