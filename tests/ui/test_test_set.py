@@ -21,7 +21,7 @@ from ultimus.evaluation import evaluate, features_of
 from ultimus.model import Transformer
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
-from ultimus.ui.pages import test_set
+from ultimus.ui.pages import verdicts
 from ultimus.ui.state import pool
 
 SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
@@ -237,8 +237,8 @@ def measurements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(images))
         return features_of(model, images, progress)
 
-    monkeypatch.setattr(test_set, "features_of", watched)
-    test_set._slot.clear()
+    monkeypatch.setattr(verdicts, "features_of", watched)
+    verdicts._slot.clear()
     return counts
 
 
@@ -256,7 +256,7 @@ def test_a_measurement_that_was_left_can_be_made_again(
     runs: Path, monkeypatch: pytest.MonkeyPatch, measurements: list[int]
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(test_set, "features_of", lambda *rest: st.stop())
+        patch.setattr(verdicts, "features_of", lambda *rest: st.stop())
         assert not AppTest.from_function(testset_page, default_timeout=60).run().exception
     visit()
     assert measurements == [20]

@@ -1,5 +1,6 @@
 """A view's address as a code that the last row can read with a telephone."""
 
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 import segno
@@ -27,23 +28,33 @@ def code(link: str) -> str:
     )
 
 
-def offer(place: DeltaGenerator, leave_out: str = "") -> None:
-    """Draw the button that shows the code, on a page whose header has none.
+def home(page: str) -> str:
+    """The link to the first page, from a page with this path."""
+    return st.context.url.removesuffix(page)
+
+
+def offer(
+    place: DeltaGenerator,
+    label: str = "Code for telephones",
+    link: Callable[[], str] = address,
+) -> None:
+    """Draw a button that shows a link as a code.
 
     Args:
         place: where.
-        leave_out: of the address: the page's path, for a code that leads to the first page.
+        label: on the button, another one for each of a page.
+        link: gives it once the button is pressed.
     """
+    key = f"code {label}"
     place.button(
-        "Code for telephones", icon=":material/qr_code_2:", type="tertiary", key="code",
-        on_click=_ask,
-    )  # fmt: skip
-    if st.session_state.pop("asked_for_this_code", False):
-        show(st.context.url.removesuffix(leave_out) if leave_out else address())
+        label, icon=":material/qr_code_2:", type="tertiary", key=key, on_click=_ask, args=(key,)
+    )
+    if st.session_state.pop(f"asked for {key}", False):
+        show(link())
 
 
-def _ask() -> None:
-    st.session_state.asked_for_this_code = True
+def _ask(key: str) -> None:
+    st.session_state[f"asked for {key}"] = True
 
 
 @st.dialog("Open this view", width="large")

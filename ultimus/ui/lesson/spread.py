@@ -64,20 +64,11 @@ def _gathered(name: str) -> None:
     st.subheader(f"Guesses: {lesson.title}", anchor=False)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown(f"**{guesses.people}** in the class have guessed so far.", width="content")
-    row.button("Code of the lesson", icon=":material/qr_code_2:", on_click=_ask_for_code)
+    first_card = f"?lesson={name}&card=1"
+    qr.offer(row, "Code of the lesson", lambda: qr.home("class") + first_card)
     row.button("Close, and forget the guesses", icon=":material/close:", on_click=_close)
-    _show_code(name)
     for place in _asked_cards(lesson):
         _question(lesson, cards[place], place)
-
-
-def _ask_for_code() -> None:
-    st.session_state.asked_for_lesson = True
-
-
-def _show_code(name: str) -> None:
-    if st.session_state.pop("asked_for_lesson", False):
-        qr.show(f"{st.context.url.removesuffix('class')}?lesson={name}&card=1")
 
 
 def _asked_cards(lesson: Lesson) -> list[int]:

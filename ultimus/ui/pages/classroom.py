@@ -40,7 +40,7 @@ def page() -> None:
     choices.arrive("Class")
     row = st.container(horizontal=True, vertical_alignment="center")
     row.title("Class", anchor=False, width="stretch")
-    qr.offer(row, leave_out="class")  # a class begins at the first page
+    qr.offer(row, link=lambda: qr.home("class"))  # where a class begins
     guard.show_problem()
     if teacher.is_here():
         _leading()
