@@ -47,11 +47,11 @@ def data(tmp_path_factory) -> str:
     return str(folder)
 
 
-def _process(*arguments: str, threads: int = 1) -> subprocess.Popen:
+def _process(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "ultimus", *arguments], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -508,14 +508,15 @@ def test_a_failure_on_the_way_is_one_sentence_and_the_code_2(data, tmp_path):
 # Real data ------------------------------------------------------------------------------------
 
 
-def test_three_epochs_of_steady_reach_43_percent_of_cifar10(real_data, tmp_path):
-    arguments = ("train", "--data", real_data, "--epochs", "3", "--runs", str(tmp_path))
-    process = _process(*arguments, threads=2)
+def test_an_epoch_of_demo_is_right_for_half_of_cifar10(real_data, tmp_path):
+    """52.5 % with two seeds; the notebook's log ends at 41 %."""
+    choices = ("--preset", "demo", "--epochs", "1")
+    process = _process("train", "--data", real_data, *choices, "--runs", str(tmp_path))
     process.communicate()
     assert process.returncode == 0
     process = _process("evaluate", str(_only_run(tmp_path).folder), "--json")
     answer = json.loads(process.communicate()[0])
-    assert answer["accuracy"] >= 0.43
+    assert answer["accuracy"] >= 0.5
     assert (answer["images"], answer["group"], answer["parameters"]) == (10_000, 16, 21_058)
 
 
