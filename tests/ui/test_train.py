@@ -105,7 +105,7 @@ def test_a_note_speaks_of_the_data_that_is_chosen(runs: Path):
     measured = figures_of("seed-preset").percent("last test accuracy", 0)
     assert measured in _captions(visit(preset="seed", data="cifar10"))
     on_shapes = _captions(visit(preset="seed", data="shapes"))
-    assert "On Shapes it collapses (1 seed)" in on_shapes and measured not in on_shapes
+    assert "On Shapes it collapses (3 seeds)" in on_shapes and measured not in on_shapes
     assert "41 %" in _captions(visit(preset="demo", data="cifar10"))
     assert "41 %" not in _captions(visit(preset="demo", data="shapes"))
 
