@@ -156,6 +156,25 @@ def test_one_without_workers_is_told_until_it_has_one(elsewhere, lab, data):
     assert lab.problem == ""
 
 
+def test_a_worker_that_dies_once_it_has_answered_holds_nobody_up(elsewhere, lab, monkeypatch):
+    """As long as the scheduler has not heard of it, it is taken for one that can train."""
+    elsewhere.add_worker()
+    lab.runs.mkdir()
+    connection = lab._connection
+    until(lambda: connection.free_workers(lab.runs))
+    (dead,) = connection.workers()
+    connection._asked.clear()
+    asks = Connection._ask
+
+    def ask_and_die(*given) -> None:
+        asks(*given)
+        elsewhere.kill_workers()
+
+    monkeypatch.setattr(Connection, "_ask", ask_and_die)
+    monkeypatch.setattr(connection, "_workers_by_idleness", lambda client: {dead: True})
+    assert connection.free_workers(lab.runs) in ([], [dead])
+
+
 def _package(folder: Path, text: str) -> Path:
     (folder / "ultimus").mkdir(parents=True)
     (folder / "ultimus" / "__init__.py").write_text(text)

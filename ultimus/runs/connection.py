@@ -6,6 +6,7 @@ and the app's own processes are started anew.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -75,7 +76,7 @@ class Connection:
         self._cluster: Cluster | None = None
         self._client: Client | None = None
         self._failed = -AGAIN  # when the last attempt did
-        self._asked: dict[str, tuple[float, Future]] = {}  # workers: when, and what they answer
+        self._asked: dict[str, tuple[float, Future | str]] = {}  # workers: when, and their answers
 
     def client(self) -> Client:
         """A client whose scheduler is there.
@@ -105,7 +106,7 @@ class Connection:
         if self._cluster:  # this app's own, with its own version on the same machine
             return [worker for worker, is_idle in idle.items() if is_idle]
         self._ask(client, [worker for worker, is_idle in idle.items() if is_idle], run_folder)
-        answers = {worker: _answer(self._asked.get(worker), worker) for worker in idle}
+        answers = {worker: self._answer(worker) for worker in idle}
         if answers and all(answers.values()):
             self.problem = next(iter(answers.values()))
         return [worker for worker in idle if idle[worker] and answers[worker] == ""]
@@ -198,8 +199,8 @@ class Connection:
         """Ask workers whether they can train: new ones, and again those that could not."""
         now, asked = time.monotonic(), []
         for worker in workers:
-            when, future = self._asked.get(worker, (now, None))
-            if future is None or (_answer((when, future), worker) and now > when + LOOK_AGAIN):
+            when, _ = self._asked.get(worker, (-math.inf, None))
+            if worker not in self._asked or (self._answer(worker) and now > when + LOOK_AGAIN):
                 key = f"ultimus-look-{worker}-{now}"
                 given = __version__, str(run_folder)
                 future = client.submit(_fitness(), *given, key=key, workers=[worker], pure=False)
@@ -208,6 +209,14 @@ class Connection:
         for future in asked:
             with suppress(Exception):  # whatever it is, the answer tells it
                 future.result(timeout=ANSWER)
+
+    def _answer(self, worker: str) -> str | None:
+        """Why a worker cannot train, empty if it can; None while it has not answered."""
+        when, answer = self._asked.get(worker, (0.0, None))
+        if isinstance(answer, Future) and answer.done():
+            answer = _told(answer, worker)
+            self._asked[worker] = when, answer  # the result lies on the worker, and dies with it
+        return answer if isinstance(answer, str) else None
 
     def _no_worker(self) -> str:
         return (
@@ -223,13 +232,13 @@ def _close(client: Client) -> None:
     client.status = "closed"
 
 
-def _answer(asked: tuple[float, Future] | None, worker: str) -> str | None:
-    """Why a worker cannot train, empty if it can; None while it has not answered."""
-    _, future = asked or (0.0, None)
-    if future is None or not future.done():
-        return None
+def _told(future: Future, worker: str) -> Future | str:
+    """What a worker has answered; the future itself where the answer is lost, with its worker."""
     if future.status == "finished":
-        return future.result()
+        try:
+            return future.result(timeout=ANSWER)
+        except Exception:  # of many kinds; without a limit it would wait for that worker for ever
+            return future
     return (
         f"The worker at {worker} cannot run this app's code ({reason(future.exception())}): "
         "install the same versions of Python and its packages there."
