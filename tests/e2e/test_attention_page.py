@@ -108,7 +108,7 @@ def test_clicks_are_answered_with_the_cores_numbers_and_without_the_server(
     )
     expect(page.locator(".spread data")).to_have_count(4)
     page.get_by_role("button", name="Other attention").click()
-    page.get_by_role("button", name="identity").click()
+    page.get_by_role("button", name="only itself").click()
     expect(page).to_have_url(re.compile("ablation=identity"))
     assert len(sent) == before
 
@@ -158,14 +158,14 @@ def test_the_link_carries_everything_and_back_goes_through_what_was_chosen(
     choose_pass(page, 3)
     press(page, 5, 2, count=16)
     page.get_by_role("button", name="Other attention").click()
-    page.get_by_role("button", name="uniform").click()
+    page.get_by_role("button", name="all alike").click()
     expect(page).to_have_url(re.compile("ablation=uniform"))
     assert page.evaluate("history.length") == length + 4  # nothing but what was pressed
     page.get_by_role("button", name="Share", exact=True).click()
     expect(page.get_by_test_id("stCode")).to_contain_text("ablation=uniform")
     handed_out = urlsplit(page.get_by_test_id("stCode").inner_text())
     page.reload()
-    expect(page.get_by_role("button", name="uniform")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="all alike")).to_have_attribute("aria-pressed", "true")
     chosen = {"pass": "3", "cell": "5-2", "view": "ablations", "ablation": "uniform"}
     assert link_of(page).items() >= chosen.items()
     assert {name: values[0] for name, values in parse_qs(handed_out.query).items()} == {

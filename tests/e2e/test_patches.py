@@ -84,7 +84,11 @@ def _looks_into(page: Page, trace: Trace) -> None:
     strips = page.locator(".story .strip")
     for strip, expected in enumerate((steps.query, steps.key, steps.products)):
         assert numbers(strips.nth(strip)) == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-4)
-    for ablation, button in (("uniform", "uniform"), ("unscaled", "without √8"), ("none", "none")):
+    for ablation, button in (
+        ("uniform", "all alike"),
+        ("unscaled", "without √8"),
+        ("none", "only the bias"),
+    ):
         page.locator(".change").get_by_role("button", name=button).click()
         expected = ablate(model, trace.features, ablation).logits.softmax(-1).max(-1).values
         assert numbers(page.locator(".change .answers")) == pytest.approx(

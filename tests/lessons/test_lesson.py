@@ -94,6 +94,8 @@ def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
         (HEAD + CARD + 'colour = "red"\n', 8, "card.colour is nothing that a lesson has"),
         (HEAD + CARD.replace("attention", "nowhere"), 4, "no page 'nowhere'"),
         (HEAD + CARD + 'show = { stepp = 3 }\n', 4, "'stepp' is no choice of this page"),
+        (HEAD + CARD + 'at = "moon"\n', 4, "the page attention has no part 'moon'"),
+        (HEAD + CARD.replace("attention", "look") + 'at = "walk"\n', 4, "leave at out"),
         (HEAD + CARD + "show = { pass = 9 }\n", 4, "pass should be a whole number from 1 to 4"),
         (HEAD + CARD + CARD.replace("Look.", "It is {wait}."), 11, "{wait} is no placeholder"),
         (HEAD + CARD.replace('"Look."', '"""\nOne.\n{weight cell=x}."""'), 9, "cell should be"),

@@ -11,6 +11,7 @@ from support.boards import figures, numbers, parts, sent, words
 from support.pages import OWNER, open_page
 
 from ultimus.analysis import range_test
+from ultimus.analysis.measured import measured
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import Recipe
 from ultimus.runs import metrics
@@ -66,6 +67,18 @@ def a_sweep(runs: Path, owner: str = "", states: str = "done done failed") -> Sw
         line = {"step": 1, "test_accuracy": point.recipe.lr, "test_group": 16}
         metrics.report(run.folder, line)
     return sweep
+
+
+def test_where_no_range_test_was_made_one_that_comes_with_ultimus_is_shown(runs):
+    page = visit(tool="range")
+    kept = measured("range-test-seed-shapes")
+    assert "press Start" in page.info[0].value
+    suggested, end = (kept.curves["read"][name][0] for name in ("suggestion", "diverging"))
+    (figure,) = (part for part in parts(page) if "figure" in part)
+    assert f"at a learning rate of {suggested:.2g}" in figure["alt"]
+    assert f"diverges from {end:.2g}" in figure["alt"] and "10 seeds" in words(page)
+    lowest, highest = (choose(kept.values["suggestion"]) for choose in (min, max))
+    assert f"says {lowest:.2g} to {highest:.2g}" in words(page)
 
 
 def test_an_empty_lab_says_what_to_do(runs):

@@ -76,12 +76,12 @@ ABLATIONS = {
         "The block as it was trained: each image chooses whom it looks at.",
     ),
     "uniform": Ablation(
-        "uniform",
+        "all alike",
         "Each image looks at all images of the group alike, whatever queries and keys say.",
         uniform,
     ),
     "identity": Ablation(
-        "identity",
+        "only itself",
         "Each image looks only at itself, as if it were alone.",
         identity,
     ),
@@ -91,7 +91,7 @@ ABLATIONS = {
         unscaled,
     ),
     "none": Ablation(
-        "none",
+        "only the bias",
         "No image looks at any, not even at itself: each pass adds only the block's output bias.",
         none,
     ),

@@ -1,4 +1,4 @@
-/** The same picture otherwise: a companion left out, other companions, another kind of attention. */
+/** The same picture otherwise: a companion left out, other companions, other attention. */
 
 import { best, redraw } from "./company.js";
 import { choice, h, percent, redrawn, rounded } from "./dom.js";
@@ -10,10 +10,10 @@ import { address } from "./pictures.js";
 const LEAVE = 5; // companions that matter most
 const ABOUT = {
   learned: ["as learned", "The block as it was trained."],
-  uniform: ["uniform", "Each looks at all alike, whatever queries and keys say."],
-  identity: ["identity", "Each looks only at itself, as if it were alone."],
+  uniform: ["all alike", "Each looks at all alike, whatever queries and keys say."],
+  identity: ["only itself", "Each looks only at itself, as if it were alone."],
   unscaled: ["without √8", "Scores are not divided, so each looks harder at its favourites."],
-  none: ["none", "Nobody looks at anybody: a pass adds only its constant, the output bias."],
+  none: ["only the bias", "Nobody looks at anybody: a pass adds only 48 fixed numbers, the output bias."],
   "no-residual": ["residual off", "What a pass computes replaces the features instead of being added."],
 };
 
@@ -78,7 +78,7 @@ function inCompany(view, colors, pool) {
   ]; // prettier-ignore
 }
 
-/** The group under another kind of attention, and what the picture then says. */
+/** The group under other attention, and what the picture then says. */
 export function otherwise(view, colors) {
   const made = h("article", { class: "change" });
   const draw = () => redrawn(made, () => made.replaceChildren(...changed(view, colors())));
@@ -91,7 +91,7 @@ function changed(view, colors) {
   const other = { scene: view.scene, answers: (place) => view.answersIn(traced, place) };
   const names = Object.fromEntries(Object.keys(CHANGES).map((name) => [name, ABOUT[name][0]]));
   return [
-    h("h3", {}, "Another kind of attention"),
+    h("h3", {}, "Other attention"),
     choice("Attention", names, view.ablation, (ablation) => view.set({ ablation })),
     h("p", {}, ABOUT[view.ablation][1], " ", ...(view.isOne ? instead(view, other) : moved(view, other))),
     bars(other, colors, i),

@@ -21,20 +21,39 @@ const NAMES = { network: "Network", look: "Attention", vectors: "Vectors", other
 const SCRUBBED = new Set(["index"]);
 const UNLINKED = new Set(["colors"]);
 
-/** Build the page of a packed scene in an element, and a lesson beside it if there is one; returns
- * the view. */
-export function build(root, packed, lesson = null) {
-  const kind = packed.grid ? patches : { NAMES, viewOf, sections };
-  const view = kind.viewOf(packed, linked());
-  const theme = new Theme(packed.colors, () => view.tell(["colors"]));
-  root.replaceChildren(
-    top(theme, kind.NAMES),
-    ...kind.sections(view, () => theme.colors),
-    section("training", "How it learned", h("div", {}, curves(view.scene), about(view))),
-  );
-  keepLink(view);
-  if (lesson) teach(root, view, lesson);
-  return view;
+/**
+ * Build the page of a packed scene in an element.
+ *
+ * @param lesson runs beside it, if there is one.
+ * @param others packed scenes of other runs, of which cards of the lesson speak.
+ */
+export function build(root, packed, lesson = null, others = []) {
+  const file = new PageInAFile(root, packed);
+  if (lesson) teach(file, [packed, ...others], lesson);
+}
+
+/** What shows one scene at a time. */
+class PageInAFile {
+  constructor(root, packed) {
+    this.root = root;
+    this.theme = new Theme(packed.colors, () => this.view.tell(["colors"]));
+    this.signs = []; // more at its top
+    this.open(packed, linked());
+  }
+
+  /** Show a scene as a link says it. */
+  open(packed, link) {
+    const kind = packed.grid ? patches : { NAMES, viewOf, sections };
+    this.packed = packed;
+    this.view = kind.viewOf(packed, link);
+    this.root.replaceChildren(
+      top(this.theme, kind.NAMES, this.signs),
+      ...kind.sections(this.view, () => this.theme.colors),
+      section("training", "How it learned", h("div", {}, curves(this.view.scene), about(this.view))),
+    );
+    this.forgetLink?.();
+    this.forgetLink = keepLink(this.view);
+  }
 }
 
 function viewOf(packed, link) {
@@ -52,11 +71,11 @@ function sections(view, colors) {
   ];
 }
 
-function top(theme, names) {
+function top(theme, names, signs) {
   return h("header", { class: "top" }, h("a", { href: "#", class: "brand" }, "Ultimus"),
     h("nav", {}, ...Object.entries(names).map(([id, name]) =>
       h("a", { href: `#${id}`, click: (event) => { event.preventDefault(); scrollTo(id); } }, name))),
-    theme.button); // prettier-ignore
+    theme.button, ...signs); // prettier-ignore
 }
 
 function scrollTo(id) {
@@ -111,7 +130,7 @@ function linked() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
-/** What is shown stands in the address; Back goes to what was chosen before. */
+/** What is shown stands in the address; Back goes to what was chosen before. Returns what ends it. */
 function keepLink(view) {
   let isReading = false;
   view.listen((changed) => {
@@ -120,20 +139,21 @@ function keepLink(view) {
     const isPassing = changed.includes("pointed") || changed.every((name) => SCRUBBED.has(name));
     history[isPassing ? "replaceState" : "pushState"](null, "", address);
   });
-  addEventListener("popstate", () => {
+  const back = () => {
     isReading = true;
     view.read(linked());
     isReading = false;
-  });
+  };
+  addEventListener("popstate", back);
+  return () => removeEventListener("popstate", back);
 }
 
 // A lesson ----------------------------------------------------------------------------------------
 
-const SECTIONS = { look: "page", attention: "look", train: "training", lab: "training", predict: "yours", testset: "training" };
-const ABOUT_OTHERS = new Set(["company", "ablations"]); // tabs of the app's page whose place is "What if?"
+const SECTIONS = { look: "page", train: "training", lab: "training", predict: "yours", testset: "training" };
 
 /** The cards of a lesson beside the page, which shows what each card says of the app's pages. */
-function teach(root, view, lesson) {
+function teach(file, scenes, lesson) {
   const box = h("div");
   const again = h("button", { type: "button", hidden: true, click: () => open() }, "Lesson");
   const shown = `ultimus-lesson ${lesson.name} at`;
@@ -141,8 +161,10 @@ function teach(root, view, lesson) {
     sessionStorage.setItem(shown, card);
     const { page, link, reveal } = lesson.cards[card];
     const said = isRevealed ? reveal.link : link;
-    if (page === "attention") view.read(said);
-    scrollTo(page === "attention" && ABOUT_OTHERS.has(said.view) ? "others" : SECTIONS[page]);
+    const packed = scenes.find(({ run }) => run.id === said.run) ?? scenes[0];
+    if (page === "attention" && packed !== file.packed) file.open(packed, said);
+    else if (page === "attention") file.view.read(said);
+    else scrollTo(SECTIONS[page]);
   };
   const close = () => {
     box.replaceChildren();
@@ -157,7 +179,8 @@ function teach(root, view, lesson) {
     new LessonPanel(box, lesson, card, { go: show, close });
     show(card, false);
   };
-  root.before(box);
-  root.querySelector(".top").append(again);
+  file.root.before(box);
+  file.signs.push(again);
+  file.root.querySelector(".top").append(again);
   open();
 }

@@ -7,6 +7,7 @@ modules keep their own files, and import each other by the names that the map gi
 import base64
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,38 @@ def name(run: Run) -> str:
     return f"ultimus-{run.id}.html"
 
 
-def page(run: Run, lesson: dict[str, Any] | None = None, shown: Pictures | None = None) -> bytes:
+def page(
+    run: Run,
+    lesson: dict[str, Any] | None = None,
+    shown: Pictures | None = None,
+    others: Mapping[Run, Pictures | None] = {},
+) -> bytes:
     """The file of a run.
 
     Args:
         run: any run.
         lesson: that runs beside it, as `lesson.js` draws it.
         shown: its pictures, see `scene`.
+        others: runs that the lesson speaks of besides, and their pictures.
 
     Raises:
         UserError: see `scene`.
     """
-    make = patches.scene if patches.is_of_patches(run) else scene
-    told = make(run, shown=shown)
     parts = {
         "icon": _base64((ASSETS / "icon.svg").read_bytes()),
         "styles": "".join((_HERE / f"{sheet}.css").read_text() for sheet in SHEETS),
         "modules": json.dumps({"imports": _modules()}),
-        "scene": _inside_a_script(json.dumps(told, allow_nan=False)),
+        "scene": _inside_a_script(_scene(run, shown)),
         "lesson": _inside_a_script(json.dumps(lesson)),
+        "others": _inside_a_script(f"[{','.join(_scene(*other) for other in others.items())}]"),
     }
     html = (_HERE / "page.html").read_text()
     return re.sub(r"@(\w+)@", lambda found: parts[found[1]], html).encode()
+
+
+def _scene(run: Run, shown: Pictures | None) -> str:
+    make = patches.scene if patches.is_of_patches(run) else scene
+    return json.dumps(make(run, shown=shown), allow_nan=False)
 
 
 def _modules() -> dict[str, str]:

@@ -30,11 +30,11 @@ def filled(name: str, lesson: Lesson) -> dict[str, Any]:
 
 def _card(card: Card, moments: Moments) -> dict[str, Any]:
     before, after = _Filler(card.link, moments), _Filler(card.link_after, moments)
-    made = {"title": card.title, "page": card.page, "link": card.link,
+    made = {"title": card.title, "page": card.page, "link": card.link, "at": card.part,
             "text": before.html(card.text)}  # fmt: skip
     if card.question and card.reveal:
         made["question"] = _question(card.question, before)
-        made["reveal"] = _reveal(card.question, card.reveal, after)
+        made["reveal"] = _reveal(card.question, card.reveal, after) | {"at": card.part_after}
     return made
 
 

@@ -20,6 +20,13 @@ from . import values
 from .lines import line_of
 
 MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
+PARTS = {
+    "attention": ("matrix", "steps", "walk", "shares", "vectors", "passes", "company", "ablations"),
+    "train": ("loss", "accuracy", "rate"),
+    "lab": ("figure",),
+    "testset": ("classes", "confusion", "sure"),
+}
+"""What a card may point at, by its page; explorer/lesson.js brings it into view."""
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 Line = Annotated[str, Field(min_length=1, max_length=120)]
@@ -89,6 +96,7 @@ class Reveal(BaseModel):
     Attributes:
         text: what the answer is, and why.
         show: what the page shows from then on, beside what it showed.
+        at: the part of the page that it speaks of, as for a card.
         bars: numbers to draw, placeholders, by their names; the guess is drawn among them.
     """
 
@@ -96,6 +104,7 @@ class Reveal(BaseModel):
 
     text: Words
     show: Show = {}
+    at: str = ""
     bars: dict[Line, Number] = Field({}, max_length=12)
 
 
@@ -106,6 +115,7 @@ class Card(BaseModel):
         title: of the card.
         page: that stands beside it, a name of `links.pages.PAGES`.
         show: what that page shows, as its link says it.
+        at: the part of the page that it speaks of, one of PARTS; found out where it is not said.
         text: what the card says.
         question: to guess.
         reveal: after the guess.
@@ -116,6 +126,7 @@ class Card(BaseModel):
     title: Line
     page: str
     show: Show = {}
+    at: str = ""
     text: Words
     question: Question | None = None
     reveal: Reveal | None = None
@@ -124,6 +135,11 @@ class Card(BaseModel):
     def _fits_its_page(self) -> "Card":
         if self.page not in PAGES:
             raise ValueError(f"there is no page {self.page[:40]!r}: there are {', '.join(PAGES)}")
+        parts = PARTS.get(self.page, ())
+        for at in filter(None, (self.at, self.reveal and self.reveal.at)):
+            if at not in parts:
+                known = f"it has {', '.join(parts)}" if parts else "leave at out"
+                raise ValueError(f"the page {self.page} has no part {at[:40]!r}: {known}")
         if (self.question is None) != (self.reveal is None):
             raise ValueError("a question needs a reveal, and a reveal a question")
         try:
@@ -144,6 +160,26 @@ class Card(BaseModel):
         """The same once the answer is shown."""
         shown = self.reveal.show if self.reveal else {}
         return self.model_copy(update={"show": self.show | shown}).link
+
+    @property
+    def part(self) -> str:
+        """The part of the page that it speaks of; empty for its top."""
+        return self.at or self._shown_in(self.show)
+
+    @property
+    def part_after(self) -> str:
+        """The same once the answer is shown: it stays where nothing is said of it."""
+        reveal = self.reveal
+        return (reveal and (reveal.at or self._shown_in(reveal.show))) or self.part
+
+    def _shown_in(self, show: Show) -> str:
+        """Where on the Attention page that is seen which a card shows."""
+        if self.page != "attention":
+            return ""
+        if show.get("view") in PARTS["attention"]:
+            return str(show["view"])
+        places = {"ablation": "ablations", "walk": "walk", "cell": "matrix", "show": "matrix"}
+        return next((part for name, part in places.items() if name in show), "")
 
 
 class Lesson(BaseModel):

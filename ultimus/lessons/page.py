@@ -2,7 +2,7 @@
 
 from ..explorer import page
 from .filled import filled
-from .lesson import Lesson
+from .lesson import Card, Lesson
 from .moment import named_run, shown_pictures
 
 
@@ -12,12 +12,20 @@ def file_name(name: str) -> str:
 
 
 def lesson_page(name: str, lesson: Lesson) -> bytes:
-    """The file of a lesson; of several runs that its cards name, it holds the first.
+    """The file of a lesson, with all runs whose attention its cards show.
 
     Raises:
         UserError: a run or its pictures are not here.
     """
-    links = [card.link for card in lesson.card]
-    run = named_run(next((link["run"] for link in links if link.get("run")), ""))
-    which = "examples" if any(link.get("pictures") == "examples" for link in links) else "test"
-    return page.page(run, filled(name, lesson), shown_pictures(run, which))
+    cards = [card for card in lesson.card if card.page == "attention"] or lesson.card[:1]
+    names = dict.fromkeys(card.link.get("run", "") for card in cards)
+    shown = {run: shown_pictures(run, _pictures(cards, run.id)) for run in map(named_run, names)}
+    (first, pictures), *others = shown.items()
+    return page.page(first, filled(name, lesson), pictures, dict(others))
+
+
+def _pictures(cards: list[Card], run: str) -> str:
+    """Which pictures the cards show of a run."""
+    links = [card.link for card in cards]
+    shown = [link.get("pictures") for link in links if link.get("run") in (run, None)]
+    return "examples" if "examples" in shown else "test"

@@ -60,12 +60,12 @@ def _about_images() -> str:
     )
     return (
         f"Measured on the shipped run ({shipped.data}, in groups of 16): as learned "
-        f"{shipped.percent('learned')}, looking at all alike {shipped.percent('uniform')}, only at "
-        f"oneself {shipped.percent('identity')}, without √8 {shipped.percent('unscaled')}, no "
-        f"mixing at all {shipped.percent('none')}. So the four passes matter, but most of what "
+        f"{shipped.percent('learned')}, all alike {shipped.percent('uniform')}, only "
+        f"itself {shipped.percent('identity')}, without √8 {shipped.percent('unscaled')}, only the "
+        f"bias {shipped.percent('none')}. So the four passes matter, but most of what "
         "they do is the **constant** that each adds (the output bias): without any pass it is "
         f"{shipped.percent('passes 0')}. Attention as learned is worth {lost:.1f} percentage "
-        f"points more than that constant alone, and {alike:.1f} more than looking at all alike; "
+        f"points more than that constant alone, and {alike:.1f} more than all alike; "
         "but a network trained with every picture alone reaches "
         f"{alone.percent('each alone')}, which is as good. The reason is in the data: random "
         "companions say nothing about a picture's class."

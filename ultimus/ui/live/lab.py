@@ -33,6 +33,8 @@ def show() -> None:
         return
     if sweep is None:
         st.info("Nothing was tried here yet: choose above, and press Start.")
+        if is_range:
+            range_test.example()
         return
     row = st.container(horizontal=True, vertical_alignment="center")
     names = {found.id: _name(found) for found in [sweep, *known.values()]}

@@ -1,12 +1,15 @@
 """A range test on show: its curve, what is read from it, and three runs that show what it means."""
 
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from ...analysis import range_test
+from ...analysis.measured import measured
 from ...analysis.range_test import RangeTest
 from ...errors import counted
 from ...links.pages import Lab, Train
@@ -26,21 +29,41 @@ smoothed as the package torch-lr-finder does it. A rate for a whole run lies bet
 point and the lowest: try it out.</p>
 """
 
+EXAMPLE = "range-test-seed-shapes"  # of the measured figures
+
 
 def rows(sweep: Sweep, found: Sequence[Entry]) -> list[dict[str, Any]]:
     """The parts of its row."""
     test = sweeps.range_test(found)
+    ended = sum(not sweeps.is_open(entry) for entry in found)
+    facts = _facts(f"{ended} of {counted(len(found), 'seed')} done.", test)
+    return _row(test, facts + _reasons(found), sweep.id)
+
+
+def example() -> None:
+    """A test that comes with Ultimus, to look at where nothing was tried yet."""
+    kept = measured(EXAMPLE)
+    curves = [kept.curves[f"seed {seed}"] for seed in kept.seeds]
+    rates = max((curve["rate"] for curve in curves), key=len)
+    gone = [math.nan] * len(rates)  # where a loss is no number any more
+    losses = [[*curve["loss"], *gone[len(curve["loss"]) :]] for curve in curves]
+    test = range_test.read(rates, losses)
+    words = f"This one comes with Ultimus: the preset seed on shapes, {len(curves)} seeds."
+    board.show([_row(test, _facts(words, test), EXAMPLE)], "example")
+
+
+def _row(test: RangeTest, facts: str, uirevision: str) -> list[dict[str, Any]]:
     fig = plots.range_curve(
         test.rates, test.smoothed, test.mean, suggestion=test.suggestion,
-        suggestions=test.suggestions, diverging=test.diverging, uirevision=sweep.id,
+        suggestions=test.suggestions, diverging=test.diverging, uirevision=uirevision,
     )  # fmt: skip
-    facts = board.html(_facts(test, found) + ABOUT)
-    return [figure.part(fig, "range-test", alt(fig), plots.HEIGHT, share=1.4), facts]
+    part = figure.part(fig, "range-test", alt(fig), plots.HEIGHT, share=1.4)
+    return [part, board.html(facts + ABOUT)]
 
 
-def _facts(test: RangeTest, found: Sequence[Entry]) -> str:
-    ended = sum(not sweeps.is_open(entry) for entry in found)
-    parts = [f"{ended} of {counted(len(found), 'seed')} done."]
+def _facts(begin: str, test: RangeTest) -> str:
+    """What is read from it, as HTML."""
+    parts = [begin]
     if test.suggestion is not None:
         parts.append(f"The mean falls most steeply at <b>{test.suggestion:.2g}</b>.")
     alone = test.suggestions[np.isfinite(test.suggestions)]
@@ -48,13 +71,17 @@ def _facts(test: RangeTest, found: Sequence[Entry]) -> str:
         parts.append(f"Each seed alone says {alone.min():.2g} to {alone.max():.2g}.")
     if test.diverging:
         parts.append(f"Training diverges from <b>{test.diverging:.2g}</b> on.")
+    return f'<p class="standing">{" ".join(parts)}</p>'
+
+
+def _reasons(found: Sequence[Entry]) -> str:
+    """Why runs were interrupted."""
     reasons = dict.fromkeys(
         entry.outcome.reason
         for entry in found
         if entry.outcome and entry.outcome.reason and entry.outcome.state != "failed"
     )
-    notes = "".join(f'<p class="caption">{html.escape(reason)}</p>' for reason in reasons)
-    return f'<p class="standing">{" ".join(parts)}</p>{notes}'
+    return "".join(f'<p class="caption">{html.escape(reason)}</p>' for reason in reasons)
 
 
 def three(found: Sequence[Entry]) -> None:
