@@ -18,6 +18,7 @@ from support.pictures import TRAIN, write_pictures
 
 from ultimus.analysis import range_test
 from ultimus.checkpoints import checkpoint
+from ultimus.data import dataset
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
 from ultimus.runs import sweep as sweeps
@@ -346,3 +347,13 @@ def test_a_range_test_reports_each_step_also_where_it_was_interrupted(data, tmp_
     found = sweeps.range_test(sweeps.entries(sweep, tmp_path))
     assert found.losses[0].tolist() == pytest.approx([row["loss"] for row in rows])
     assert math.isnan(found.losses[1, 0])  # the other seed has not begun
+
+
+def test_a_run_waits_for_pictures_that_are_still_prepared(tmp_path: Path):
+    write_pictures(tmp_path / "pictures")
+    run = Run.create(tmp_path / "runs", _recipe(tmp_path / "pictures", max_steps=1))
+    with dataset._alone(dataset._copy_of(run.info().recipe.data)):
+        process = _begin(run)
+        _until(lambda: run.status().doing == "waiting for its pictures, which are prepared once")
+    process.join(60)
+    assert run.status().state == "done"

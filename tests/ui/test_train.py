@@ -88,6 +88,20 @@ def test_while_data_is_not_ready_the_reason_stands_beside_start(runs: Path):
     assert "Start is off. The data on the left" in _captions(page)
 
 
+def test_start_can_be_pressed_while_shapes_are_still_drawn(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ULTIMUS_HOME", str(tmp_path / "home"))
+    page = visit(data="shapes")
+    try:
+        assert data._preparations()["shapes"].done < 1
+        assert buttons(page)["Start"]
+        said = _captions(page)
+    finally:
+        data._preparations().pop("shapes").cancel()
+    assert "12,800 images" in said and "the run waits for them" in said
+
+
 def test_the_notebook_log_is_offered_only_beside_runs_on_cifar10(runs: Path):
     page = visit()
     assert "Notebook log" in [each.label for each in page.toggle]

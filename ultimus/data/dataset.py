@@ -88,6 +88,19 @@ def is_ready(source: str) -> bool:
     return os.path.isfile(_copy_of(source) / "dataset.json")
 
 
+def training_images(source: str) -> int | None:
+    """How many images a source has to train on; None where only its decoding tells.
+
+    Raises:
+        UserError: as for `is_ready`.
+    """
+    from . import sources
+
+    if is_ready(source):
+        return len(open_dataset(source).train)
+    return sources.SHAPES["train"] if source == "shapes" else None
+
+
 def open_dataset(source: str, progress: Progress = lambda done: None) -> Dataset:
     """Open a source; the first time decodes it (downloads it, for "cifar10").
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..data.dataset import download_folder
 from ..data.sources import CIFAR10_BYTES, located
 from ..places import PACKAGE
+from .machine import lower
 
 
 class Preparation:
@@ -30,6 +31,7 @@ class Preparation:
                 stderr=errors,
                 cwd=PACKAGE.parent,
             )
+        lower(self._process.pid)
 
     @property
     def done(self) -> float:

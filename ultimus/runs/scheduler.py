@@ -23,7 +23,7 @@ import torch
 from distributed import Future
 
 from .. import __version__
-from ..data.dataset import is_ready, open_dataset
+from ..data.dataset import training_images
 from ..data.sources import located, path_of
 from ..errors import UserError
 from ..files import storage_problem
@@ -394,9 +394,9 @@ def _sentence(error: BaseException) -> str:
 
 
 def _steps(recipe: Recipe) -> int:
-    """The steps that a run would make; 0 where its data is not ready."""
+    """The steps that a run would make; 0 where nothing tells before its data is ready."""
     try:
-        images = len(open_dataset(recipe.data).train) if is_ready(recipe.data) else 0
+        images = training_images(recipe.data) or 0
         steps = recipe.epochs * recipe.steps_per_epoch(images)
     except UserError:  # which its worker tells
         return 0

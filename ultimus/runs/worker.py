@@ -10,7 +10,7 @@ from io import BytesIO
 
 import torch
 
-from ..data.dataset import Dataset, open_dataset
+from ..data.dataset import Dataset, is_ready, open_dataset
 from ..data.sources import located
 from ..errors import UserError
 from ..files import read_bounded, storage_problem
@@ -80,7 +80,7 @@ def _end(run: Run, state: State, reason: str) -> Status:
 
 def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Status:
     recipe = run.info().recipe
-    run.set_status(replace(run.status(), state="running", reason="", doing="opening the data"))
+    run.set_status(replace(run.status(), state="running", reason="", doing=_opening(recipe.data)))
     dataset = _former_data(run.info())
     _surroundings(run, dataset)
     state = _saved_state(run)
@@ -96,6 +96,14 @@ def _work(run: Run, watch: Callable[[Progress], None], patience: float) -> Statu
         recorder.keep_last_good()
         raise
     return recorder.finish()
+
+
+def _opening(source: str) -> str:
+    try:
+        is_here = is_ready(source)
+    except UserError:  # told by what opens it
+        is_here = True
+    return "opening the data" if is_here else "waiting for its pictures, which are prepared once"
 
 
 class DataAwayError(UserError):

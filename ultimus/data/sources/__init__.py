@@ -231,9 +231,12 @@ def glance(source: str) -> str:
 # Built in -----------------------------------------------------------------------------------------
 
 
+SHAPES = {"train": 12_800, "test": 2_000}  # pictures, each part drawn from a seed of its own
+
+
 def _shapes() -> Content:
     parts = []
-    for split, count, seed in (("train", 12_800, 0), ("test", 2_000, 1)):
+    for seed, (split, count) in enumerate(SHAPES.items()):
         images, labels = shapes.draw(count, seed)
         pictures = partial(iter, images.transpose(0, 2, 3, 1))  # (N, 32, 32, 3)
         parts.append(Part(split, labels.tolist(), pictures, "picture {} of the shapes".format))

@@ -6,13 +6,14 @@ from contextlib import suppress
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 import torch
 from PIL import Image
 
-from ...data.dataset import Dataset, Split, is_ready, open_dataset
+from ...data.dataset import Dataset, Split, is_ready, open_dataset, training_images
 from ...data.sources import UPLOAD, glance, is_cifar10, parted
 from ...errors import UserError
 from ...links.pages import SOURCES, Train
@@ -67,22 +68,47 @@ def _can_be_corrected(now: Train) -> bool:
     return kind == "upload" or (kind == "folder" and not is_public())
 
 
-def chosen(now: Train) -> Dataset:
+class Chosen(NamedTuple):
+    """Data that a run can be started on.
+
+    Attributes:
+        name: how a person calls it.
+        source: what `open_dataset` takes.
+        images: how many there are to train on.
+        is_ready: else it is being prepared, and the run waits for it.
+    """
+
+    name: str
+    source: str
+    images: int
+    is_ready: bool = True
+
+
+def chosen(now: Train) -> Chosen:
     """The data that is chosen.
 
     Raises:
-        UserError: it is not ready, or cannot be used.
+        UserError: a run cannot be started on it, or not yet.
     """
     wanted = source(now)
     if not wanted:
         raise UserError("No data is chosen: name a folder or upload images on the left.")
-    dataset = ready(wanted)
-    if dataset is None:
-        raise UserError(
-            "The data on the left is being prepared or not there yet: wait until its images are "
-            "shown."
-        )
-    return dataset
+    return known(wanted)
+
+
+def known(source: str) -> Chosen:
+    """A source that is ready, or of which all is known that a run needs to begin.
+
+    Raises:
+        UserError: it is neither, or cannot be used.
+    """
+    if dataset := ready(source):
+        return Chosen(dataset.name, dataset.source, len(dataset.train))
+    if images := training_images(source):
+        return Chosen(source.capitalize(), source, images, is_ready=False)
+    raise UserError(
+        "The data on the left is being prepared or not there yet: wait until its images are shown."
+    )
 
 
 def name_of(now: Train) -> str:

@@ -9,7 +9,7 @@ from ...recipe import Recipe
 from ...runs import sweep as sweeps
 from ...runs.sweep import Sweep
 from ..state import browser, choices, guard, session, text
-from . import starting
+from . import data, starting
 
 
 def show(recipe: Recipe | None) -> None:
@@ -56,7 +56,7 @@ def planned(recipe: Recipe) -> Sweep:
     Raises:
         UserError: what is chosen makes no range test.
     """
-    now, images = choices.current(Lab), len(starting.data_of(recipe).train)
+    now, images = choices.current(Lab), data.known(recipe.data).images
     rising = range_test.recipe_for(recipe, images, now.low, now.high, now.steps)
     return sweeps.plan(rising, {}, now.seeds, browser.owner())
 

@@ -37,7 +37,7 @@ def chosen() -> Recipe:
     now = choices.current(Train)
     dataset = data.chosen(now)
     recipe = settings.recipe(now, dataset.source)
-    recipe.steps_per_epoch(len(dataset.train))
+    recipe.steps_per_epoch(dataset.images)
     return recipe
 
 
@@ -48,14 +48,15 @@ def outlook() -> str:
     except UserError as error:
         return text.plain(f"Start is off. {error}")
     dataset = data.chosen(choices.current(Train))
-    images = len(dataset.train)
+    images = dataset.images
     length = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
     if recipe.max_steps or recipe.max_seconds:
         length = f"at most {length}"
+    waits = "" if dataset.is_ready else "Its pictures are being made: the run waits for them. "
     return (
         f"Start trains **{text.plain(recipe.preset)}** on **{text.plain(dataset.name)}**: "
-        f"{images:,} images, {length}, {recipe.total_steps(images):,} steps. What is shown below "
-        "is the run that is named above."
+        f"{images:,} images, {length}, {recipe.total_steps(images):,} steps. {waits}"
+        "What is shown below is the run that is named above."
     )
 
 

@@ -11,7 +11,7 @@ from ...recipe import Recipe
 from ...runs import sweep as sweeps
 from ...runs.sweep import Sweep
 from ..state import browser, choices, guard, session, text
-from . import settings, starting
+from . import data, settings, starting
 
 FACTORS = (1 / 3, 1, 3)  # of the value that a recipe has, for a first look
 VALUES_OF = {"vary": "values", "also": "also_values"}
@@ -120,8 +120,8 @@ def begin(sweep: Sweep) -> None:
     Raises:
         UserError: it cannot be started.
     """
-    data = starting.data_of(sweep.recipe)
+    images = data.known(sweep.recipe.data).images
     for point in sweep.points:  # before there are runs
-        point.recipe.steps_per_epoch(len(data.train))
+        point.recipe.steps_per_epoch(images)
     sweeps.carry_on(sweep, session.lab())
     choices.change(Lab, sweep=sweep.id)

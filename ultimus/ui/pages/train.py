@@ -55,7 +55,7 @@ def _can_start() -> bool:
     try:
         recipe = settings.recipe(now, dataset.source if dataset else "shapes")
         if dataset:
-            recipe.steps_per_epoch(len(dataset.train))
+            recipe.steps_per_epoch(dataset.images)
         return dataset is not None
     except UserError as error:
         st.error(text.plain(str(error)))
