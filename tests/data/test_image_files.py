@@ -79,6 +79,13 @@ def test_sixteen_bits_keep_their_range():
     assert picture.min() == 0 and picture.max() == 255
 
 
+def test_sixteen_bits_of_which_twelve_are_used_are_said_to_be_dark():
+    ramp = np.linspace(0, 4095, WIDTH * HEIGHT).reshape(HEIGHT, WIDTH).astype(np.uint16)
+    reading = image_files.reading(encoded(Image.fromarray(ramp)))
+    assert reading.notes == ("its brightest value is 4,095 of 65,535, so it is nearly black",)
+    assert not image_files.reading(encoded(Image.fromarray(ramp * 16))).notes
+
+
 def test_a_palette_becomes_its_colours():
     picture = Image.fromarray(noise()).quantize(17)
     assert np.array_equal(image_files.read(encoded(picture)), picture.convert("RGB"))
@@ -249,6 +256,7 @@ def test_other_formats_are_refused_by_content(refused, tmp_path):
         (b"8BPS\0\1", "a Photoshop file"),
         (b"%PDF-1.7", "a PDF"),
         (b"\n<svg xmlns=''>", "a drawing (SVG)"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- by hand -->\n<svg>", "a drawing (SVG)"),
         (b"\0\0\0\x18ftypcrx ", "a camera's raw file"),
         (bytes(128) + b"DICM", "a medical picture (DICOM)"),
         (b"v/1\x01", "a picture of high dynamic range"),
@@ -263,6 +271,8 @@ def test_what_people_take_for_a_picture_is_named(refused, start, what):
     ("start", "what"),
     [
         (b"<!DOCTYPE html>", "a web page, as a download that failed leaves it: fetch it again"),
+        (b"<?xml version='1.0'?><Error>", "a text (XML), as a download that failed leaves it"),
+        (b"data:image/png;base64,iVBOR", "a picture written as text (base64): decode it first"),
         (b"<html>", "a web page, as a download that failed leaves it: fetch it again"),
         (b"PK\3\4", "an archive: unpack it and give the pictures in it"),
         (b"\x89PNG\r\r\n", "damaged or stored in an unusual way"),

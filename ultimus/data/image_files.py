@@ -29,13 +29,14 @@ KEPT_SIDE = 512  # pixels of the shorter side that a large picture keeps at leas
 KEPT_PIXELS = 2**22  # unless it is so long and thin that it has more than these
 BAND = 2**20  # pixels converted at once
 NAME = 120  # characters of a name that an error repeats
-BEGINNING = 160  # bytes of a file that tell what it is
+BEGINNING = 1024  # bytes of a file that tell what it is
 PREVIEW = 640  # pixels
 
 Fit = Literal["crop", "pad"] | Sequence[float]
 Box = tuple[float, float, float, float]
 
 MOST_OF_IT = 0.75  # of the rows of a picture whose end is missing have to be there
+DARK = 2**13  # of 16 bits
 UNFILLED = 128  # what a decoder leaves where a JPEG has no data
 
 DAMAGED = (
@@ -57,11 +58,16 @@ OTHERS = (
         rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf",
         "is an archive: unpack it and give the pictures in it",
     ),
-    (rb"\s*<(\?xml|svg)", "a drawing (SVG)"),
     (
-        rb"(?i)\s*<(!doctype html|html)",
+        rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype html|html)",
         "is a web page, as a download that failed leaves it: fetch it again",
     ),
+    (rb"(\xef\xbb\xbf)?\s*<([^\0]{0,900}<)?svg", "a drawing (SVG)"),
+    (
+        rb"(\xef\xbb\xbf)?\s*<\?xml",
+        "is a text (XML), as a download that failed leaves it: fetch it again",
+    ),
+    (rb"data:image/|iVBORw0KGgo|/9j/4", "is a picture written as text (base64): decode it first"),
     (rb"....ftyp|\x1aE\xdf\xa3", "a film"),
     (rb"(II|MM)(\+\x00|\x00\+)", "a TIFF for very large pictures"),
 )
@@ -158,7 +164,7 @@ def _decoded(content: bytes, name: str) -> Reading:
         turn = TURNS.get(orientation(exif or im.info.get("exif") or b""))
         profile = profile or im.info.get("icc_profile") or b""
         meant = colours(im.mode, profile, meaning)
-        notes = (*_missing(im, name, is_cut), *filter(None, [meant.note]))
+        notes = (*_missing(im, name, is_cut), *filter(None, [meant.note]), *_dark(im))
         small = _small_rgb(im, meant.convert)
     picture = small if turn is None else small.transpose(turn)
     return Reading(picture, (height, width) if turn in ON_ITS_SIDE else (width, height), notes)
@@ -189,6 +195,14 @@ def _missing(picture: Image.Image, name: str, is_cut: bool) -> Iterator[str]:
         raise UserError(f"{name} is cut off, and most of it is missing: fetch it again.")
     below = f", and the lowest {1 - there / picture.height:.0%} of it are grey"
     yield f"its last bytes are missing{below if there < picture.height else ''}"
+
+
+def _dark(picture: Image.Image) -> Iterator[str]:
+    """That cameras and microscopes often fill 12 of 16 bits."""
+    if picture.mode.startswith("I"):
+        _, brightest = picture.getextrema()
+        if brightest < DARK:
+            yield f"its brightest value is {brightest:,} of 65,535, so it is nearly black"
 
 
 def _factor(width: int, height: int) -> int:
