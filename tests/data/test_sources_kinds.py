@@ -800,3 +800,36 @@ def test_hidden_files_of_an_archive_are_no_hidden_folders(tmp_path):
             for number, image in enumerate(noise(5)):
                 archive.writestr(f"{name}/{number}.png", encoded(image))
     assert not any("hidden" in note for note in read(tmp_path / "x.zip").notes)
+
+
+def test_pictures_to_test_on_that_are_trained_on_are_counted(tmp_path):
+    write_class_folders(tmp_path / "train", {"a": 5, "b": 5})
+    write_class_folders(tmp_path / "test", {"a": 3, "b": 4})
+    assert any(
+        note.startswith("7 of 7 pictures to test on are also") for note in read(tmp_path).notes
+    )
+
+
+def test_a_test_split_may_lack_a_class_which_is_said(tmp_path):
+    write_class_folders(tmp_path / "train", {"a": 5, "b": 5, "c": 5})
+    write_class_folders(tmp_path / "test", {"a": 2, "c": 3}, seed=50)
+    arrays = read(tmp_path)
+    assert "test has no pictures of b." in arrays.notes
+    assert np.bincount(arrays.test_labels, minlength=3).tolist() == [2, 0, 3]
+
+
+def test_splits_of_save_to_disk_with_names_of_their_own_are_told_apart(tmp_path):
+    for number, split in enumerate(("part1", "part2")):
+        pictures, labels = some_rows(9 + 3 * number, seed=number)
+        table = pa.table({"image": pictures, "label": labels})
+        (tmp_path / split).mkdir()
+        with pa.ipc.new_stream(
+            tmp_path / split / "data-00000-of-00001.arrow", table.schema
+        ) as file:
+            file.write_table(table)
+        state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}
+        (tmp_path / split / "state.json").write_text(json.dumps(state))
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["part1", "part2"]}))
+    assert "Trained on: part1, part2." in read(tmp_path).notes
+    arrays = read(f"{tmp_path}?train=part1&test=part2")
+    assert (len(arrays.train_labels), len(arrays.test_labels)) == (9, 12)

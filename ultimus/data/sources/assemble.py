@@ -27,6 +27,7 @@ from .tree import File
 
 MAX_NOTE = 900  # characters of a sentence that is kept with a run
 TEST_SHARE = 0.2  # of a source that has no split of its own
+FEW = 0.01  # of the pictures to test on, which may be in the training data, too
 NAMED = 10  # pictures that are left out, in a note or an error
 
 WRONG = -1  # stands for a label that is none of the classes
@@ -220,6 +221,8 @@ def _said(plan: Plan, train: list[Part], test: list[Part]) -> Iterator[str]:
     """What was decided, in sentences."""
     yield f"Classes, in this order: {one_line(', '.join(plan.classes), 300)}."
     if plan.held:
+        if len(several := list(dict.fromkeys(part.split for part in train))) > 1:
+            yield f"Trained on: {', '.join(several)}."
         yield f"There is no test split: {plan.held:.0%} of each class are held out to test on."
     elif train and (train[0].split or test[0].split):
         named = [", ".join(dict.fromkeys(part.split or "the rest" for part in parts))
@@ -262,7 +265,19 @@ def arrays(chosen: Plan, progress: Progress, is_upload: bool = False) -> Arrays:
         chosen.name, chosen.classes, images, labels, test_images, test_labels,
         (*chosen.notes, *decoder.notes()),
     )  # fmt: skip
-    return _split(decoded, chosen.held) if chosen.held else decoded
+    whole = _split(decoded, chosen.held) if chosen.held else decoded
+    return whole._replace(notes=(*whole.notes, *_repeated(whole)))
+
+
+def _repeated(whole: Arrays) -> Iterator[str]:
+    """That pictures to test on were seen in training, if these are more than a few."""
+    seen = {hash(image.tobytes()) for image in whole.train_images}
+    count = sum(hash(image.tobytes()) in seen for image in whole.test_images)
+    if count and count > FEW * len(whole.test_images):
+        yield (
+            f"{count:,} of {len(whole.test_images):,} pictures to test on are also among those to "
+            "train on: the accuracy on them says little about others."
+        )
 
 
 class _Decoder:

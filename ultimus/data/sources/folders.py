@@ -185,7 +185,8 @@ def _with_splits(
         notes.append(f"Not used: {', '.join(without_role)}, unless chosen as a split.")
     _without_labels(found)
     notes += _label(found, listed) if listed else []
-    classes = _checked(tree, found)
+    classes, missing = _checked(tree, found)
+    notes += missing
     tasks.check(tree, classes)
     if {name.lower() for name in classes} <= tasks.PICTURES:
         raise no_folders(tree)
@@ -274,21 +275,29 @@ def _check_empty(tree: Tree, depth: int, level: Level) -> None:
             )
 
 
-def _checked(tree: Tree, found: dict[str, list[tuple[File, str | None]]]) -> tuple[str, ...]:
-    """The classes of the training splits, which the others may not go beyond."""
+def _checked(
+    tree: Tree, found: dict[str, list[tuple[File, str | None]]]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The classes of the training splits, beyond which no other may go, and what others lack."""
     classes = {
         split: {name for _, name in files if name is not None} for split, files in found.items()
     }
     train = [split for split in classes if splits.role(split) == "train"]
     train = train or [split for split in classes if not splits.role(split)] or list(classes)
     known = set().union(*(classes[split] for split in train))
+    missing = []
     for split, names in classes.items():
-        if splits.role(split) in splits.TESTS and names and names != known:
+        if splits.role(split) not in splits.TESTS or not names or names == known:
+            continue
+        if names < known:
+            lacking = one_line(", ".join(sorted(known - names)), 200)
+            missing.append(f"{split} has no pictures of {lacking}.")
+        else:
             raise UserError(
                 f"{train[0]} and {split} have different classes "
                 f"({one_line(', '.join(sorted(known ^ names)), 200)}): give both the same folders."
             )
-    return tuple(sorted(known))
+    return tuple(sorted(known)), missing
 
 
 def _parts(

@@ -179,8 +179,18 @@ def arrow(tree: Tree, choices: Choices) -> Content:
                   if isinstance(entry, dict)]  # fmt: skip
         if not file.name.startswith(("cache-", "tmp")) and (not wanted or file.name in wanted):
             files.append(file)
-            named[file.parts] = str(about.get("_split") or "")
+            listed = tree.find("dataset_dict.json", file.parts[:-2])
+            is_split = listed and file.parts[-2:-1] and file.parts[-2] in _splits(_json(listed))
+            named[file.parts] = (
+                str(about.get("_split") or "") or (is_split and file.parts[-2]) or ""
+            )
     return _content(tree, files, ArrowTable, choices, named)
+
+
+def _splits(about: dict) -> list:
+    """What `datasets` says of the folders of a DatasetDict."""
+    found = about.get("splits")
+    return found if isinstance(found, list) else []
 
 
 def _json(file: File) -> dict:
@@ -208,7 +218,8 @@ def _content(
     splits.check_shards([file.parts for file, _ in used])
     splits.check_one_set([file.parts for file, _ in used])
     notes = [_left_out(unnamed)] if unnamed else []
-    return of_tables(tree, [kind(file, role) for file, role in used], choices, notes)
+    tables = [kind(file, role or (named or {}).get(file.parts, "")) for file, role in used]
+    return of_tables(tree, tables, choices, notes)
 
 
 def _left_out(files: list[File]) -> str:
