@@ -101,29 +101,24 @@ def test_shuffles_differ_and_sorting_keeps_the_order_within_a_class():
 
 
 @settings(max_examples=40, deadline=None)
-@given(SEEDS, st.integers(0, B - 1), st.booleans())
-def test_a_swap_replaces_one_image_by_one_from_outside(seed, place, same_class):
+@given(SEEDS, st.integers(0, B - 1))
+def test_a_swap_replaces_one_image_by_one_from_outside(seed, place):
     drawn = groups.draw(LABELS, B, seed)
-    swapped = groups.swap(drawn, place, LABELS, seed, same_class)
+    swapped = groups.swap(drawn, place, len(LABELS), seed)
     changed = [each for each in range(B) if swapped[each] != drawn[each]]
     assert changed == [place] and swapped[place] not in drawn
-    assert swapped == groups.swap(drawn, place, LABELS, seed, same_class)
-    if same_class:
-        assert _classes(swapped) == _classes(drawn)
+    assert swapped == groups.swap(drawn, place, len(LABELS), seed)
 
 
 def test_swaps_differ_and_need_somebody_outside(refused):
     drawn = groups.draw(LABELS, B, 0)
-    assert len({groups.swap(drawn, 2, LABELS, seed) for seed in range(17)}) > 11
-    labels = torch.tensor([0, 1, 1])
-    assert groups.swap((0, 1), 1, labels, 0) == (0, 2)
+    assert len({groups.swap(drawn, 2, len(LABELS), seed) for seed in range(17)}) > 11
+    assert groups.swap((0, 1), 1, 3, 0) == (0, 2)
     with refused("nothing to swap"):
-        groups.swap((0, 1), 0, labels, 0, same_class=True)
-    with refused("nothing to swap"):
-        groups.swap((0, 1, 2), 0, labels, 0)
+        groups.swap((0, 1, 2), 0, 3, 0)
     for place in (-1, 3):
         with refused(f"place {place}", "0 to 2"):
-            groups.swap((0, 1, 2), place, labels, 0)
+            groups.swap((0, 1, 2), place, 3, 0)
 
 
 # Attention within a class -------------------------------------------------------------------------
@@ -134,21 +129,17 @@ def test_mass_by_hand():
     weights = torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.5, 0.375], [0.0, 1.0, 0.0]])
     expected = torch.tensor([0.75, 0.5, 0.0])
     assert torch.equal(groups.same_class_mass(weights, labels), expected)
-    others = groups.same_class_mass(weights, labels, itself=False)
-    torch.testing.assert_close(others, torch.tensor([0.5, 0.0, 0.0]))
     torch.testing.assert_close(groups.chance_mass(labels), torch.tensor([2, 1, 2]) / 3)
-    torch.testing.assert_close(groups.chance_mass(labels, False), torch.tensor([0.5, 0.0, 0.5]))
 
 
-@pytest.mark.parametrize("itself", [True, False])
-def test_mass_is_a_plain_sum(itself):
+def test_mass_is_a_plain_sum():
     weights = torch.randn(3, B, B, generator=torch.Generator().manual_seed(1)).softmax(-1)
     labels = LABELS[:B]
-    mass = groups.same_class_mass(weights, labels, itself)
+    mass = groups.same_class_mass(weights, labels)
     assert mass.shape == (3, B)
     for g in range(3):
         for i in range(B):
-            row = {j: weights[g, i, j].item() for j in range(B) if itself or j != i}
+            row = {j: weights[g, i, j].item() for j in range(B)}
             same = sum(each for j, each in row.items() if labels[j] == labels[i])
             assert mass[g, i].item() == pytest.approx(same / sum(row.values()), abs=1e-6)
 
@@ -157,7 +148,6 @@ def test_chance_is_the_mass_of_uniform_attention():
     labels = LABELS[:B]
     count = (labels[:, None] == labels).sum(dim=1)
     torch.testing.assert_close(groups.chance_mass(labels), count / B)
-    torch.testing.assert_close(groups.chance_mass(labels, itself=False), (count - 1) / (B - 1))
 
 
 def test_where_nothing_goes_to_others_there_is_no_share_of_it():

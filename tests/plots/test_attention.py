@@ -69,7 +69,7 @@ def figures(count, seed=5):
     yield maps.attention_map(weights, who, selected=(last, 0))
     yield maps.attention_map(scores, who, "scores", selected=(0, last), zmax=3.0)
     yield maps.attention_map(scores, who, "products")
-    yield bars.influence_bars(scores[0] / 9, who, "cat", pinned=0)
+    yield bars.influence_bars(scores[0] / 9, who, "Change of “cat”", 260)
     yield class_bars(answers[0], CLASSES, colors, truth=1)
     yield spread_figure(answers, answers[0], CLASSES, colors)
     yield ablation_bars(CLASSES, answers[0], 0.5)
@@ -213,18 +213,18 @@ def test_pictures_of_unknown_class_are_called_images():
 
 def test_bars_over_pictures_name_each_image_and_hold_its_number(who, rng):
     values = rng.normal(size=B)
-    for fig in (bars.influence_bars(values, who, "cat"),):
-        np.testing.assert_array_equal(fig.data[0].y, values)
-        assert list(fig.data[0].x) == who.labels
-        assert [im.source for im in fig.layout.images] == list(who.pictures)
-        colors = {color for color, v in zip(fig.data[0].marker.color, values, strict=True) if v < 0}
-        assert colors == {style.NEGATIVE}
+    fig = bars.influence_bars(values, who, "Change of “cat”", 260)
+    np.testing.assert_array_equal(fig.data[0].y, values)
+    assert list(fig.data[0].x) == who.labels
+    assert [im.source for im in fig.layout.images] == list(who.pictures)
+    colors = {color for color, v in zip(fig.data[0].marker.color, values, strict=True) if v < 0}
+    assert colors == {style.NEGATIVE}
 
 
 def test_words_of_bars_name_the_right_images(who):
     values = np.zeros(B)
     values[5], values[8] = 0.25, -0.5
-    assert axes.alt(bars.influence_bars(values, who, "frog")).endswith(
+    assert axes.alt(bars.influence_bars(values, who, "Change of “frog”", 260)).endswith(
         "the largest change is −50 percentage points, when image 8 (dog) leaves."
     )
 

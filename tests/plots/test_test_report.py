@@ -38,7 +38,6 @@ def figures():
         yield confusion_map(COUNTS, CLASSES, COLORS, selected=selected)
     values, low, high = np.array([0.0, 0.3, np.nan, 0.9, 1.0]), np.zeros(C), np.ones(C)
     yield accuracy_bars(CLASSES, COLORS, values, low, high, overall=0.4)
-    yield accuracy_bars(CLASSES, COLORS, values, low, high)
     yield reliability()
 
 

@@ -7,7 +7,7 @@ Shape letters: N images, G groups, B images in a group, D = 48 features, H = 8 h
 P passes, C classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..evaluation import in_groups, logits_after
+from ..evaluation import in_groups
 from ..model import PASSES, Attend, Attention, Pass, Trace, Transformer, Ultimus, attention
 
 MOST_PASSES = 8
@@ -135,26 +135,6 @@ def ablate(
             "choose a number between."
         )
     return model.trace_features(features, passes, partial(_pass, model.ultimusBlock, change))
-
-
-@torch.inference_mode()
-def permutation_gap(model: Transformer, features: Tensor, order: Sequence[int]) -> float:
-    """Check that the network does not care in which order a group's tokens stand.
-
-    Args:
-        model: the trained network.
-        features: (B, D), one group of images, or the patches of an image.
-        order: a permutation of 0...B-1.
-
-    Returns:
-        The largest difference between the logits of the reordered group and the reordered logits
-        of the group: 0 but for rounding. Patches have their logits together, in no order.
-    """
-    order = torch.as_tensor(order, device=features.device)
-    reordered, before = (logits_after(model, rows) for rows in (features[order], features))
-    if model.kind == "images":
-        before = before[:, order]  # (P + 1, B, C)
-    return (reordered - before).abs().max().item()
 
 
 def _change(name: str) -> Ablation:

@@ -76,29 +76,25 @@ def sort_by_class(indices: Sequence[int], labels: Tensor) -> Group:
     return tuple(sorted(indices, key=lambda index: int(labels[index])))
 
 
-def swap(
-    indices: Sequence[int], place: int, labels: Tensor, seed: int, same_class: bool = False
-) -> Group:
+def swap(indices: Sequence[int], place: int, count: int, seed: int) -> Group:
     """The same group with one image replaced by a random one from outside it.
 
     Args:
         indices: the group.
         place: which of its images goes, 0...B-1.
-        labels: (N,), the classes of all images.
+        count: of all images.
         seed: 0 or more.
-        same_class: whether the newcomer is of the class of the one that goes.
 
     Raises:
         UserError: there is no such place, or no image is left to take it.
     """
     if not 0 <= place < len(indices):
         raise UserError(f"There is no place {place} in this group: choose 0 to {len(indices) - 1}.")
-    classes = {int(labels[indices[place]])} if same_class else None
-    candidates = np.setdiff1d(_of_classes(labels.numpy(force=True), classes), indices)
+    candidates = np.setdiff1d(np.arange(count), indices)
     if not len(candidates):
         raise UserError(
             "There is nothing to swap this image with, as the group holds all others already: "
-            "choose a smaller group or allow any class."
+            "choose a smaller group."
         )
     newcomer = int(generator(seed).choice(candidates))
     return (*indices[:place], newcomer, *indices[place + 1 :])
@@ -154,40 +150,34 @@ def composition(grouping: str) -> str:
     return told.get(grouping, f" made of {grouping} of one class")
 
 
-def same_class_mass(weights: Tensor, labels: Tensor, itself: bool = True) -> Tensor:
+def same_class_mass(weights: Tensor, labels: Tensor) -> Tensor:
     """The attention that each image gives to images of its own class.
 
     An image is always of its own class, so a group of strangers still gives what each keeps for
-    itself. Without `itself` the question is another: of the attention that goes to others, how
-    much goes to others of its class?
+    itself.
 
     Args:
         weights: (..., B, B), rows that sum to one.
         labels: (B,), or (..., B) of as many groups.
-        itself: whether what an image gives itself counts.
 
     Returns:
-        (..., B), 0...1; NaN without `itself` where nothing goes to others.
+        (..., B), 0...1.
     """
     same = labels[..., :, None] == labels[..., None, :]  # (..., B, B)
-    if itself:
-        return (weights * same).sum(dim=-1)
-    others = ~torch.eye(labels.shape[-1], dtype=torch.bool, device=labels.device)  # (B, B)
-    return (weights * (same & others)).sum(dim=-1) / (weights * others).sum(dim=-1)
+    return (weights * same).sum(dim=-1)
 
 
-def chance_mass(labels: Tensor, itself: bool = True) -> Tensor:
+def chance_mass(labels: Tensor) -> Tensor:
     """What `same_class_mass` is where every image looks at all alike.
 
-    With n images of its class among B, an image gives them n / B by chance, and without itself
-    (n - 1) / (B - 1).
+    With n images of its class among B, an image gives them n / B by chance.
 
     Returns:
         (..., B), as the labels.
     """
     images = labels.shape[-1]
     uniform = torch.full((images, images), 1 / images, device=labels.device)
-    return same_class_mass(uniform, labels, itself)
+    return same_class_mass(uniform, labels)
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -326,15 +326,14 @@ def _checked(box: Sequence[float]) -> np.ndarray:
     return values
 
 
-def preview(picture: Image.Image, side: int = PREVIEW) -> bytes:
+def preview(picture: Image.Image) -> bytes:
     """A picture at a modest size, encoded for a page: JPEG, or PNG if it has few pixels anyway.
 
     Args:
         picture: as `read` makes it.
-        side: pixels that its longer side has at most.
     """
     picture = picture.copy()
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
     buffer = BytesIO()
     if max(picture.size) <= 4 * SIDE:
         picture.save(buffer, "PNG")

@@ -30,6 +30,8 @@ from .axes import (
 from .style import GREY, WEIGHT
 from .words import count_of, percent
 
+WRITTEN = 3  # probabilities that stand beside their bars
+
 
 def class_bars(
     probabilities: ArrayLike,
@@ -37,7 +39,6 @@ def class_bars(
     colors: Sequence[str],
     *,
     truth: int | None = None,
-    top: int = 3,
     title: str = "Answer",
 ) -> go.Figure:
     """The probability of each class; the largest with their values.
@@ -47,11 +48,10 @@ def class_bars(
         classes: (C,) names.
         colors: (C,) one for each class.
         truth: the right class, which is marked.
-        top: how many values are written.
         title: above the figure.
     """
     values = np.asarray(probabilities)
-    order = np.argsort(-values, kind="stable")[:top]
+    order = np.argsort(-values, kind="stable")[:WRITTEN]
     hover = f"%{{customdata}}: <b>%{{x:{DIGITS}}}</b>"
     marker = {"color": list(colors)}
     bars = rows_of_bars(values, classes, "probability", 0.72, hover, marker) | {
@@ -74,8 +74,6 @@ def spread_figure(
     alone: ArrayLike,
     classes: Sequence[str],
     colors: Sequence[str],
-    *,
-    title: str | None = None,
 ) -> go.Figure:
     """The answers for one image in many companies: a dot for each, the mean, and alone.
 
@@ -86,7 +84,6 @@ def spread_figure(
         alone: (C,), in a group of one.
         classes: (C,) names.
         colors: (C,) one for each class.
-        title: above the figure.
     """
     values, alone = np.asarray(probabilities), np.asarray(alone)
     mean = values.mean(axis=0)
@@ -103,7 +100,7 @@ def spread_figure(
         "xaxis": percent_axis(1.0),
         "yaxis": name_axis(classes) | {"ticklabelstandoff": 12},
     }
-    title = title or f"Among {count_of(len(values), 'group')} of companions"
+    title = f"Among {count_of(len(values), 'group')} of companions"
     return figure(data, layout, title, _words_of_spread(values, mean, alone, classes, title))
 
 

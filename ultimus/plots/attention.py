@@ -61,8 +61,6 @@ def attention_map(
     selected: tuple[int, int] | None = None,
     zmax: float | None = None,
     title: str | None = None,
-    height: int = HEIGHT,
-    uirevision: str = "",
 ) -> go.Figure:
     """Who looks at whom: a square of cells, the pictures at both axes.
 
@@ -77,15 +75,13 @@ def attention_map(
             that figures can be compared; by default 1 for weights, whose scale is one of roots, the
             same for all steps, passes and runs, else the largest number of the matrix.
         title: above the figure.
-        height: in pixels, as it will be shown.
-        uirevision: as long as it stays the same, the reader's zoom does too.
     """
     matrix = np.asarray(matrix)
     count = len(matrix)
     name, hover = _KINDS[kind]
     title = title or name
     signed = kind != "weights"
-    side = _side(height - TOP - 20 - BOTTOM - EDGE, count)
+    side = _side(HEIGHT - TOP - 20 - BOTTOM - EDGE, count)
     thumb = min(0.94 * side / count, THUMBNAIL)
     names = [short(name, 12) for name in who.names] if count <= NAMED else []
     scale, dark = scales(signed)
@@ -99,7 +95,7 @@ def attention_map(
         "images": images,
         "shapes": shapes + (_cell_marks(*selected, count, thumb, side) if selected else []),
     }
-    return figure([cells], layout, title, words_of_map(matrix, who, title), dark, uirevision)
+    return figure([cells], layout, title, words_of_map(matrix, who, title), dark)
 
 
 def _cells(matrix: np.ndarray, who: Faces, name: str, hover: str, most: int) -> dict:

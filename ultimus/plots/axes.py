@@ -45,7 +45,7 @@ def figure(
         uirevision: as long as it stays the same, the reader's zoom does too.
     """
     heading = {
-        "text": title, "font": {"size": 15, "weight": 600, **layout.pop("titlefont", {})},
+        "text": title, "font": {"size": 15, "weight": 600},
         "pad": {"t": 4, "l": 4}, "x": 0, "xref": "container",
         "y": 1, "yref": "container", "yanchor": "top",
     }  # fmt: skip
@@ -122,12 +122,12 @@ def coloraxis(scale: Scale, low: float, high: float) -> dict:
 # Axes ---------------------------------------------------------------------------------------------
 
 
-def value_axis(values: np.ndarray, zmax: float | None, signed: bool = True) -> dict:
-    """An axis with room beyond the bars for what is written there."""
-    top = reach(values, zmax) * (1.3 if signed else 1.08)
+def value_axis(values: np.ndarray) -> dict:
+    """An axis of changes in percent, with room beyond the bars for what is written there."""
+    top = 1.3 * reach(values, None)
     return {
-        "range": [-top if signed else 0, top], "nticks": 5, "tickfont": {"size": 11},
-        "tickformat": "~g", "zeroline": True, "zerolinewidth": 1, "fixedrange": True,
+        "range": [-top, top], "nticks": 5, "tickfont": {"size": 11}, "tickformat": ".2~p",
+        "zeroline": True, "zerolinewidth": 1, "fixedrange": True,
     }  # fmt: skip
 
 

@@ -22,10 +22,7 @@ def evidence_map(
     contributions: ArrayLike,
     image: np.ndarray,
     class_name: str,
-    *,
-    zmax: float | None = None,
-    title: str | None = None,
-    uirevision: str = "",
+    title: str,
 ) -> go.Figure:
     """What each place of a picture contributes to a class, over the picture in grey.
 
@@ -34,14 +31,11 @@ def evidence_map(
             violet where they speak against it.
         image: (3, S, S) uint8.
         class_name: the class.
-        zmax: where the colour scale ends; by default so that the strongest places have the
-            darkest colours.
         title: above the figure.
-        uirevision: as long as it stays the same, the reader's zoom does too.
     """
     values = np.asarray(contributions)
     side = len(values)
-    top = zmax or _top(values)
+    top = _top(values)
     heat = {
         "type": "heatmap", "z": values, "name": f"evidence for {class_name}",
         "coloraxis": "coloraxis",
@@ -61,8 +55,7 @@ def evidence_map(
         }],
         "coloraxis": coloraxis(_scale(), -top, top),
     }  # fmt: skip
-    title = title or f"Evidence for “{class_name}”"
-    return figure([heat], layout, title, _words(values, title, class_name), uirevision=uirevision)
+    return figure([heat], layout, title, _words(values, title, class_name))
 
 
 def _top(values: np.ndarray) -> float:

@@ -56,8 +56,6 @@ def confusion_map(
     colors: Sequence[str],
     *,
     selected: tuple[int | None, int | None] = (None, None),
-    title: str = "Confusion matrix, in % of each true class",
-    height: int = HEIGHT,
 ) -> go.Figure:
     """How often class i (row) is predicted as class j (column), as a share of the row.
 
@@ -69,14 +67,13 @@ def confusion_map(
         classes: (C,) names.
         colors: (C,) one for each class.
         selected: the cell, row (i, None) or column (None, j) to outline.
-        title: above the figure.
-        height: in pixels, as it will be shown.
     """
+    title = "Confusion matrix, in % of each true class"
     counts = np.asarray(counts)
     cells, top = _cells(counts, classes)
     scale, dark = scales(False)
     layout = {
-        **_axes_of_classes([short(name, 12) for name in classes], classes, colors, height),
+        **_axes_of_classes([short(name, 12) for name in classes], classes, colors),
         "coloraxis": {"cmin": 0.0, "cmax": top, "colorscale": scale, "showscale": False},
     }
     layout["shapes"] += _outline(selected, len(counts))
@@ -84,9 +81,7 @@ def confusion_map(
     return figure(cells, layout, title, words, dark, "confusion")
 
 
-def _axes_of_classes(
-    names: Sequence[str], classes: Sequence[str], colors: Sequence[str], height: int
-) -> dict:
+def _axes_of_classes(names: Sequence[str], classes: Sequence[str], colors: Sequence[str]) -> dict:
     """Classes against classes, with their colours between the cells and the names."""
     count = len(names)
     room = 10 + EDGE + 0.71 * 6.6 * max(map(len, names))  # of names at 45 degrees
@@ -98,7 +93,7 @@ def _axes_of_classes(
     }  # fmt: skip
     columns = {"range": [-0.5, count - 0.5], "side": "top", "tickangle": -45}
     pixels = {"xref": "x domain", "yref": "y", "xsizemode": "pixel", "xanchor": 0}
-    near, far = (1 + pixels / (height - above - BELOW) for pixels in (GAP, GAP + BAND))
+    near, far = (1 + pixels / (HEIGHT - above - BELOW) for pixels in (GAP, GAP + BAND))
     return {
         "margin": margin(30 + name_room(names), 34, above, BELOW),
         "xaxis": axis | axis_title("predicted class", 6) | columns,
@@ -117,8 +112,7 @@ def accuracy_bars(
     low: ArrayLike,
     high: ArrayLike,
     *,
-    overall: float | None = None,
-    title: str = "Accuracy of each class",
+    overall: float,
 ) -> go.Figure:
     """Accuracies with their intervals, the first at the top.
 
@@ -129,8 +123,8 @@ def accuracy_bars(
         low: (C,) where the intervals begin.
         high: (C,) where they end.
         overall: of all classes together, drawn as a dotted line.
-        title: above the figure.
     """
+    title = "Accuracy of each class"
     values = np.asarray(values, float)
     intervals = list(zip(np.asarray(low), np.asarray(high), strict=True))
     known = np.isfinite(values).tolist()
@@ -147,16 +141,17 @@ def accuracy_bars(
         "xaxis": percent_axis(1 + BEYOND) | {"tickvals": [0, 0.25, 0.5, 0.75, 1]},
         "yaxis": name_axis(names),
         "annotations": [_at_the_end(row, value) for row, value in enumerate(values)],
-        "shapes": [_interval(row, *ends) for row, ends in enumerate(intervals) if known[row]],
+        "shapes": [
+            *(_interval(row, *ends) for row, ends in enumerate(intervals) if known[row]),
+            upright(overall),
+        ],
     }
     words = f"{title}: " + ", ".join(
         f"{name} {percent(value)} ({span})" if is_known else f"{name} no images"
         for name, value, span, is_known in zip(names, values, spans, known, strict=True)
     )
-    if overall is not None:
-        layout["shapes"].append(upright(overall))
-        words += f"; all together {percent(overall)}"
-    return figure([bars], layout, title, f"{words}.")
+    words += f"; all together {percent(overall)}."
+    return figure([bars], layout, title, words)
 
 
 def _at_the_end(row: int, value: float) -> dict:
@@ -178,8 +173,6 @@ def calibration_figure(
     right: ArrayLike,
     low: ArrayLike,
     high: ArrayLike,
-    *,
-    title: str = "Calibration",
 ) -> go.Figure:
     """A reliability diagram (DeGroot & Fienberg 1983), and below how many answers there are.
 
@@ -189,7 +182,6 @@ def calibration_figure(
         right: (M,) how many of them are right.
         low: (M,) where the interval of the accuracy begins.
         high: (M,) where it ends.
-        title: above the figure.
     """
     count, sure, low, high = map(np.asarray, (count, confidence, low, high))
     filled = count > 0
@@ -205,24 +197,20 @@ def calibration_figure(
         f"at {percent(s, 0)} it is right in {percent(r)} of {int(n):,}"
         for s, r, n in zip(answers.sure, shares, answers.count, strict=True)
     )
-    return figure([_dots(answers), _how_many(count)], layout, title, f"{title}: {story}.")
+    return figure(
+        [_dots(answers), _how_many(count)], layout, "Calibration", f"Calibration: {story}."
+    )
 
 
-def size_figure(
-    sizes: ArrayLike,
-    shuffled: ArrayLike,
-    by_class: ArrayLike,
-    *,
-    title: str = "Accuracy by group size and order",
-) -> go.Figure:
+def size_figure(sizes: ArrayLike, shuffled: ArrayLike, by_class: ArrayLike) -> go.Figure:
     """What accuracy depends on besides the weights: how many images sit together, and which.
 
     Args:
         sizes: (N,) images in a group, increasing.
         shuffled: (N,) accuracies 0...1 in shuffled groups.
         by_class: (N,) accuracies in groups that are sorted by class.
-        title: above the figure.
     """
+    title = "Accuracy by group size and order"
     sizes = np.asarray(sizes)
     lines = {"shuffled": (np.asarray(shuffled), BLUE), SORTED_NAME: (np.asarray(by_class), ORANGE)}
     traces = [

@@ -21,50 +21,38 @@ from .axes import (
     bars,
     figure,
     margin,
-    rectangle,
     signs,
     value_axis,
 )
 from .faces import Faces
-from .style import BLUE
 from .words import points
 
-BAR_HEIGHT = 260  # pixels; pass the same to `ui.figures.figure.show`
 THUMBNAIL = 30  # pixels of a picture under a bar, at most
 
 
 def influence_bars(
     change: ArrayLike,
     who: Faces,
-    class_name: str,
-    *,
-    pinned: int | None = None,
-    zmax: float | None = None,
-    title: str | None = None,
-    height: int = BAR_HEIGHT,
+    title: str,
+    height: int,
 ) -> go.Figure:
     """What leaving out each companion does to the probability of one class.
 
     Args:
         change: (B,), the probability without the companion minus the one with it.
         who: the group.
-        class_name: the class.
-        pinned: the image whose answer it is; its picture is framed.
-        zmax: the axis runs from -zmax to zmax, so that figures can be compared.
         title: above the figure.
         height: in pixels, as it will be shown.
     """
     change = np.asarray(change)
-    title = title or f"Change of “{class_name}” when a companion leaves"
     trace = bars(change, signs(change), f"%{{x}}: <b>%{{y:{DIGITS}}}</b>", title)
-    layout = _over_thumbnails(who, pinned, BLUE, height)
-    layout["yaxis"] = value_axis(change, zmax) | {"tickformat": ".2~p"}
+    layout = _over_thumbnails(who, height) | {"yaxis": value_axis(change)}
     most = np.abs(change).argmax()
     words = f"{title}: the largest change is {points(change[most])}, when {who.image(most)} leaves."
     return figure([trace | {"x": who.labels}], layout, title, words)
 
 
-def _over_thumbnails(who: Faces, selected: int | None, color: str, height: int) -> dict:
+def _over_thumbnails(who: Faces, height: int) -> dict:
     """The layout of bars with the images' thumbnails below them, but for the values' axis."""
     count = len(who.names)
     under = GAP + BAND + GAP + THUMBNAIL + 4
@@ -73,14 +61,10 @@ def _over_thumbnails(who: Faces, selected: int | None, color: str, height: int) 
     across = {"xref": "x", "yref": "y domain"}
     place = across | {"y": at, "xanchor": "center", "yanchor": "top"}
     place |= {"sizex": 0.94, "sizey": THUMBNAIL / room}
-    shapes = band_shapes(who.colors, "x", stripe, across)
-    if selected is not None:
-        ends = {"x0": selected - 0.5, "x1": selected + 0.5, "y0": at - THUMBNAIL / room, "y1": 1}
-        shapes.append(rectangle(color, 1.5, **across, **ends))
     bare = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True}
     return {
         "margin": margin(58, 8, TOP, under),
         "xaxis": {"range": [-0.5, count - 0.5], **bare},
         "images": [{"source": source, "x": i, **place} for i, source in enumerate(who.pictures)],
-        "shapes": shapes,
+        "shapes": band_shapes(who.colors, "x", stripe, across),
     }

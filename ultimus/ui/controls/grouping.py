@@ -133,7 +133,7 @@ def _arrange(pool: Pool, members: groups.Group) -> None:
 def swap(pool: Pool, members: groups.Group, place: int) -> groups.Group:
     """Replace one image of the group by another; returns the new group."""
     seed = st.session_state.swaps = st.session_state.get("swaps", 0) + 1
-    swapped = groups.swap(members, place, pool.labels, seed)
+    swapped = groups.swap(members, place, len(pool), seed)
     _pick(swapped)
     return swapped
 

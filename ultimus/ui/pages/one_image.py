@@ -238,7 +238,7 @@ def _who_mattered(
     who = _faces(companions_pool, [each.companion for each in most])
     change = np.array([each.change for each in most], np.float32)
     title = f"Who mattered most for “{name}”"
-    fig = vp.influence_bars(change, who, name, title=title, height=HEIGHT)
+    fig = vp.influence_bars(change, who, title, HEIGHT)
     figure.show(fig, "predicted-influence", alt(fig), height=HEIGHT)
     st.caption(
         f"Each companion is left out of its group, once: by how much “{name}” changes, for the "
@@ -264,7 +264,7 @@ def _evidence(chosen: Snapshot, pool: Pool, image: np.ndarray, top: int) -> None
     start = _baseline(chosen, pool)
     found = evidence(chosen.model, torch.from_numpy(image), None, start).contrast()
     title = f"Evidence for “{name}”" + ", of the image alone" * found.exact
-    fig = evidence_map(found.maps[place].numpy(), image, name, title=title)
+    fig = evidence_map(found.maps[place].numpy(), image, name, title)
     figure.show(fig, "evidence", alt(fig), height=HEIGHT)
     count = f"{min(BASELINE, len(pool)):,}"
     total, constant = float(found.maps[place].sum()), float(found.constants[place])
