@@ -34,13 +34,16 @@ def run(options: argparse.Namespace) -> int:
     ]
     composed = _own_class(model, dataset, options) if options.grouping != "random" else []
     answers = [_about(result, model, dataset) for result in results]
-    for answer, own in zip(answers, composed, strict=False):
-        answer |= {"own_class_attention": own.attention.tolist(), "by_chance": own.chance}
+    for answer, found in zip(answers, composed, strict=False):
+        answer |= {
+            "own_class_attention": found.attention.tolist(),
+            "by_chance": found.chance,
+        }
     if options.json:
         print(json.dumps(answers[0] if len(answers) == 1 else answers))
     else:
         print("\n".join(_in_words(result, dataset) for result in results))
-        print("".join(f"{_attention(own)}\n" for own in composed), end="")
+        print("".join(f"{_attention(one)}\n" for one in composed), end="")
     return 0
 
 
@@ -90,9 +93,9 @@ def _own_class(model: Transformer, dataset: Dataset, options: argparse.Namespace
     ]
 
 
-def _attention(own: OwnClass) -> str:
-    passes = ", ".join(f"{share:.3f}" for share in own.attention)
-    return f"attention to the own class, pass by pass: {passes}; by chance {own.chance:.3f}"
+def _attention(measured: OwnClass) -> str:
+    passes = ", ".join(f"{share:.3f}" for share in measured.attention)
+    return f"attention to the own class, pass by pass: {passes}; by chance {measured.chance:.3f}"
 
 
 def _model_and_data(options: argparse.Namespace) -> tuple[Transformer, tuple[str, ...], str]:

@@ -146,8 +146,8 @@ def conditions(group: int, grouping: str = "random") -> str:
 
 def composition(grouping: str) -> str:
     """How groups are composed, to follow their size."""
-    told = {"": "", "random": "", "one class": " of one class", SORTED: ", sorted by class"}
-    return told.get(grouping, f" made of {grouping} of one class")
+    words = {"": "", "random": "", "one class": " of one class", SORTED: ", sorted by class"}
+    return words.get(grouping, f" made of {grouping} of one class")
 
 
 def same_class_mass(weights: Tensor, labels: Tensor) -> Tensor:

@@ -51,17 +51,19 @@ def opened(link: Mapping[str, str], states: Iterable[type]) -> list[Any]:
     Raises:
         Unfit: a name that no state has, or a value that cannot be chosen.
     """
-    left, made = dict(link), []
+    left, states_opened = dict(link), []
     for state in states:
         named = {name_of(field): field for field in fields(state)}
         said = {name: left.pop(name) for name in named if name in left}
-        made.append(state(**{named[name].name: _parsed(named[name], said[name]) for name in said}))
+        states_opened.append(
+            state(**{named[name].name: _parsed(named[name], said[name]) for name in said})
+        )
     if left:
         known = sorted(name_of(field) for state in states for field in fields(state))
         raise Unfit(
             f"{quoted(next(iter(left)))} is no choice of this page: it has {', '.join(known)}"
         )
-    return made
+    return states_opened
 
 
 def understood(states: Iterable[type]) -> set[str]:

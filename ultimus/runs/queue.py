@@ -110,7 +110,7 @@ class Queue:
         """How many wait before a run; None if it does not wait."""
         with self._lock:
             mine = self._waiting.get(run_id)
-            return None if mine is None else sum(each < mine for each in self._waiting.values())
+            return None if mine is None else sum(turn < mine for turn in self._waiting.values())
 
     def of(self, owner: str) -> int:
         """How many runs of an owner wait."""

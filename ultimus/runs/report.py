@@ -61,7 +61,7 @@ class Report:
     def _entropy(self) -> list[float]:
         """Mean attention entropy of the probe group in each pass, in nats."""
         passes = self._training.model.trace(self._probe).passes
-        return [entropy(each.weights).mean().item() for each in passes]
+        return [entropy(one.weights).mean().item() for one in passes]
 
 
 def _epoch(result: EpochResult | None) -> dict[str, Any]:

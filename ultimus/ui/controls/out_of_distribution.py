@@ -25,7 +25,7 @@ def among(chosen: Snapshot, pool: Pool, images: np.ndarray) -> list[str]:
     if detector is None:
         return [NOT_CHECKED] * len(images)
     outside = detector.is_outsider(chosen.model, torch.from_numpy(images)).tolist()
-    return ["unlike the test images" if each else "" for each in outside]
+    return ["unlike the test images" if is_outside else "" for is_outside in outside]
 
 
 def warn(chosen: Snapshot, pool: Pool, warning: str) -> None:

@@ -191,19 +191,19 @@ def by_group_size(run: Run, chosen: Snapshot, pictures: Pool) -> None:
     if len(pictures) < ENOUGH:
         shipped = measured("groups-best-cifar10")
         columns = [shipped.curves["by size"][name] for name in ("size", "shuffled", "sorted")]
-        told = f"Measured of the run best that comes with Ultimus, on {shipped.data}."
+        caption = f"Measured of the run best that comes with Ultimus, on {shipped.data}."
     else:
         with right:
             found = verdicts.by_group_size(chosen, pictures)
         columns = [list(column) for column in zip(*found, strict=True)]
-        told = f"Measured on {len(pictures):,} {pictures.name}, with the weights of step " + (
+        caption = f"Measured on {len(pictures):,} {pictures.name}, with the weights of step " + (
             f"{chosen.step:,}."
         )
     with left:
         if columns:
             fig = tp.size_figure(*columns)
             figure.show(fig, "sizes", alt(fig), height=tp.SIZES_HEIGHT)
-            st.caption(told)
+            st.caption(caption)
     with right:
         st.markdown(ABOUT_SIZES)
         if run.folder.parent == SHIPPED or len(pictures) < ENOUGH:

@@ -89,7 +89,7 @@ def show(
     chosen: Snapshot,
     companions_pool: Pool,
     companions: Companions,
-    each: Shown,
+    picture: Shown,
     answer: Prediction,
     count: int,
 ) -> None:
@@ -97,19 +97,19 @@ def show(
     classes, colors = companions_pool.classes, class_colors(len(companions_pool.classes))
     left, middle, right = st.columns([1, 1, 1.25], gap="medium")
     with left:
-        _what_it_sees(each)
+        _what_it_sees(picture)
     with middle:
         fig = class_bars(
             answer.probabilities.numpy(), classes, colors, title="The answer",
-            truth=each.label if each.label >= 0 else None,
+            truth=picture.label if picture.label >= 0 else None,
         )  # fmt: skip
         figure.show(fig, "predicted", alt(fig), height=340)
-    beside = companions.beside(torch.from_numpy(each.image))
+    beside = companions.beside(torch.from_numpy(picture.image))
     with right:
         if beside.any:
             _spread(answer, classes, colors)
         else:
-            _evidence(chosen, companions_pool, each.image, answer.top)
+            _evidence(chosen, companions_pool, picture.image, answer.top)
     drawn_from = _drawn_from(beside, companions_pool)
     st.markdown(_in_words(answer, classes, count, drawn_from))
     if beside.note:
@@ -121,9 +121,9 @@ def show(
         st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=drawn_from))
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
-        _evidence(chosen, companions_pool, each.image, answer.top)
+        _evidence(chosen, companions_pool, picture.image, answer.top)
     with right:
-        _who_mattered(chosen, companions_pool, beside, each.image, answer.top)
+        _who_mattered(chosen, companions_pool, beside, picture.image, answer.top)
 
 
 def _spread(answer: Prediction, classes: tuple[str, ...], colors: list[str]) -> None:
@@ -147,7 +147,7 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
     draws, companions = company.companions.shape
     if not companions:
         return f"{said} (then {others})."
-    told = [
+    sentences = [
         f"{said} on average over {draws} groups of {companions + 1}, each with {companions} of "
         f"{drawn_from} (then {others}).",
         f"From group to group it goes from {float(company.low[top]):.1%} to "
@@ -156,27 +156,27 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
         f"Alone: {most_probable(answer.alone, classes)}.",
     ]
     if answer.together is not None:
-        told.append(
+        sentences.append(
             f"Together with the other {count - 1} of this table: "
             f"{most_probable(answer.together, classes)}."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
-def _what_it_sees(each: Shown) -> None:
+def _what_it_sees(picture: Shown) -> None:
     """The original, and the 32 x 32 pixels that the network gets."""
     pictures = []
-    if each.upload:
-        content, size = each.upload.preview
-        pictures.append(_original(content, size, frame(size, uploads.fit(each.upload.key))))
+    if picture.upload:
+        content, size = picture.upload.preview
+        pictures.append(_original(content, size, frame(size, uploads.fit(picture.upload.key))))
     seen = (
-        f'<img src="{data_uri(each.image)}" alt="the picture as the network sees it" '
+        f'<img src="{data_uri(picture.image)}" alt="the picture as the network sees it" '
         f'style="width:{ENLARGED}px;max-width:100%;image-rendering:pixelated;border-radius:4px">'
     )
     pictures.append(_captioned(seen, "The network's input: 32 × 32 pixels"))
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(pictures)}</div>')
-    if each.upload:
-        _framing(each.upload.key)
+    if picture.upload:
+        _framing(picture.upload.key)
 
 
 def _captioned(picture: str, text: str) -> str:
@@ -235,8 +235,8 @@ def _who_mattered(
     """The companions whose leaving changes the answer most."""
     name = companions_pool.classes[top]
     most = _influences(chosen, companions_pool, image)[:MOST]
-    who = _faces(companions_pool, [each.companion for each in most])
-    change = np.array([each.change for each in most], np.float32)
+    who = _faces(companions_pool, [influence.companion for influence in most])
+    change = np.array([influence.change for influence in most], np.float32)
     title = f"Who mattered most for “{name}”"
     fig = vp.influence_bars(change, who, title, HEIGHT)
     figure.show(fig, "predicted-influence", alt(fig), height=HEIGHT)

@@ -65,9 +65,9 @@ def _where_companions_are_from(run: Run, companions_pool: Pool) -> str:
 
 
 def _about_pictures(note: str) -> None:
-    own = uploads.kept()
-    if own:
-        st.caption(f"{len(own)} of your own pictures. {note}")
+    brought = uploads.kept()
+    if brought:
+        st.caption(f"{len(brought)} of your own pictures. {note}")
         st.button("Remove all", icon=":material/delete:", on_click=uploads.forget)
     else:
         st.caption(f"Until you bring your own, these are examples that it never trained on. {note}")
@@ -96,14 +96,14 @@ def _check_classes(chosen: Snapshot, companions_pool: Pool) -> None:
 def _answers(chosen: Snapshot, companions_pool: Pool) -> None:
     shown = _shown(companions_pool)
     companions = companions_of(chosen, companions_pool)
-    images = np.stack([each.image for each in shown])
-    made = predict(chosen.model, images, companions)
+    images = np.stack([picture.image for picture in shown])
+    answers = predict(chosen.model, images, companions)
     warnings = out_of_distribution.among(chosen, companions_pool, images)
-    place = _table(shown, made, warnings, companions_pool.classes)
+    place = _table(shown, answers, warnings, companions_pool.classes)
     st.subheader(text.plain(shown[place].name), anchor=False, divider="gray")
     _come_into_view()
     out_of_distribution.warn(chosen, companions_pool, warnings[place])
-    one_image.show(chosen, companions_pool, companions, shown[place], made[place], len(shown))
+    one_image.show(chosen, companions_pool, companions, shown[place], answers[place], len(shown))
 
 
 def _come_into_view() -> None:
@@ -115,12 +115,12 @@ def _come_into_view() -> None:
 
 def _shown(companions_pool: Pool) -> list[Shown]:
     """One's own images, the newest first; the examples until there are any."""
-    own = [
-        Shown(each.name, each.seen(uploads.fit(each.key)), upload=each)
-        for each in uploads.newest_first()
+    brought = [
+        Shown(upload.name, upload.seen(uploads.fit(upload.key)), upload=upload)
+        for upload in uploads.newest_first()
     ]
-    if own:
-        return own
+    if brought:
+        return brought
     examples = pool.examples()
     known = companions_pool.classes == examples.classes
     return [
@@ -135,12 +135,12 @@ def _shown(companions_pool: Pool) -> list[Shown]:
 
 
 def _table(
-    shown: list[Shown], made: list[Prediction], warnings: list[str], classes: tuple[str, ...]
+    shown: list[Shown], answers: list[Prediction], warnings: list[str], classes: tuple[str, ...]
 ) -> int:
     """All pictures and answers; returns the place of the one that is looked at."""
-    rows = [_row(*each, classes) for each in zip(shown, made, warnings, strict=True)]
+    rows = [_row(*row, classes) for row in zip(shown, answers, warnings, strict=True)]
     batch, newest = uploads.newest()
-    keys = [each.upload.key if each.upload else "" for each in shown]
+    keys = [picture.upload.key if picture.upload else "" for picture in shown]
     place = keys.index(newest) if newest in keys else 0
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 42, 320),
@@ -160,23 +160,23 @@ def _table(
     )  # fmt: skip
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     row.download_button(
-        "Save as CSV", _csv(shown, made, classes), "ultimus-predictions.csv", "text/csv",
+        "Save as CSV", _csv(shown, answers, classes), "ultimus-predictions.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    known = [n for n, each in enumerate(shown) if each.label >= 0]
-    told = "Choose a row to look closer."
+    known = [n for n, picture in enumerate(shown) if picture.label >= 0]
+    caption = "Choose a row to look closer."
     if known:
-        right = sum(made[n].top == shown[n].label for n in known)
-        told += f" {right} of these {len(known)} are classified correctly."
-    row.caption(told)
+        right = sum(answers[n].top == shown[n].label for n in known)
+        caption += f" {right} of these {len(known)} are classified correctly."
+    row.caption(caption)
     chosen = picked.selection.rows
     return chosen[0] if chosen and chosen[0] < len(shown) else place
 
 
-def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
+def _row(picture: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
     row = {
-        "image": data_uri(each.image),
-        "name": each.name,
+        "image": data_uri(picture.image),
+        "name": picture.name,
         "answer": classes[answer.top],
         "probability": float(answer.probabilities.max()),
     }
@@ -188,14 +188,14 @@ def _row(each: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]
     return row
 
 
-def _csv(shown: list[Shown], made: list[Prediction], classes: tuple[str, ...]) -> str:
+def _csv(shown: list[Shown], answers: list[Prediction], classes: tuple[str, ...]) -> str:
     """The answers with all their digits."""
     file = io.StringIO()
     table = csv.writer(file)
     heads = [f"{kind} {name}" for kind in ("company", "alone") for name in classes]
     table.writerow(["file", "class", "change_rate", *heads])
-    for each, answer in zip(shown, made, strict=True):
+    for picture, answer in zip(shown, answers, strict=True):
         numbers = torch.cat([answer.probabilities, answer.alone]).tolist()
-        name = each.name if each.name[:1] not in "=+-@" else f"'{each.name}"  # no formula
+        name = picture.name if picture.name[:1] not in "=+-@" else f"'{picture.name}"  # no formula
         table.writerow([name, classes[answer.top], answer.change_rate, *numbers])
     return file.getvalue()

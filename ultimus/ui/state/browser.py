@@ -48,11 +48,11 @@ def attend(page: str) -> None:
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
-    told = _mount(
+    heard = _mount(
         key=KEY, data=data | lead.for_browser(), on_secret_change=_take,
         on_again_change=lambda: None, on_view_change=lambda: None,
     )  # fmt: skip
-    lead.follow(told.view, page)
+    lead.follow(heard.view, page)
 
 
 def answer(request: Request) -> Response:

@@ -96,8 +96,8 @@ def say(name: str, value: str) -> None:
 
 def texts(state: Any) -> dict[str, str]:
     """The choices of a state that the browser keeps in the link, by their names there."""
-    kept = [field for field in fields(state) if not field.metadata["in_link"]]
-    values = [(field, getattr(state, field.name)) for field in kept]
+    in_browser = [field for field in fields(state) if not field.metadata["in_link"]]
+    values = [(field, getattr(state, field.name)) for field in in_browser]
     return {
         name_of(field): "" if value is None else field.metadata["kind"].text(value)
         for field, value in values

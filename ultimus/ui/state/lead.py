@@ -155,16 +155,16 @@ def for_browser() -> dict[str, str | bool]:
     }
 
 
-def follow(told: object, here: str) -> None:
+def follow(heard: object, here: str) -> None:
     """Go where the browser has heard that the teacher is, or return.
 
     Args:
-        told: what it has heard, see `Lead.now`; a browser may say anything, so it is only looked at
-            for whether there is something new.
+        heard: by the browser, see `Lead.now`; it may say anything, so it is only looked at for
+            whether there is something new.
         here: title of the page that is drawn; from Class, where the key is typed, nobody is led.
     """
     now = lead.now()
-    if not told or now == st.session_state.get("view_seen") or leads():
+    if not heard or now == st.session_state.get("view_seen") or leads():
         return
     st.session_state.view_seen = now
     view = now.partition(" ")[2]
