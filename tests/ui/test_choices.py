@@ -140,27 +140,14 @@ def test_links_of_today_and_before_are_understood(link: dict, state: object):
         Shown("20260101-101010-demo-aaaa", 390),
         Train(data="folder", folder="/a b/ü", lr=0.0005, max_steps=None, augment=("shift",)),
         Attention(
-            "examples",
-            7,
-            ("a, b", "c"),
-            3,
-            "1, 2",
-            4,
-            "products",
-            "lines",
-            "1",
-            5,
-            (0, 63),
-            "company",
-            0,
-            8,
-            16,
-            9,
+            pictures="examples", size=7, classes=("a, b", "c"), draw=3, images="1, 2",
+            other="steady-cifar10", other_step=390, number=4, show="products", drawn="lines",
+            fit="1", picture=5, cell=(0, 63), view="company", walk=0, passes=8, draws=16, redraw=9,
         ),
         TestSet("alone", "accuracy", (None, 9), 2),
     ],
     ids=lambda state: type(state).__name__,
-)
+)  # fmt: skip
 def test_a_state_comes_back_from_its_link(state: object):
     assert state in visit(**query(state)).session_state.now
 
