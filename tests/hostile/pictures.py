@@ -16,7 +16,7 @@ from support import profiles
 from support.harm import HOSTILE_NAMES, File, flipped, measure, truncated
 
 from ultimus.data import image_files
-from ultimus.data.colours import MAX_PROFILE
+from ultimus.data.colour_profiles import MAX_PROFILE
 from ultimus.data.limits import (
     MAX_FILE_BYTES,
     MAX_PARTS,

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from ultimus.data.colours import D65, rgb_profile
+from ultimus.data.colour_profiles import D65, rgb_profile
 
 D50 = (0.9642, 1.0, 0.8249)
 

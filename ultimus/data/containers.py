@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from typing import NamedTuple
 
-from .colours import MAX_PROFILE, Meaning
+from .colour_profiles import MAX_PROFILE, Meaning
 from .limits import (
     MAX_PARTS,
     MAX_PIXELS,

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError, reason
-from .colours import Convert, colours
+from .colour_profiles import Convert, colours
 from .containers import essence, orientation
 from .limits import MAX_FILE_BYTES, check_file, check_pixels, one_line
 

@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from .colours import MAX_PROFILE
+from .colour_profiles import MAX_PROFILE
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value of each kind
 KEPT = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322,

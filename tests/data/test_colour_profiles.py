@@ -9,8 +9,8 @@ from hostile.pictures import chunk, encoded
 from PIL import Image, ImageCms
 from support import profiles
 
-from ultimus.data import colours, image_files
-from ultimus.data.colours import MAX_PROFILE, SRGB, Meaning, rgb_profile
+from ultimus.data import colour_profiles, image_files
+from ultimus.data.colour_profiles import MAX_PROFILE, SRGB, Meaning, rgb_profile
 
 SIZE = (320, 64)
 PAINTS = ((220, 40, 40), (40, 170, 60), (40, 70, 210), (224, 172, 140), (110, 160, 220))
@@ -135,7 +135,7 @@ def test_cmyk_follows_its_profile(form):
 def test_cmyk_without_a_profile_is_read_and_noted():
     read = image_files.reading(encoded(painted("CMYK"), "JPEG", quality=97, subsampling=0))
     assert off(read.picture, np.asarray(painted())) <= 8
-    assert read.notes == (colours.CMYK_ALONE,)
+    assert read.notes == (colour_profiles.CMYK_ALONE,)
 
 
 def test_a_large_picture_follows_its_profile_before_it_is_made_smaller():
@@ -173,9 +173,12 @@ BT2020 = (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046)
         ([gamma(1.0)], rgb_profile(SRGB, (1.0,))),
         ([gamma(1 / 1.8)], rgb_profile(SRGB, (1.8,))),
         ([gamma(1 / 2.2), where(P3)], rgb_profile(P3, (2.2,))),
-        ([chunk(b"cICP", bytes([12, 13, 0, 1]))], rgb_profile(P3, colours.CURVES[13])),
-        ([chunk(b"cICP", bytes([9, 1, 0, 1]))], rgb_profile(BT2020, colours.CURVES[1])),
-        ([chunk(b"cICP", bytes([12, 13, 0, 1])), gamma(1.0)], rgb_profile(P3, colours.CURVES[13])),
+        ([chunk(b"cICP", bytes([12, 13, 0, 1]))], rgb_profile(P3, colour_profiles.CURVES[13])),
+        ([chunk(b"cICP", bytes([9, 1, 0, 1]))], rgb_profile(BT2020, colour_profiles.CURVES[1])),
+        (
+            [chunk(b"cICP", bytes([12, 13, 0, 1])), gamma(1.0)],
+            rgb_profile(P3, colour_profiles.CURVES[13]),
+        ),
     ],
 )
 def test_a_png_says_what_its_numbers_mean(chunks, profile):
@@ -202,7 +205,7 @@ def test_what_is_srgb_keeps_every_pixel(chunks):
 
 
 def test_the_made_profile_of_srgb_is_srgb():
-    viewer = by_profile(painted(), rgb_profile(SRGB, colours.CURVES[13]))
+    viewer = by_profile(painted(), rgb_profile(SRGB, colour_profiles.CURVES[13]))
     assert off(painted(), viewer) <= 1
 
 
@@ -210,13 +213,13 @@ def test_an_avif_says_by_number_what_its_colours_are():
     content = encoded(painted(), "AVIF", quality=100, subsampling="4:4:4")
     place = content.index(b"colrnclx") + 8
     p3 = content[:place] + struct.pack(">HH", 12, 13) + content[place + 4 :]
-    viewer = by_profile(image_files.read(content), rgb_profile(P3, colours.CURVES[13]))
+    viewer = by_profile(image_files.read(content), rgb_profile(P3, colour_profiles.CURVES[13]))
     assert off(image_files.read(p3), viewer) <= 1
 
 
 def test_high_dynamic_range_is_noted():
     read = image_files.reading(png_with(chunk(b"cICP", bytes([9, 16, 0, 1]))))
-    assert read.notes == (colours.HDR,)
+    assert read.notes == (colour_profiles.HDR,)
 
 
 # Profiles that are not followed -------------------------------------------------------------------
@@ -242,14 +245,14 @@ WHOLE = profiles.display_p3()
 def test_a_profile_that_cannot_be_used_is_left_and_noted(profile):
     read = image_files.reading(encoded(painted(), "PNG", icc_profile=profile))
     assert off(read.picture, np.asarray(painted())) == 0
-    assert read.notes == (colours.UNREADABLE,)
+    assert read.notes == (colour_profiles.UNREADABLE,)
 
 
 def test_a_profile_may_have_as_many_bytes_as_are_followed():
     fits = WHOLE + bytes(MAX_PROFILE - len(WHOLE))
     assert image_files.reading(encoded(painted(), "PNG", icc_profile=fits)).notes == ()
     beyond = encoded(painted(), "PNG", icc_profile=fits + b"\0")
-    assert image_files.reading(beyond).notes == (colours.UNREADABLE,)
+    assert image_files.reading(beyond).notes == (colour_profiles.UNREADABLE,)
 
 
 @pytest.mark.parametrize(
@@ -257,6 +260,6 @@ def test_a_profile_may_have_as_many_bytes_as_are_followed():
     [Meaning(gamma=0.001), Meaning(0.5, (0,) * 8), Meaning(0.5, (0.3,) * 8), Meaning(primaries=99)],
 )
 def test_numbers_that_mean_nothing_are_left_and_noted(meaning):
-    convert, note = colours.colours("RGB", b"", meaning)
+    convert, note = colour_profiles.colours("RGB", b"", meaning)
     assert off(convert(painted()), np.asarray(painted())) == 0
-    assert note == colours.UNREADABLE
+    assert note == colour_profiles.UNREADABLE
