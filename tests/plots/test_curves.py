@@ -163,7 +163,7 @@ def test_reference_is_drawn_only_when_given(rng):
 @pytest.mark.parametrize("known", [True, False])
 def test_a_run_without_points_waits(rng, known):
     options = {"reference": reference(rng)} if known else {}
-    for fig in all_curves(rng, [], [], epochs=5, marker=0.0, **options):
+    for fig in all_curves(rng, [], [], epochs=5, **options):
         assert curves.WAITING in texts(fig)
         assert fig.to_json()
 
@@ -201,10 +201,9 @@ def test_a_quiet_loss_fits_the_frame(rng):
 
 
 def test_options_reach_the_figure(rng):
-    for fig in all_curves(rng, [1.0, 2.0], [0.5, 0.4], epochs=17, marker=1.5, uirevision="run 7"):
+    for fig in all_curves(rng, [1.0, 2.0], [0.5, 0.4], epochs=17, uirevision="run 7"):
         assert fig.layout.xaxis.range == (0, 17)
         assert fig.layout.uirevision == "run 7"
-        assert 1.5 in [shape.x0 for shape in fig.layout.shapes]
 
 
 def test_the_group_is_named(rng):

@@ -8,6 +8,7 @@ two things of use, which way up the picture is and what its colours mean, are re
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -92,26 +93,18 @@ def orientation(exif: bytes) -> int:
 
 def _jpeg(content: bytes) -> Essence:
     """The tables, the frame and the scans of the first picture in the file."""
-    parts, exif, layers, place = {"start": content[:2]}, b"", 0, 2
+    parts, exif, layers = {"start": content[:2]}, b"", 0
     profile: dict[int, bytes] = {}
-    for part in range(MAX_PARTS):
-        found = _MARKER.search(content, place)
-        if not found:
-            raise ValueError("there is no scan")
-        place, marker = found.end(), content[found.end() - 1]
-        if marker in JPEG_REFUSED or (marker in JPEG_FRAMES and layers):
-            raise ValueError(f"the marker {marker:x} is not of a kind that is decoded here")
-        if marker in JPEG_ALONE:
-            continue
+    for number, (marker, place, segment) in enumerate(_segments(content)):
         if marker == JPEG_SCAN:
-            whole = _jpeg_of(b"".join(parts.values()), content, found.start(), exif, layers)
+            whole = _jpeg_of(b"".join(parts.values()), content, place, exif, layers)
             return whole._replace(profile=b"".join(profile[number] for number in sorted(profile)))
-        (length,) = struct.unpack_from(">H", content, place)
-        segment, place = content[found.start() : place + length], place + length
         if marker in JPEG_FRAMES:
+            if layers:
+                raise ValueError("there is a second frame")
             layers = segment[9]
         if marker in JPEG_FRAMES | JPEG_TABLES:
-            parts[f"part {part}"] = segment
+            parts[f"part {number}"] = segment
         elif marker in JPEG_COLOURS:
             parts.setdefault(f"marker {marker}", segment)
         elif marker == JPEG_PROFILE and segment[4:].startswith(b"ICC_PROFILE\0"):
@@ -119,6 +112,25 @@ def _jpeg(content: bytes) -> Essence:
         elif marker == JPEG_EXIF and segment[4:].startswith(b"Exif\0\0"):
             exif = exif or segment[4:]
     raise ValueError("there are too many segments")
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """What stands before the scans: each marker, its place, and the segment; of the first scan the
+    marker alone."""
+    place = 2
+    for _ in range(MAX_PARTS):
+        found = _MARKER.search(content, place)
+        if not found:
+            raise ValueError("there is no scan")
+        place, marker = found.end(), content[found.end() - 1]
+        if marker in JPEG_REFUSED:
+            raise ValueError(f"the marker {marker:x} is not of a kind that is decoded here")
+        if marker == JPEG_SCAN:
+            yield marker, found.start(), b""
+        elif marker not in JPEG_ALONE:
+            (length,) = struct.unpack_from(">H", content, place)
+            place += length
+            yield marker, found.start(), content[found.start() : place]
 
 
 def _jpeg_of(head: bytes, content: bytes, place: int, exif: bytes, layers: int) -> Essence:

@@ -23,6 +23,26 @@ WAITING = "waiting for the first step"
 POINTS = 600  # per line: more than a screen shows
 FIRST, LAST = 999, 1001  # places in the legend; plotly's own is 1000
 
+TITLE = {
+    "font": {"size": 16, "weight": 600}, "pad": {"t": 4, "l": 4},
+    "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top",
+}  # fmt: skip
+EPOCHS = {
+    "title": {"text": "epoch", "standoff": 4, "font": {"size": 13}},
+    "showgrid": False, "zeroline": False, "showline": True, "ticks": "outside", "ticklen": 4,
+    "spikethickness": 1, "spikedash": "dot", "unifiedhovertitle": {"text": "epoch %{x:.2f}"},
+}  # fmt: skip
+FRAME = {
+    "font": {"size": 13},
+    "margin": {"l": 50, "r": 14, "t": 60, "b": 40, "autoexpand": False},
+    "showlegend": True,
+    "legend": {
+        "orientation": "h", "x": 0, "xref": "container", "y": 1.03, "yanchor": "bottom",
+        "font": {"size": 13}, "itemwidth": 30, "traceorder": "normal",
+    },
+    "hovermode": "x unified",
+}  # fmt: skip
+
 Figure = dict[str, list | dict]  # its traces, `data`, and its `layout`
 Reference = tuple[ArrayLike, ArrayLike, str]  # epochs, values, name
 
@@ -101,7 +121,6 @@ def loss_curve(
     *,
     reference: Reference | None = None,
     smoothing: float = 20,
-    marker: float | None = None,
     epochs: float | None = None,
     uirevision: str = "",
 ) -> Figure:
@@ -112,7 +131,6 @@ def loss_curve(
         loss: (N,) cross-entropy in nats; may hold NaN and infinities.
         reference: Another run's epochs and losses, and its name.
         smoothing: Span of `smooth`, in points.
-        marker: Epoch at which a thin vertical line stands.
         epochs: Planned length, so that the axis stands still while the run grows.
         uirevision: As long as it stays the same, the reader's zoom does too.
     """
@@ -121,7 +139,7 @@ def loss_curve(
     lines = _reference(reference, ".3f") + _smoothed(epoch, loss, mean, "training", ".3f")
     view, note = _loss_view(loss, mean, reference)
     axis = {"range": view}
-    return _figure("Loss", lines, axis, _notes(epoch, note), marker, epochs, uirevision)
+    return _figure("Loss", lines, axis, _notes(epoch, note), epochs, uirevision)
 
 
 def accuracy_curve(
@@ -135,7 +153,6 @@ def accuracy_curve(
     reference: Reference | None = None,
     chance: float = 0.1,
     smoothing: float = 20,
-    marker: float | None = None,
     epochs: float | None = None,
     uirevision: str = "",
 ) -> Figure:
@@ -151,7 +168,6 @@ def accuracy_curve(
         reference: Another run's epochs and accuracies (fractions), and its name.
         chance: Accuracy of guessing, drawn as a dotted line.
         smoothing: Span of `smooth` for the training accuracy, in points.
-        marker: Epoch at which a thin vertical line stands.
         epochs: Planned length, so that the axis stands still while the run grows.
         uirevision: As long as it stays the same, the reader's zoom does too.
     """
@@ -167,7 +183,7 @@ def accuracy_curve(
     top = min(1.02, max(0.5, np.ceil(best * 10 + 0.2) / 10))
     axis = {"range": [0, top], "tickformat": ".0%"}
     notes = [*_notes(np.r_[epoch, test_epoch]), _chance_label(chance)]
-    return _figure("Accuracy", lines, axis, notes, marker, epochs, uirevision, _chance_line(chance))
+    return _figure("Accuracy", lines, axis, notes, epochs, uirevision, _chance_line(chance))
 
 
 def rate_curve(
@@ -176,7 +192,6 @@ def rate_curve(
     *,
     planned: tuple[ArrayLike, ArrayLike] | None = None,
     reference: Reference | None = None,
-    marker: float | None = None,
     epochs: float | None = None,
     uirevision: str = "",
 ) -> Figure:
@@ -187,7 +202,6 @@ def rate_curve(
         rate: (N,) learning rate.
         planned: Epochs and rates of the whole schedule, drawn faintly.
         reference: Another run's epochs and rates, and its name.
-        marker: Epoch at which a thin vertical line stands.
         epochs: Planned length, so that the axis stands still while the run grows.
         uirevision: As long as it stays the same, the reader's zoom does too.
     """
@@ -199,7 +213,7 @@ def rate_curve(
     lines.append(_line(epoch, rate, "so far", ".3~g", _stroke(BLUE) | {"legendrank": FIRST}))
     top = _finite(*(line["y"] for line in lines)).max(initial=0) or 0.01
     axis = {"range": [0, 1.05 * float(top)], "tickformat": "~g"}
-    return _figure("Learning rate", lines, axis, _notes(epoch), marker, epochs, uirevision)
+    return _figure("Learning rate", lines, axis, _notes(epoch), epochs, uirevision)
 
 
 def with_changes(figure: Figure, epochs: ArrayLike) -> Figure:
@@ -216,40 +230,20 @@ def _figure(
     lines: list[dict],
     yaxis: dict,
     notes: list[dict],
-    marker: float | None,
     epochs: float | None,
     uirevision: str,
     *shapes: dict,
 ) -> Figure:
     """Lines against epochs: title above, legend below it, and a frame that does not move."""
-    if marker is not None:
-        upright = {"x0": marker, "x1": marker, "y0": 0, "y1": 1, "yref": "paper"}
-        shapes += ({"type": "line", "line": {"width": 1}, "opacity": 0.7, **upright},)
-    layout = {
-        "title": {
-            "text": title, "font": {"size": 16, "weight": 600}, "pad": {"t": 4, "l": 4},
-            "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top",
-        },
-        "font": {"size": 13},
-        "margin": {"l": 50, "r": 14, "t": 60, "b": 40, "autoexpand": False},
-        "showlegend": True,
-        "legend": {
-            "orientation": "h", "x": 0, "xref": "container", "y": 1.03, "yanchor": "bottom",
-            "font": {"size": 13}, "itemwidth": 30, "traceorder": "normal",
-        },
-        "hovermode": "x unified",
+    shown = {"range": [0, epochs]} if epochs else {"rangemode": "tozero"}
+    layout = FRAME | {
+        "title": TITLE | {"text": title},
         "uirevision": uirevision,
-        "xaxis": {
-            "title": {"text": "epoch", "standoff": 4, "font": {"size": 13}},
-            "showgrid": False, "zeroline": False, "showline": True, "ticks": "outside",
-            "ticklen": 4, "spikethickness": 1, "spikedash": "dot",
-            "unifiedhovertitle": {"text": "epoch %{x:.2f}"},
-            **({"range": [0, epochs]} if epochs else {"rangemode": "tozero"}),
-        },
+        "xaxis": EPOCHS | shown,
         "yaxis": {"zeroline": False, "nticks": 6, "ticklabelstandoff": 6, **yaxis},
         "shapes": shapes,
         "annotations": notes,
-    }  # fmt: skip
+    }
     return {"data": lines, "layout": layout}
 
 

@@ -95,35 +95,45 @@ def show(
 ) -> None:
     """One picture: what the network sees, its answers, its companions, its evidence."""
     classes, colors = companions_pool.classes, class_colors(len(companions_pool.classes))
+    beside = companions.beside(torch.from_numpy(picture.image))
+    drawn_from = _drawn_from(beside, companions_pool)
     left, middle, right = st.columns([1, 1, 1.25], gap="medium")
     with left:
         _what_it_sees(picture)
     with middle:
-        fig = class_bars(
-            answer.probabilities.numpy(), classes, colors, title="The answer",
-            truth=picture.label if picture.label >= 0 else None,
-        )  # fmt: skip
-        figure.show(fig, "predicted", alt(fig), height=340)
-    beside = companions.beside(torch.from_numpy(picture.image))
+        _answer(answer, picture.label, classes, colors)
     with right:
         if beside.any:
             _spread(answer, classes, colors)
         else:
             _evidence(chosen, companions_pool, picture.image, answer.top)
-    drawn_from = _drawn_from(beside, companions_pool)
     st.markdown(_in_words(answer, classes, count, drawn_from))
     if beside.note:
         st.caption(beside.note)
-    if not beside.any:
-        return
+    if beside.any:
+        _in_company(chosen, companions_pool, beside, picture.image, answer.top)
+
+
+def _answer(answer: Prediction, label: int, classes: tuple[str, ...], colors: list[str]) -> None:
+    """The answer, and which would be right where that is known."""
+    truth, values = label if label >= 0 else None, answer.probabilities.numpy()
+    fig = class_bars(values, classes, colors, title="The answer", truth=truth)
+    figure.show(fig, "predicted", alt(fig), height=340)
+
+
+def _in_company(
+    chosen: Snapshot, companions_pool: Pool, beside: Companions, image: np.ndarray, top: int
+) -> None:
+    """What is to be said only where images have companions."""
     with st.expander("Why not just one number?"):
         draws, others = beside.indices.shape
-        st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=drawn_from))
+        pool = _drawn_from(beside, companions_pool)
+        st.markdown(ABOUT_ALONE.format(draws=draws, count=others, pool=pool))
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
-        _evidence(chosen, companions_pool, picture.image, answer.top)
+        _evidence(chosen, companions_pool, image, top)
     with right:
-        _who_mattered(chosen, companions_pool, beside, picture.image, answer.top)
+        _who_mattered(chosen, companions_pool, beside, image, top)
 
 
 def _spread(answer: Prediction, classes: tuple[str, ...], colors: list[str]) -> None:

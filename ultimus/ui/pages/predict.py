@@ -147,17 +147,30 @@ def _table(
         on_select="rerun", selection_mode="single-row", row_height=38,
         key=f"predictions {batch} {newest}",  # what is brought is shown, not what was chosen before
         selection_default={"selection": {"rows": [place]}} if keys[place] else None,
-        column_config={
-            "image": st.column_config.ImageColumn("image", width=70),
-            "probability": st.column_config.ProgressColumn(
-                "probability", min_value=0, max_value=1, format="percent"
-            ),
-            "changes": st.column_config.NumberColumn(
-                "changes", format="percent",
-                help="In how many of the 32 companies another class comes first.",
-            ),
-        },
+        column_config=_columns(),
     )  # fmt: skip
+    _below(shown, answers, classes)
+    chosen = picked.selection.rows
+    return chosen[0] if chosen and chosen[0] < len(shown) else place
+
+
+def _columns() -> dict[str, object]:
+    """How columns look that are not plain text."""
+    columns = st.column_config
+    return {
+        "image": columns.ImageColumn("image", width=70),
+        "probability": columns.ProgressColumn(
+            "probability", min_value=0, max_value=1, format="percent"
+        ),
+        "changes": columns.NumberColumn(
+            "changes", format="percent",
+            help="In how many of the 32 companies another class comes first.",
+        ),
+    }  # fmt: skip
+
+
+def _below(shown: list[Shown], answers: list[Prediction], classes: tuple[str, ...]) -> None:
+    """The answers as a file, and how many are right where that is known."""
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     row.download_button(
         "Save as CSV", _csv(shown, answers, classes), "ultimus-predictions.csv", "text/csv",
@@ -169,8 +182,6 @@ def _table(
         right = sum(answers[n].top == shown[n].label for n in known)
         caption += f" {right} of these {len(known)} are classified correctly."
     row.caption(caption)
-    chosen = picked.selection.rows
-    return chosen[0] if chosen and chosen[0] < len(shown) else place
 
 
 def _row(picture: Shown, answer: Prediction, warning: str, classes: tuple[str, ...]) -> dict:
