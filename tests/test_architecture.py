@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -189,3 +190,11 @@ def test_a_picture_is_named_without_training_data_sets_and_interface():
     )
     blocked = {*HEAVY, "ultimus.training", "ultimus.runs", "ultimus.data.sources"}
     assert _run_without(blocked, code) == "3\n"  # a cat, as it is
+
+
+def test_the_files_that_the_map_names_are_there():
+    rows = [line.split("|")[2:4] for line in (ROOT / "docs" / "architecture.md").open()
+            if line.startswith("| ")]  # fmt: skip
+    named = re.findall(r"`([\w/]+\.\w+)`", str(rows))
+    assert len(named) > 20
+    assert [name for name in named if not (PACKAGE / name).is_file()] == []
