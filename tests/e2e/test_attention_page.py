@@ -21,6 +21,7 @@ from ultimus.checkpoints import checkpoint
 from ultimus.data.augment import preprocess
 from ultimus.model import Trace, Transformer
 from ultimus.recipe import Recipe
+from ultimus.runs.metrics import report
 from ultimus.runs.run import Run, Status
 from ultimus.ui.state import pool
 
@@ -308,20 +309,28 @@ def test_a_run_that_trains_is_followed_until_a_step_is_chosen(
     newest = {step: SHIPPED / "weights" / f"{step}.safetensors" for step in STEPS}
     with run.hold():  # as its worker would
         shutil.copy(newest[STEPS[-3]], run.live_weights)
+        report(run.folder, {"step": STEPS[-4], "loss": 1.5})
+        report(run.folder, {"step": STEPS[-3], "loss": 1.25})
         run.set_status(Status("running", step=STEPS[-3], total=LAST, epoch=80))
         page = visit(person(), server, f"run={run.id}&{GROUP}")
         follow = page.get_by_role("button", name="Follow")
         expect(follow).to_have_attribute("aria-pressed", "true")
         step = page.locator(".scrubber .step data")
         expect(step).to_have_attribute("value", str(STEPS[-3]))
+        expect(page.locator(".scrubber .loss")).to_have_attribute("aria-label", re.compile("1.5"))
+        report(run.folder, {"step": STEPS[-2], "loss": 0.5})
         shutil.copy(newest[STEPS[-2]], run.live_weights)  # the worker goes on
         expect(step).to_have_attribute("value", str(STEPS[-2]))
         weights = traced(STEPS[-2], examples(MEMBERS)).passes[0].weights
         assert matrix(page) == pytest.approx(weights.numpy(), abs=1e-5)
+        strip = page.locator(".scrubber .loss polyline").get_attribute("points").split()
+        assert len(strip) == 3 and strip[-1].startswith("992.0,")  # up to the slider's end
         page.get_by_role("slider", name="Training step").focus()
         page.keyboard.press("Home")
         expect(follow).to_have_attribute("aria-pressed", "false")
         expect(step).to_have_attribute("value", "0")
+        page.keyboard.press("End")
+        expect(follow).to_have_attribute("aria-pressed", "true")
         run.set_status(Status("done", step=LAST, total=LAST, epoch=100))
     expect(follow).to_be_hidden()
 

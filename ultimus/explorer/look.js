@@ -5,6 +5,7 @@ import { live, passes, projector } from "./hero.js";
 import { ringOnly } from "./lines.js";
 import { figures, matrix } from "./matrix.js";
 import { company, leaving, otherwise } from "./others.js";
+import { overview } from "./overview.js";
 import { passByPass } from "./passes.js";
 import { scrubber } from "./scrubber.js";
 import { shares } from "./shares.js";
@@ -33,7 +34,7 @@ export function bar(view) {
 export function inside(view, colors, ...more) {
   return [
     h("div", { class: "beside" },
-      h("div", {}, stage(view, { matrix: () => matrix(view, colors), lines: () => ringOnly(view, colors) }), scrubber(view), figures(view)),
+      h("div", {}, stage(view, { matrix: () => matrix(view, colors), lines: () => ringOnly(view, colors) }), scrubber(view), overview(view, colors), figures(view)),
       h("div", {}, story(view, colors), shares(view), ...more)),
     h("h2", {}, "Queries, keys, values"), vectors(view, colors),
     tabs(view, colors, INSIDE),

@@ -65,9 +65,8 @@ function shown(view) {
   return { numbers, top: view.isFitted ? extent(numbers) : 1 };
 }
 
-function paint(canvas, view, colors) {
-  const { numbers, top } = shown(view);
-  const cell = Math.max(8, Math.floor(1024 / view.size));
+/** A matrix on a canvas, by default the one that is looked at with cells as large as fit. */
+export function paint(canvas, view, colors, numbers = shown(view).numbers, top = shown(view).top, cell = Math.max(8, Math.floor(1024 / view.size))) {
   const gap = cell > 20 ? 2 : 0;
   if (canvas.width !== cell * view.size) canvas.width = canvas.height = cell * view.size;
   const context = canvas.getContext("2d");

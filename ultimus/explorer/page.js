@@ -8,6 +8,7 @@ import { hero, live, passes, section } from "./hero.js";
 import { LessonPanel } from "./lesson.js";
 import { figures, matrix } from "./matrix.js";
 import { others } from "./others.js";
+import { overview } from "./overview.js";
 import { own } from "./own.js";
 import * as patches from "./patches_page.js";
 import { unpack } from "./scene.js";
@@ -87,7 +88,7 @@ function look(view, colors) {
   return h("div", {},
     h("div", { class: "bar" }, passes(view), shows),
     h("div", { class: "beside" },
-      h("div", {}, matrix(view, colors), scrubber(view), figures(view)),
+      h("div", {}, matrix(view, colors), scrubber(view), overview(view, colors), figures(view)),
       h("div", {}, story(view, colors), shares(view)))); // prettier-ignore
 }
 

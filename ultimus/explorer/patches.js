@@ -12,6 +12,7 @@ import { shows, tabs } from "./look.js";
 import { figures, matrix } from "./matrix.js";
 import { PASSES, entropy, row } from "./network.js";
 import { leaving, otherwise } from "./others.js";
+import { overview } from "./overview.js";
 import { follow } from "./parts.js";
 import { passByPass } from "./passes.js";
 import { address } from "./pictures.js";
@@ -72,7 +73,7 @@ export function inside(view, colors) {
 /** The matrix with time below, and the walk beside it. */
 export function beside(view, colors) {
   return h("div", { class: "beside" },
-    h("div", {}, matrix(view, colors), scrubber(view), figures(view)),
+    h("div", {}, matrix(view, colors), scrubber(view), overview(view, colors), figures(view)),
     h("div", {}, story(view, colors), said(view, colors))); // prettier-ignore
 }
 

@@ -14,23 +14,23 @@ export function scrubber(view) {
   const play = h("button", { type: "button", class: "play" }, "Play");
   const newest = h("button", { type: "button", class: "follow", title: "Show the newest weights, as training goes on", click: () => view.seek(LIVE) }, "Follow");
   const said = h("span", { class: "step" });
-  const strip = curve(view.scene);
+  const strip = new Strip();
   const note = h("p", { class: "note", role: "status" });
   const player = new Player(view, play, (text) => (note.textContent = text));
   const draw = () => {
     const { step, epoch } = view.snapshot;
-    const last = view.scene.snapshots.length - 1;
-    slider.max = last;
-    slider.value = view.index === LIVE ? last : view.index;
+    const { snapshots, live } = view.scene;
+    slider.max = snapshots.length - (live ? 0 : 1); // the newest weights are at its end
+    slider.value = view.index === LIVE ? snapshots.length : view.index;
     slider.disabled = play.disabled = !view.canSeek;
-    newest.hidden = !view.scene.live;
+    newest.hidden = !live;
     newest.setAttribute("aria-pressed", view.index === LIVE);
     slider.setAttribute("aria-valuetext", `step ${step}, epoch ${rounded(epoch, 1)}`);
     said.replaceChildren("step ", h("data", { value: step }, step.toLocaleString("en")), `, epoch ${rounded(epoch, 1)}`);
-    strip.mark(Number(slider.value), last);
+    strip.draw(view.scene, Number(slider.value));
     note.textContent = view.canSeek ? "" : OWN;
   };
-  slider.addEventListener("input", () => player.seek(Number(slider.value)));
+  slider.addEventListener("input", () => player.seek(slider.value < view.scene.snapshots.length ? Number(slider.value) : LIVE));
   const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, note);
   for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, () => fetchAll(view), { once: true });
   return follow(view, made, draw, ["index", "members"]);
@@ -84,20 +84,24 @@ class Player {
   }
 }
 
-/** The loss, with time as the slider has it, as much room for each snapshot; and a mark in it. */
-function curve({ curves: { loss }, snapshots }) {
-  const place = (index, last) => 8 + ((WIDTH - 16) * index) / Math.max(1, last);
-  const steps = snapshots.map((snapshot) => snapshot.step);
-  const values = loss.map(([, value]) => value);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const x = (step) => place(fraction(steps, step), steps.length - 1);
-  const points = loss.map(([step, value]) => [x(step), HEIGHT - 6 - ((HEIGHT - 12) * (value - low)) / (high - low || 1)]);
-  const marker = svg("line", { y1: 0, y2: HEIGHT, class: "marker" });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "loss", role: "img",
-    "aria-label": loss.length ? `Training loss, from ${rounded(values[0], 2)} to ${rounded(values.at(-1), 2)}` : "No loss is known" },
-    svg("polyline", { points: points.map((point) => point.join()).join(" ") }), marker); // prettier-ignore
-  const mark = (index, last) => ["x1", "x2"].forEach((end) => marker.setAttribute(end, place(index, last)));
-  return { drawing, mark };
+/** The loss, with time as the slider has it, as much room for each step; and a mark in it. */
+class Strip {
+  constructor() {
+    this.line = svg("polyline");
+    this.marker = svg("line", { y1: 0, y2: HEIGHT, class: "marker" });
+    this.drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "loss", role: "img" }, this.line, this.marker);
+  }
+
+  draw({ curves: { loss }, snapshots, live }, marked) {
+    const steps = [...snapshots, live].filter(Boolean).map(({ step }) => step);
+    const values = loss.map(([, value]) => value);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const x = (index) => (8 + ((WIDTH - 16) * index) / Math.max(1, steps.length - 1)).toFixed(1);
+    const y = (value) => (HEIGHT - 6 - ((HEIGHT - 12) * (value - low)) / (high - low || 1)).toFixed(1);
+    this.line.setAttribute("points", loss.map(([step, value]) => `${x(fraction(steps, step))},${y(value)}`).join(" "));
+    this.drawing.setAttribute("aria-label", loss.length ? `Training loss, from ${rounded(values[0], 2)} to ${rounded(values.at(-1), 2)}` : "No loss is known");
+    ["x1", "x2"].forEach((end) => this.marker.setAttribute(end, x(marked)));
+  }
 }
 
 /** Where a step lies among the snapshots, 0 to S - 1. */

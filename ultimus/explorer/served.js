@@ -89,6 +89,7 @@ export function followRun(scene, changed, isWanted = () => true) {
 function keepUp(scene, told) {
   const known = scene.snapshots.length;
   told.steps.slice(known).forEach((step, n) => scene.snapshots.push(new Step(scene, step, told.epochs[known + n])));
+  if (told.curves) scene.curves = told.curves;
   if (told.ended) return;
   const live = new Step(scene, told.step, told.epoch);
   live.name = "live";

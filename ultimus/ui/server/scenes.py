@@ -103,7 +103,7 @@ def step(request: Request) -> bytes | None:
     if newest and str(newest.key[1]) == request.query_params.get("after"):
         return None
     if newest is None:
-        return _compressed({"ended": True, **_kept(run)})
+        return _compressed({"ended": True, "curves": scene.curves(run), **_kept(run)})
     return _computed_live(_Look(run, newest, pictures, members), run.snapshots)
 
 
@@ -164,7 +164,7 @@ def _computed(look: _Look) -> bytes:
 @lru_cache(maxsize=32)
 def _computed_live(look: _Look, steps: tuple[int, ...]) -> bytes:
     chosen = look.chosen
-    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1])}
+    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1]), "curves": scene.curves(look.run)}
     kept = {"steps": list(steps), "epochs": scene.epochs(look.run, steps)}
     return _compressed(look.made() | told | kept)
 
