@@ -1,12 +1,13 @@
 """Ablations against hand-made cases, a float64 computation, and what was measured on real data."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from support.metrics import lines
+from support.networks import network
+from support.shipped import STEADY
 
 from ultimus import Run, Transformer, attention, evaluate, load, open_dataset
 from ultimus.analysis.ablation import (
@@ -24,7 +25,6 @@ from ultimus.evaluation import features_of, fixed_groups, logits_after
 from ultimus.model import FEATURES, HEAD, PASSES
 
 N, G, B, C = 101, 3, 7, 5
-SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
 FUNCTIONS = {"learned": attention, "uniform": uniform, "identity": identity,
              "unscaled": unscaled, "none": none}  # fmt: skip
 
@@ -46,17 +46,7 @@ def split() -> Split:
 
 @pytest.fixture(scope="module")
 def model(split) -> Transformer:
-    """Enlarged, so that attention is far from uniform and companions matter; balanced, so that
-    images get different answers."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        model = Transformer(C)
-    with torch.no_grad():
-        for layer in (model.ultimusBlock.q, model.ultimusBlock.k, model.ultimusBlock.v):
-            layer.weight.mul_(2)
-        model.conv3.weight.mul_(20)
-        model.cap.bias.sub_(model(split.images / 127.5 - 1).mean(dim=0))
-    return model
+    return network(C, conv3=20, among=split.images, q=2, k=2, v=2)
 
 
 def _random(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -268,7 +258,7 @@ def test_a_group_of_one_looks_only_at_itself(model, split, features):
 
 
 def test_the_shipped_model_on_the_real_data(real_data, capsys):
-    split, model = open_dataset(real_data).test, load(Run(SHIPPED).snapshot(9360))
+    split, model = open_dataset(real_data).test, load(Run(STEADY).snapshot(9360))
     features, labels = features_of(model, split.images), split.labels
     by_name = accuracies(model, features, labels)
     by_passes = accuracy(model, features, labels, passes=8).tolist()
@@ -281,7 +271,7 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
         print("  after 0...8 passes:", *(f"{share:.1%}" for share in by_passes))
         print("  in groups of:", *(f"{size}: {share:.2%}" for size, share in by_group.items()))
     assert by_name["learned"] == by_group[16] == by_passes[4]
-    recorded = lines(Run(SHIPPED))[-1]["test_accuracy"]
+    recorded = lines(Run(STEADY))[-1]["test_accuracy"]
     assert by_name["learned"] == pytest.approx(recorded, abs=1e-3)
     assert abs(by_name["learned"] - by_name["uniform"]) < 0.02
     assert abs(by_name["learned"] - by_name["none"]) < 0.03

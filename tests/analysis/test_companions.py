@@ -1,10 +1,10 @@
 """Companions, where the answer can be worked out by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from support.networks import network
+from support.shipped import STEADY
 
 from ultimus import Run, Transformer, load, open_dataset
 from ultimus.analysis.companions import Company, influence, redraw
@@ -12,19 +12,11 @@ from ultimus.evaluation import features_of, logits_after
 from ultimus.model import FEATURES, PASSES
 
 N, B, C, K = 101, 7, 5, 11
-SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
 
 
 @pytest.fixture(scope="module")
 def model() -> Transformer:
-    """Enlarged, so that attention is far from uniform and companions matter."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        model = Transformer(C)
-    with torch.no_grad():
-        for layer in model.ultimusBlock.children():
-            layer.weight.mul_(2)
-    return model
+    return network(C, q=2, k=2, v=2, out=2)
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +187,7 @@ def test_small_groups(model, pool, refused):
 
 
 def test_the_shipped_model_on_the_real_data(real_data, capsys):
-    split, model = open_dataset(real_data).test, load(Run(SHIPPED).snapshot(9360))
+    split, model = open_dataset(real_data).test, load(Run(STEADY).snapshot(9360))
     count = 1009
     pool, labels = features_of(model, split.images[:count]), split.labels[:count]
     images = range(53)

@@ -1,10 +1,10 @@
 """The map of evidence, in float64, against the plain network and against taking a place away."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
+from support.shipped import STEADY
 from torch.nn import functional as F
 
 from ultimus import Run, Transformer, load
@@ -16,7 +16,6 @@ from ultimus.model import FEATURES, PASSES
 
 C, B, K, S = 5, 7, 3, 32
 PLACES = [(13, 17), (0, 5), (31, 11), (19, 0), (23, 31), (0, 0), (31, 31), (0, 31), (31, 0)]
-SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -199,7 +198,7 @@ def test_contrast_keeps_what_softmax_sees(model, company):
 
 
 def test_the_shipped_model_in_float32_and_with_companions_as_they_are_drawn():
-    model, shown = load(Run(SHIPPED).snapshot(9360)), examples().images
+    model, shown = load(Run(STEADY).snapshot(9360)), examples().images
     companions = draw_companions(model, shown).features
     for image in shown[:3]:
         for others in (None, companions[0], companions):

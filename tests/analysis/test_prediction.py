@@ -1,13 +1,14 @@
 """Predictions against groups put together by hand, and the same numbers however they are asked."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.networks import network
 from support.pictures import write_pictures
+from support.shipped import STEADY
 
 from ultimus import Run, Transformer, load, open_dataset
 from ultimus.analysis.companions import redraw
@@ -27,7 +28,6 @@ from ultimus.evaluation import features_of
 from ultimus.model import FEATURES
 
 N, M, K, B, C = 11, 101, 5, 7, 3
-SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,17 +40,7 @@ def _images(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def _model(classes: int = C) -> Transformer:
-    """Enlarged, so that attention is far from uniform and companions matter; balanced, so that
-    images get different answers."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        model = Transformer(classes)
-    with torch.no_grad():
-        for layer in (model.ultimusBlock.q, model.ultimusBlock.k, model.ultimusBlock.v):
-            layer.weight.mul_(2)
-        model.conv3.weight.mul_(20)
-        model.cap.bias.sub_(model(preprocess(_images(M))).mean(dim=0))
-    return model
+    return network(classes, conv3=20, among=_images(M), q=2, k=2, v=2)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +102,7 @@ def _as_jpeg(image: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("copied", [lambda image: image, _as_jpeg], ids=["itself", "as JPEG"])
 def test_no_picture_is_its_own_companion(copied):
-    model, shown = load(Run(SHIPPED).snapshot(9360)), examples().images
+    model, shown = load(Run(STEADY).snapshot(9360)), examples().images
     companions = draw_companions(model, shown)
     assert (companions.indices[:, :15] == 3).any()  # it would be, had nobody looked
     image = copied(shown[3])
@@ -309,7 +299,7 @@ def test_ready_data_is_found_by_its_fingerprint(tmp_path, monkeypatch):
 
 
 def test_the_shipped_model_on_the_real_data(real_data, capsys):
-    test, model = open_dataset(real_data).test, load(Run(SHIPPED).snapshot(9360))
+    test, model = open_dataset(real_data).test, load(Run(STEADY).snapshot(9360))
     images, labels = test.images[:211], test.labels[:211]
     made = predict(model, images, draw_companions(model, test.images))
 

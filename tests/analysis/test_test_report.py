@@ -1,11 +1,12 @@
 """What a test set says, against `train.evaluate`, hand-made cases and published numbers."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support.networks import network
+from support.shipped import STEADY
 
 from ultimus import Transformer, evaluate, load, open_dataset
 from ultimus.analysis.ablation import accuracy
@@ -25,7 +26,6 @@ from ultimus.data.groups import SORTED
 from ultimus.evaluation import features_of, fixed_groups
 
 N, B, C = 101, 7, 5
-SHIPPED = Path(__file__).parents[2] / "assets" / "runs" / "steady-cifar10"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,15 +40,7 @@ def split() -> Split:
 
 @pytest.fixture(scope="module")
 def model(split: Split) -> Transformer:
-    """Enlarged, so that companions matter; balanced, so that images get different answers."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        model = Transformer(C)
-    with torch.no_grad():
-        model.ultimusBlock.v.weight.mul_(2)
-        model.conv3.weight.mul_(20)
-        model.cap.bias.sub_(model(preprocess(split.images)).mean(dim=0))
-    return model
+    return network(C, conv3=20, among=split.images, v=2)
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +240,7 @@ def test_the_shipped_run_on_real_images(real_data):
     """On the first thousand test images; the accuracy of all of them is in the README."""
     test = open_dataset(real_data).test
     some = Split(test.images[:1000], test.labels[:1000])
-    model = load(SHIPPED / "weights" / "9360.safetensors").eval()
+    model = load(STEADY / "weights" / "9360.safetensors").eval()
     found = measure(model, features_of(model, some.images), some.labels)
     expected = evaluate(model, some)
     assert found.accuracy == expected.accuracy

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from support.networks import network
 
 from ultimus.analysis.ablation import ablate
 from ultimus.analysis.walk import Walk, walk
@@ -14,14 +15,7 @@ CELLS = [(1, 3, 5), (2, 0, 6), (3, 6, 0), (4, 4, 4)]  # pass, i, j
 
 @pytest.fixture(scope="module")
 def model() -> Transformer:
-    """Its queries and keys are enlarged, so that the attention is far from uniform."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        model = Transformer(C)
-    with torch.no_grad():
-        for layer in (model.ultimusBlock.q, model.ultimusBlock.k):
-            layer.weight.mul_(3)
-    return model
+    return network(C, seed=3, q=3, k=3)
 
 
 @pytest.fixture(scope="module")

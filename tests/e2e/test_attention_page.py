@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from support.hands import rest
 from support.readings import matrix, numbers
+from support.shipped import BEST
 
-import ultimus
 from ultimus.analysis.companions import influence
 from ultimus.analysis.walk import walk
 from ultimus.checkpoints import checkpoint
@@ -25,8 +25,7 @@ from ultimus.runs.metrics import report
 from ultimus.runs.run import Run, Status
 from ultimus.ui.state import pool
 
-SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
-STEPS = Run(SHIPPED).snapshots
+STEPS = Run(BEST).snapshots
 EARLY, LAST = 6089, 39000
 MEMBERS = [3, 0, 6, 11, 19]
 GROUP = f"images={','.join(map(str, MEMBERS))}"
@@ -69,7 +68,7 @@ def choose_pass(page: Page, number: int) -> None:
 
 
 def model_at(step: int) -> Transformer:
-    return checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
+    return checkpoint.load(BEST / "weights" / f"{step}.safetensors").eval()
 
 
 def traced(step: int, images: torch.Tensor) -> Trace:
@@ -130,7 +129,7 @@ def test_two_runs_side_by_side_share_what_is_chosen_and_need_no_server_for_it(
     rest(page)
     before = len(sent)
     sections.nth(1).locator(".figures summary").click()
-    steady = checkpoint.load(SHIPPED.parent / "steady-cifar10" / "weights" / "9360.safetensors")
+    steady = checkpoint.load(BEST.parent / "steady-cifar10" / "weights" / "9360.safetensors")
     with torch.inference_mode():
         trace = steady.eval().trace(preprocess(examples(MEMBERS)))
     choose_pass(page, 2)
@@ -305,8 +304,8 @@ def test_a_run_that_trains_is_followed_until_a_step_is_chosen(
 ):
     run = Run.create(runs, Recipe(), dataset={"name": "elsewhere"})
     for step in (0, EARLY):
-        shutil.copy(SHIPPED / "weights" / f"{step}.safetensors", run.snapshot(step))
-    newest = {step: SHIPPED / "weights" / f"{step}.safetensors" for step in STEPS}
+        shutil.copy(BEST / "weights" / f"{step}.safetensors", run.snapshot(step))
+    newest = {step: BEST / "weights" / f"{step}.safetensors" for step in STEPS}
     with run.hold():  # as its worker would
         shutil.copy(newest[STEPS[-3]], run.live_weights)
         report(run.folder, {"step": STEPS[-4], "loss": 1.5})

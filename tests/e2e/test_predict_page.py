@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from support.hands import start_training
+from support.shipped import BEST
 
 import ultimus
 
 ROOT = Path(ultimus.__file__).parents[1]
-SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 EXAMPLE = ROOT / "assets" / "examples" / "cifar10_13_7.png"
 SLOW = 60_000  # milliseconds
 
@@ -59,7 +59,7 @@ def test_the_pages_numbers_are_the_command_lines(
     expect(page.get_by_text("2 of your own pictures")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("heading", name="a photograph.jpg")).to_be_visible()
     shown = table(page)
-    command = [sys.executable, "-m", "ultimus", "predict", "--json", str(SHIPPED)]
+    command = [sys.executable, "-m", "ultimus", "predict", "--json", str(BEST)]
     made = subprocess.run(
         [*command, str(photograph), str(EXAMPLE)],
         cwd=ROOT, capture_output=True, text=True, check=True, env=_without_data(),

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 from support.hands import press_cell
+from support.shipped import BEST
 
-import ultimus
 from ultimus.analysis.test_report import Verdict, companions, measure, select
 from ultimus.checkpoints import checkpoint
 from ultimus.data.sources import CIFAR10_CLASSES
@@ -16,14 +15,13 @@ from ultimus.evaluation import features_of
 from ultimus.runs.run import Run
 from ultimus.ui.state import pool
 
-SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
-STEPS = Run(SHIPPED).snapshots
+STEPS = Run(BEST).snapshots
 CLASSES = len(CIFAR10_CLASSES)
 
 
 def judged(step: int = STEPS[-1]) -> Verdict:
     """What the core says about the example pictures and the shipped weights."""
-    model = checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
+    model = checkpoint.load(BEST / "weights" / f"{step}.safetensors").eval()
     split = pool.examples()
     return measure(model, features_of(model, split.images), split.labels)
 

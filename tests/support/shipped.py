@@ -1,4 +1,4 @@
-"""The shipped run with a few of its snapshots, so that what reads all of them is quick."""
+"""The shipped runs, and one with a few of its snapshots: what reads all of them is slow."""
 
 import shutil
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 from ultimus.places import SHIPPED
 from ultimus.runs.run import Run
 
-STEPS = (0, 6089, 39000)
+BEST, STEADY = SHIPPED / "best-cifar10", SHIPPED / "steady-cifar10"
+STEPS = (0, 6089, 39000)  # of BEST
 
 
 def part_of_it(folder: Path, steps: tuple[int, ...] = STEPS) -> Run:
     """A copy of it below a folder of runs."""
-    source, run = SHIPPED / "best-cifar10", folder / "best-in-part"
+    source, run = BEST, folder / "best-in-part"
     (run / "weights").mkdir(parents=True)
     for name in ("recipe.json", "status.json", "metrics.jsonl"):
         shutil.copy(source / name, run)

@@ -11,15 +11,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers
 from support.explorers import images, opening, told
+from support.shipped import BEST
 
-import ultimus
 from ultimus.checkpoints import checkpoint
 from ultimus.model import Transformer
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
 from ultimus.ui.state import pool
 
-SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 EARLY, LAST = 6089, 39000  # steps of its snapshots
 
 
@@ -301,7 +300,7 @@ def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
 
 
 def copy_of_shipped(runs: Path) -> Run:
-    shutil.copytree(SHIPPED, runs / "copy")
+    shutil.copytree(BEST, runs / "copy")
     return Run(runs / "copy")
 
 

@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support.boards import numbers, sent
+from support.shipped import BEST
 
-import ultimus
 from ultimus.analysis import measured as figures
 from ultimus.analysis.test_report import Verdict, companions, measure, select
 from ultimus.checkpoints import checkpoint
@@ -24,7 +24,6 @@ from ultimus.runs.run import Run, Status
 from ultimus.ui.pages import verdicts
 from ultimus.ui.state import pool
 
-SHIPPED = Path(ultimus.__file__).parents[1] / "assets" / "runs" / "best-cifar10"
 EARLY, LAST = 6089, 39000  # steps of its snapshots
 FIGURES = {"confusion", "classes", "calibration"}
 BY_SIZE = {"sizes"}
@@ -128,7 +127,7 @@ def click(page: AppTest, label: str) -> AppTest:
 
 def judged(step: int = LAST, group: int = 16, split: Split | None = None) -> Verdict:
     """What the core says about the example pictures and the shipped weights."""
-    model = checkpoint.load(SHIPPED / "weights" / f"{step}.safetensors").eval()
+    model = checkpoint.load(BEST / "weights" / f"{step}.safetensors").eval()
     return measured(model, split or pool.examples(), group)
 
 
@@ -351,7 +350,7 @@ def test_nonsense_in_a_link_leaves_the_page_usable(runs: Path, link: dict):
 
 def test_another_step_is_another_verdict(runs: Path):
     page = click(visit(), "Previous")
-    step = Run(SHIPPED).snapshots[-2]
+    step = Run(BEST).snapshots[-2]
     assert np.array_equal(confusions(page), judged(step).confusion.numpy())
     assert page.query_params["step"] == str(step)
 
@@ -368,7 +367,7 @@ def test_a_followed_run_is_measured_at_its_newest_snapshot(of_shapes: Run, shape
 
 
 def test_damaged_weights_get_a_sentence_and_the_shipped_ones(runs: Path):
-    shutil.copytree(SHIPPED, runs / "damaged")
+    shutil.copytree(BEST, runs / "damaged")
     Run(runs / "damaged").snapshot(EARLY).write_bytes(b"nothing")
     page = visit(run="damaged", step=str(EARLY))
     assert "What follows" in errors(page)

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, group, numbers, told, words
 from support.pages import OWNER, open_page
+from support.shipped import BEST
 
 from ultimus.analysis.measured import measured as figures_of
 from ultimus.data.dataset import open_dataset
@@ -17,7 +18,6 @@ from ultimus.ui.controls import data
 from ultimus.ui.live.curves import duration
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "assets" / "runs" / "best-cifar10"
 ENDED = "step 39,000 of 39,000"
 BUTTONS = ("Start", "Pause", "Step", "Stop", "Restart")
 
@@ -150,7 +150,7 @@ def test_accuracy_names_the_groups_that_it_was_measured_in(runs: Path):
 
 
 def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
-    rows = [json.loads(line) for line in (SHIPPED / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (BEST / "metrics.jsonl").read_text().splitlines()]
     tests = [row["test_accuracy"] for row in rows if "test_accuracy" in row]
     trace = next(t for t in figures(visit())["accuracy"]["data"] if t["name"].startswith("test"))
     assert len(tests) == 100
