@@ -69,7 +69,7 @@ INDEX = {"weight_map": {"conv1.weight": "model-00001-of-00002.safetensors"}}
         (lambda: packed("tar"), "is a tar archive: unpack it"),
         (lambda: gzip.compress(b"x"), "is packed with gzip: unpack it"),
         (lambda: json.dumps(INDEX).encode(), "is an index of shards (model-00001-of-00002.safet"),
-        (lambda: b"{}  ", "is a text of settings"),
+        (lambda: b"{}  ", "is a text (JSON), as of settings, and no file of weights"),
         (lambda: b"<!doctype html>", "is a web page"),
         (lambda: b"version https://git-lfs.github.com/spec/v1", "is only a pointer of Git LFS"),
     ],
@@ -82,6 +82,12 @@ def test_a_file_is_named_for_what_it_is(refused, make, words):
 def test_a_part_of_a_distributed_checkpoint_is_named_by_its_name(refused):
     with refused("__0_0.distcp is a part of a distributed checkpoint: load its folder"):
         checkpoint.loads(saved({"part": 1}), "__0_0.distcp")
+
+
+@pytest.mark.parametrize(("name", "what"), [("w.msgpack", "of Flax"), ("w.joblib", "by joblib")])
+def test_a_file_of_another_library_is_named_by_its_name(refused, name, what):
+    with refused(f"{name} ", what):
+        checkpoint.loads(b"\x78\x5e" + bytes(99), name)
 
 
 def test_a_shard_is_named_by_its_name(refused):
@@ -101,10 +107,19 @@ def test_a_shard_is_named_by_its_name(refused):
         (["notes.txt"], "is a folder without weights"),
         (["data/model.pth"], "give a file below it (data/model.pth)"),
         (["checkpoint-500/optimizer.pt"], "is a folder without weights"),
+        (["weights/data.pkl", "weights/data/0"], "is a .pt file that was unpacked"),
+        (["_METADATA", "manifest.ocdbt"], "is a checkpoint of Orbax"),
     ],
 )
 def test_a_folder_is_named_for_what_it_is(tmp_path, files, words):
     for file in files:
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"x")
     assert words in foreign.folder(tmp_path)
+
+
+def test_a_folder_is_looked_through_up_to_a_number_which_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign, "MAX_LISTED", 4)
+    for number in range(5):
+        (tmp_path / f"{number}.txt").touch()
+    assert "holds more than 4 files: give the file of weights itself" in foreign.folder(tmp_path)

@@ -168,6 +168,20 @@ def test_weights_in_another_form_are_named_with_the_way_back(refused, change, wh
         loaded(saved(change(Transformer()).state_dict()))
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda value: value.numpy(), "numpy arrays instead of tensors: make tensors of them"),
+        (lambda value: value.to("meta"), "from the meta device and holds no numbers: load"),
+        (lambda value: value.to_sparse(), "sparse tensors: make them dense with to_dense()"),
+        (lambda value: value.to(torch.float8_e4m3fn), "as of 8 bits: convert them by float()"),
+    ],
+)
+def test_what_stands_in_place_of_tensors_is_named_with_the_way_to_them(refused, change, what):
+    with refused(what, 'torch.save(model.state_dict(), "weights.pt")'):
+        loaded(saved({name: change(value) for name, value in STATE.items()}))
+
+
 def test_an_adapter_beside_the_weights_is_named(refused):
     adapter = {"cap.lora_A.default.weight": torch.zeros(4, 48)}
     with refused("a LoRA adapter beside the weights: merge it"):
@@ -179,6 +193,8 @@ def test_the_tensors_that_are_there_are_named(refused):
     words = "the tensors in it are 'model.layer1.weight' (64, 3), 'model.layer1.bias' (64,)"
     with refused(f"file.pt does not hold an Ultimus network; {words}: choose another"):
         loaded(saved(content))
+    with refused("holds a single tensor of the shape (7,)"):
+        loaded(saved(torch.zeros(7)))
     with refused("holds no weights, only epoch, lr"):
         loaded(saved({"epoch": 3, "lr": 0.1}))
 

@@ -62,6 +62,10 @@ def account(content: bytes, name: str) -> Account | None:
         return "is an ONNX model, in which the weights have other places", SAVE
     if content[4:8] == b"ET12":
         return "is a program of ExecuTorch", SAVE
+    if name.endswith(".msgpack"):
+        return "is a file of Flax", SAVE_ARRAYS
+    if name.endswith(".joblib"):
+        return "was written by joblib, which may hold any code, and is not opened", SAVE
     if name.endswith(".distcp"):
         return (
             "is a part of a distributed checkpoint",
@@ -94,7 +98,7 @@ def _json(content: bytes) -> Account | None:
     if isinstance(index, dict) and isinstance(index.get("weight_map"), dict):
         files = sorted({shown(str(file)) for file in index["weight_map"].values()})
         return f"is an index of shards ({_few(files)}) and holds no weights", SHARDS
-    return "is a text of settings and holds no weights", "choose the file of weights beside it"
+    return "is a text (JSON), as of settings, and no file of weights", "choose the file beside it"
 
 
 def _archive(content: bytes) -> Account | None:
@@ -134,12 +138,24 @@ def folder(path: Path) -> str:
         return f"{where} is a folder: give a file in it ({_few(weights)})."
     if "saved_model.pb" in files:
         return f"{where} is a folder of TensorFlow: {SAVE_ARRAYS}."
+    if "_METADATA" in files or "_CHECKPOINT_METADATA" in files:
+        return f"{where} is a checkpoint of Orbax, as JAX saves it: {SAVE_ARRAYS}."
     if ".metadata" in files:
         return f"{where} is a distributed checkpoint of torch: load it into the model, then {SAVE}."
-    below = (file for file in islice(path.rglob("*"), MAX_LISTED) if not _is_other(file.name))
-    inner = sorted(shown(str(file.relative_to(path))) for file in below if file.suffix in ENDINGS)
+    below = list(islice(path.rglob("*"), MAX_LISTED + 1))
+    inner = sorted(
+        shown(str(file.relative_to(path)))
+        for file in below
+        if file.suffix in ENDINGS and not _is_other(file.name)
+    )
     if inner:
         return f"{where} is a folder: give a file below it ({_few(inner)})."
+    if any(file.name == "data.pkl" for file in below):
+        return (
+            f"{where} is a .pt file that was unpacked: give the file as it was, or fetch it again."
+        )
+    if len(below) > MAX_LISTED:
+        return f"{where} holds more than {MAX_LISTED:,} files: give the file of weights itself."
     return f"{where} is a folder without weights: give a .safetensors, .pt or .pth file."
 
 

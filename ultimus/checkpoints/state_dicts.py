@@ -309,6 +309,8 @@ def _what_is_there(content: Any) -> str:
     ]
     if tensors:
         return f"does not hold an Ultimus network; the tensors in it are {_listed(tensors)}"
+    if is_tensor(content):
+        return f"holds a single tensor of the shape {_shape(content)}"
     entries = [name for name, _ in _inside(content)] if isinstance(content, dict) else []
     return f"holds no weights{f', only {_listed(entries)}' if entries else ''}"
 
@@ -335,11 +337,22 @@ OTHER_FORMS = (
 """Names that tell of weights in another form, and how they become plain ones."""
 
 
+OTHER_KINDS = {
+    "wrapper_subclass": OTHER_FORMS[0][1],  # as torchao's
+    "numpy": "holds numpy arrays instead of tensors: make tensors of them with torch.from_numpy",
+    "meta_tensor": "was saved from the meta device and holds no numbers: load the weights first",
+    "sparse": "holds sparse tensors: make them dense with to_dense()",
+    "tensor_v3": "holds numbers of a kind that is not read, as of 8 bits: convert them by float()",
+}
+"""Parts of the names of what stands in place of tensors, and how it becomes those."""
+
+
 def _other_form(found: Found) -> str:
     """What the weights are instead of plain ones, and what to do; empty if that is not told."""
-    kinds = (value.name for value in found.tensors.values() if isinstance(value, Placeholder))
-    if any("wrapper_subclass" in kind for kind in kinds):  # as torchao's
-        return OTHER_FORMS[0][1]
+    kinds = [value.name for value in found.tensors.values() if isinstance(value, Placeholder)]
+    for part, what in OTHER_KINDS.items():
+        if any(part in kind for kind in kinds):
+            return what
     return next((what for form, what in OTHER_FORMS if any(map(form.search, found.others))), "")
 
 
