@@ -262,9 +262,7 @@ def test_the_shipped_model_on_the_real_data(real_data, capsys):
     features, labels = features_of(model, split.images), split.labels
     by_name = accuracies(model, features, labels)
     by_passes = accuracy(model, features, labels, passes=8).tolist()
-    by_group = {
-        size: accuracy(model, features, labels, size)[-1].item() for size in (1, 2, 4, 8, 16, 100)
-    }
+    by_group = {size: accuracy(model, features, labels, size)[-1].item() for size in (1, 16)}
     with capsys.disabled():
         print("\n" + "\n".join(f"{ABLATIONS[name].title:>14}: {share:.2%}"
                                for name, share in by_name.items()))  # fmt: skip
