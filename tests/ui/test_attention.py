@@ -22,12 +22,6 @@ from ultimus.ui.state import pool
 EARLY, LAST = 6089, 39000  # steps of its snapshots
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    return tmp_path
-
-
 def attention_page() -> None:
     from ultimus.ui.pages import attention
 

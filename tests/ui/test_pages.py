@@ -23,10 +23,9 @@ SHIPPED_RUNS = len(list(SHIPPED.iterdir()))
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+def runs(runs: Path) -> Path:
     open_dataset("shapes")  # a page would prepare it in the background
-    return tmp_path
+    return runs
 
 
 def a_run(runs: Path, name: str = "", **about: str) -> Run:

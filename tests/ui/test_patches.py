@@ -21,12 +21,6 @@ from ultimus.runs.run import Run, Status
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def run(runs: Path) -> Run:
     """Its data is not on this machine, so that the example pictures stand in."""
     run = Run.create(runs, Recipe.of(preset="patches", data="/nowhere"))

@@ -29,12 +29,6 @@ FIGURES = {"confusion", "classes", "calibration"}
 BY_SIZE = {"sizes"}
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def shapes() -> Dataset:
     return open_dataset("shapes")

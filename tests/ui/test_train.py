@@ -23,10 +23,9 @@ BUTTONS = ("Start", "Pause", "Step", "Stop", "Restart")
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ULTIMUS_RUNS", str(tmp_path))
+def runs(runs: Path) -> Path:
     open_dataset("shapes")  # a page would prepare it in the background
-    return tmp_path
+    return runs
 
 
 def test_the_data_of_a_first_visitor_is_begun_before_they_come(
