@@ -40,6 +40,26 @@ def test_each_shipped_lesson_has_all_its_numbers(path):
         assert scale is None or scale["low"] <= right["number"] <= scale["high"], card["title"]
 
 
+@pytest.mark.parametrize(
+    ("said", "part", "part_after"),
+    [
+        ("", "matrix", "matrix"),
+        ("show = { walk = 3, cell = '1-2' }", "walk", "walk"),
+        ("show = { walk = 3 } \nat = 'shares'", "shares", "shares"),
+        ("show = { view = 'company' }", "company", "company"),
+        ("show = { walk = 3 }\n[card.reveal]\nshow = { step = 7 }", "walk", "walk"),
+        ("show = { walk = 3 }\n[card.reveal]\nshow = { ablation = 'none' }", "walk", "ablations"),
+        ("show = { walk = 3 }\n[card.reveal]\nat = 'vectors'", "walk", "vectors"),
+    ],
+)
+def test_what_a_card_speaks_of_is_what_it_shows(tmp_path, said, part, part_after):
+    text, _, reveal = said.partition("[card.reveal]")
+    asked = ASKED.removeprefix(CARD)
+    file = f"{HEAD}{CARD}{text}\n{asked}[card.reveal]\ntext = 'b.'{reveal}\n"
+    (card,) = filled("mine", read(written(tmp_path, file)))["cards"]
+    assert (card["at"], card["reveal"]["at"]) == (part, part_after)
+
+
 def test_its_numbers_are_those_of_the_network(tmp_path):
     text = """
 {looks} gives {looked} {weight}, {keeps} to itself; {entropy} of {highest-entropy}; it says {says},

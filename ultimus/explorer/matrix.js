@@ -153,7 +153,9 @@ function aboutWeights({ size, isFitted }) {
 
 /** Places on a scale of roots up to a weight, and what stands there. */
 function weightTicks(size, top) {
-  const between = [[1 / size, `1/${size}`], [0.25, "0.25"], [0.5, "0.5"]].filter(([value]) => value < 0.8 * top); // prettier-ignore
+  const isApart = (value) => Math.abs(Math.sqrt(value) - Math.sqrt(1 / size)) > 0.1; // else one hides the other
+  const round = [0.25, 0.5].filter(isApart).map((value) => [value, String(value)]);
+  const between = [[1 / size, `1/${size}`], ...round].filter(([value]) => value < 0.8 * top);
   const ticks = [[0, "0"], ...between, [top, top === 1 ? "1" : rounded(top, 2)]];
   return ticks.map(([value, text]) => [Math.sqrt(value / top), text]);
 }

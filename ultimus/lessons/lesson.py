@@ -164,7 +164,8 @@ class Card(BaseModel):
     @property
     def part(self) -> str:
         """The part of the page that it speaks of; empty for its top."""
-        return self.at or self._shown_in(self.show)
+        top = "matrix" if self.page == "attention" else ""
+        return self.at or self._shown_in(self.show) or top
 
     @property
     def part_after(self) -> str:
