@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import threading
 from pathlib import Path
 
 import streamlit as st
@@ -26,6 +27,11 @@ def lab() -> Lab:
     started = Lab(runs_folder(), os.environ.get("ULTIMUS_SCHEDULER", ""))
     atexit.register(started.close)
     return started
+
+
+def warm() -> None:
+    """Start the lab, whose workers import for seconds, before a first visitor asks for it."""
+    threading.Thread(target=lab, name="lab", daemon=True).start()
 
 
 def is_mine(run: Run) -> bool:
