@@ -274,5 +274,6 @@ def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
             assert factor.value == 0.5
             factor.set_value(0.1)
             checked(change[0].click().run())
+            assert page.success[0].value.endswith("the rate is 0.1 × the planned one.")
         assert run.take_request() == ("rate 0.1" if may else "")
         assert "rate × 0.5 from step 3 on" in words(page)

@@ -10,6 +10,7 @@ from ...runs.run import Run, Status
 from ..state import guard, session, teacher
 
 TRAINED = ("running", "paused")
+_TOLD = "what was said of the rate"
 
 
 def show(place: DeltaGenerator, run: Run, status: Status) -> None:
@@ -27,6 +28,8 @@ def show(place: DeltaGenerator, run: Run, status: Status) -> None:
             help="1 is the rate as planned.",
         )  # fmt: skip
         st.button("Change it", type="primary", on_click=_change, args=(run,), key="change the rate")
+        if told := st.session_state.pop(_TOLD, ""):
+            st.success(told)
 
 
 def _key(run: Run) -> str:
@@ -44,4 +47,6 @@ def _change(run: Run) -> None:
             f"The run {run.id} was started in another browser: only that one and the teacher "
             "change its rate."
         )
-    ask_for_rate(run, st.session_state[_key(run)])
+    factor = st.session_state[_key(run)]
+    ask_for_rate(run, factor)
+    st.session_state[_TOLD] = f"From the next step on the rate is {factor:g} × the planned one."
