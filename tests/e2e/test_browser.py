@@ -11,22 +11,17 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.hands import start_training
+from support.hands import PATIENCE, button, start_training
 from support.servers import free_port, served
 
 from ultimus.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
-SLOW = 90_000  # milliseconds
-
-
-def press(page, name: str):
-    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
 
 
 def ready(page, address: str) -> None:
     page.goto(address)
-    expect(press(page, "Start")).to_be_enabled(timeout=SLOW)
+    expect(button(page, "Start")).to_be_enabled(timeout=PATIENCE)
 
 
 def new_run(runs: Path, before: set[str]) -> Run:
@@ -37,8 +32,8 @@ def new_run(runs: Path, before: set[str]) -> Run:
 def test_a_double_click_on_start_makes_one_run(server: str, runs: Path, person: Callable[[], Page]):
     page, before = person(), {run.id for run in Run.all(runs)}
     ready(page, f"{server}/?max_steps=3&preset=seed")
-    press(page, "Start").dblclick()
-    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=SLOW)
+    button(page, "Start").dblclick()
+    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=PATIENCE)
     new_run(runs, before)
 
 
@@ -56,8 +51,8 @@ def test_start_uses_the_numbers_that_are_shown(server: str, runs: Path, person: 
     epochs.press("Enter")
     expect(page.get_by_text("should be a whole number from 1 to 1,000")).to_be_visible()
     seed.fill("7")
-    press(page, "Start").click()
-    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=SLOW)
+    button(page, "Start").click()
+    expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=PATIENCE)
     recipe = new_run(runs, before).info().recipe
     assert (recipe.lr, recipe.epochs, recipe.seed) == (0.0005, 1000, 7)
     assert [float(field.input_value()) for field in (rate, epochs, seed)] == [0.0005, 1000, 7]
@@ -71,13 +66,13 @@ def test_a_run_is_still_followed_when_the_menu_of_pages_leads_to_attention(
     menu = page.get_by_test_id("stHeader")
     newest = page.locator(".explorer:has(.follow[aria-pressed=true]) .scrubber .step")
     menu.get_by_role("link", name="Attention").click()
-    expect(newest).to_be_visible(timeout=SLOW)
+    expect(newest).to_be_visible(timeout=PATIENCE)
     moment = newest.inner_text()
     expect(newest).not_to_have_text(moment)
     menu.get_by_role("link", name="Train", exact=True).click()
-    expect(press(page, "Stop")).to_be_enabled(timeout=SLOW)
+    expect(button(page, "Stop")).to_be_enabled(timeout=PATIENCE)
     menu.get_by_role("link", name="Attention").click()
-    expect(newest).to_be_visible(timeout=SLOW)
+    expect(newest).to_be_visible(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -99,16 +94,16 @@ def test_in_another_sites_frame_a_reload_keeps_control(
     page = person()
     page.goto(address)
     app = page.frame_locator("#app")
-    expect(press(app, "Start")).to_be_enabled(timeout=SLOW)
-    press(app, "Start").click()
-    expect(app.get_by_text("images/s")).to_be_visible(timeout=SLOW)
+    expect(button(app, "Start")).to_be_enabled(timeout=PATIENCE)
+    button(app, "Start").click()
+    expect(app.get_by_text("images/s")).to_be_visible(timeout=PATIENCE)
     file.write_text(frame.format(next(part.url for part in page.frames if server in part.url)))
     page.goto(address)
-    expect(press(app, "Stop")).to_be_enabled(timeout=SLOW)
+    expect(button(app, "Stop")).to_be_enabled(timeout=PATIENCE)
     secret = next(jar["value"] for jar in page.context.cookies() if "ultimus" in jar["name"])
     assert secret not in "".join(part.url for part in page.frames)
-    press(app, "Stop").click()
-    expect(app.get_by_text("Stopped")).to_be_visible(timeout=SLOW)
+    button(app, "Stop").click()
+    expect(app.get_by_text("Stopped")).to_be_visible(timeout=PATIENCE)
 
 
 def test_an_open_page_is_drawn_anew_once_another_server_runs(
@@ -122,6 +117,6 @@ def test_an_open_page_is_drawn_anew_once_another_server_runs(
     with start() as address:
         page = start_training(person, address, epochs=300)
     with start():
-        expect(page.get_by_text("Interrupted")).to_be_visible(timeout=SLOW)
-        expect(press(page, "Resume")).to_be_enabled()
+        expect(page.get_by_text("Interrupted")).to_be_visible(timeout=PATIENCE)
+        expect(button(page, "Resume")).to_be_enabled()
         expect(page).to_have_url(re.compile("run="))

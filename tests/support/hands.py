@@ -1,5 +1,6 @@
 """What a hand does in a browser, for all pages."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -38,12 +39,30 @@ def wait_until(page: Page, happened: Callable[[], object]) -> None:
         page.wait_for_timeout(50)
 
 
-def start_training(person: Callable[[], Page], server: str, epochs: int = 30) -> Page:
-    """Somebody starts a run and watches it."""
+def button(page: Page, name: str) -> Locator:
+    """A button of the page itself."""
+    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button once the page has come to rest, as a person would."""
+    rest(page)
+    button(page, name).click()
+
+
+def step_of(page: Page) -> int:
+    """The step of the run on show."""
+    text = page.get_by_text(re.compile(r"step [\d,]+ of")).inner_text()
+    return int(re.search(r"step ([\d,]+) of", text)[1].replace(",", ""))
+
+
+def start_training(
+    person: Callable[[], Page], server: str, epochs: int = 30, groups: int = 8
+) -> Page:
+    """Somebody starts a run and watches it; with few groups its curves soon grow."""
     page = person()
-    page.goto(f"{server}/?epochs={epochs}")
-    start = page.get_by_test_id("stMain").get_by_role("button", name="Start", exact=True)
-    expect(start).to_be_enabled(timeout=PATIENCE)
-    start.click()
+    page.goto(f"{server}/?epochs={epochs}&groups={groups}")
+    expect(button(page, "Start")).to_be_enabled(timeout=PATIENCE)
+    button(page, "Start").click()
     expect(page.get_by_text("images/s")).to_be_visible(timeout=PATIENCE)
     return page
