@@ -34,12 +34,11 @@ class ListTable(Table):
     Args:
         file: of the source.
         tree: whose pictures it names.
+        roles: of the folders that hold pictures.
     """
 
-    def __init__(self, file: File, tree: Tree):
-        self._tree = tree
-        self._roles = {splits.role_of(other.parts[:-1]) for other in tree.files
-                       if other.suffix in kinds.PICTURES}  # fmt: skip
+    def __init__(self, file: File, tree: Tree, roles: set[str]):
+        self._tree, self._roles = tree, roles
         super().__init__(file)
 
     def _open(self) -> None:
@@ -184,10 +183,12 @@ def content(tree: Tree, choices: Choices) -> Content | None:
     files = [
         file for end in ENDINGS if len(some := tree.having(end)) <= MOST_LISTS for file in some
     ]
+    folders = {file.parts[:-1] for file in tree.files if file.suffix in kinds.PICTURES}
+    roles = set(map(splits.role_of, folders))
     tables = [
         table
         for file in files
-        if "submission" not in file.name.lower() and (table := _table(file, tree))
+        if "submission" not in file.name.lower() and (table := _table(file, tree, roles))
         if (has_labels(table.schema) or choices.label) and _leads_somewhere(tree, table, choices)
     ]
     found = of_tables(tree, tables, choices) if tables else None
@@ -204,9 +205,9 @@ def _are_of_one_class(parts: tuple[Part, ...]) -> bool:
     )
 
 
-def _table(file: File, tree: Tree) -> ListTable | None:
+def _table(file: File, tree: Tree, roles: set[str]) -> ListTable | None:
     try:
-        return ListTable(file, tree)
+        return ListTable(file, tree, roles)
     except (UserError, RecursionError, AttributeError, TypeError, *FAULTS):
         return None
 
