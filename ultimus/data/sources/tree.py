@@ -86,6 +86,7 @@ class Tree:
     is_archive: bool = False
     _by_path: dict[tuple[str, ...], File] = field(default_factory=dict, compare=False)
     _by_name: dict[str, list[File]] = field(default_factory=dict, compare=False)
+    _by_suffix: dict[str, list[File]] = field(default_factory=dict, compare=False)
 
     def find(self, path: str, base: tuple[str, ...] = ()) -> File | None:
         """The file that a path names, if it lies in this source.
@@ -115,7 +116,12 @@ class Tree:
         return self._by_name.get(name, [])
 
     def having(self, *suffixes: str) -> list[File]:
-        return [file for file in self.files if file.suffix in suffixes]
+        """The files with one of these endings, in the order of their paths."""
+        if not self._by_suffix:
+            for file in self.files:
+                self._by_suffix.setdefault(file.suffix, []).append(file)
+        found = [file for suffix in suffixes for file in self._by_suffix.get(suffix, [])]
+        return sorted(found, key=lambda file: file.parts) if len(suffixes) > 1 else found
 
 
 def grown(place: str) -> Tree:
