@@ -86,6 +86,8 @@ class ListTable(Table):
         """
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         rows = [_name_and_label(line) for line in lines]
+        if tasks.BOX.fullmatch(lines[0] if lines else ""):
+            raise ValueError("boxes of objects")
         if not rows or not all(map(all, rows)) or not self.find(self._tree, rows[0][0]):
             raise ValueError("no lines of a picture and a label")
         names, labels = zip(*rows, strict=True)
