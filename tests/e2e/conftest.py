@@ -11,7 +11,6 @@ from support.browsers import chromium
 from support.servers import TEACHER, served
 
 ROOT = Path(__file__).parents[2]
-WINDOW = {"width": 1280, "height": 900}
 
 expect.set_options(timeout=30_000)
 
@@ -53,35 +52,20 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def at_hand(browser: Browser) -> BrowserContext:
-    """A browser that keeps the app's files from test to test: to load them takes a second."""
-    return browser.new_context(viewport=WINDOW)
-
-
 @pytest.fixture
-def person(browser: Browser, at_hand: BrowserContext) -> Iterator[Callable[[], Page]]:
-    """Makes persons: each is a page in a browser of their own, whose console shows no error.
-
-    The first one's browser has the app's files at hand, and knows nothing of its former user.
-    """
-    at_hand.set_storage_state({})
-    at_hand.set_offline(False)
-    contexts = [at_hand]
-    pages: list[Page] = []
+def person(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """Makes persons: each is a page in a browser of their own, whose console shows no error."""
+    contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def arrive() -> Page:
-        if pages:
-            contexts.append(browser.new_context(viewport=WINDOW))
-        pages.append(contexts[-1].new_page())
-        pages[-1].set_default_timeout(30_000)
-        pages[-1].on("pageerror", lambda error: errors.append(str(error)))
-        return pages[-1]
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
 
     yield arrive
-    for page in at_hand.pages:
-        page.close()
-    for context in contexts[1:]:
+    for context in contexts:
         context.close()
     assert not errors
