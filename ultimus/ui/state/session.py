@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -31,7 +32,12 @@ def lab() -> Lab:
 
 def warm() -> None:
     """Start the lab, whose workers import for seconds, before a first visitor asks for it."""
-    threading.Thread(target=lab, name="lab", daemon=True).start()
+    threading.Thread(target=_begin, name="lab", daemon=True).start()
+
+
+def _begin() -> None:
+    with suppress(UserError, OSError):  # whoever comes is told
+        lab()
 
 
 def is_mine(run: Run) -> bool:
