@@ -8,6 +8,7 @@ import streamlit as st
 from ...analysis.ablation import ABLATIONS, MOST_PASSES, accuracies, accuracy
 from ...analysis.measured import measured
 from ...data.groups import conditions
+from ...errors import counted
 from ...evaluation import features_of
 from ...files import write_atomically
 from ...model import PASSES
@@ -74,7 +75,7 @@ def _about_images() -> str:
 
 def _about_patches() -> str:
     """What attention contributes to the shipped run of patches."""
-    shipped, trained = measured("ablation-patches-cifar10"), measured("who-attends-cifar10")
+    shipped, trained = measured("ablation-patches-cifar10"), measured("patches-attend-cifar10")
     return (
         f"Measured on the shipped run of patches ({shipped.data}): as learned "
         f"{shipped.percent('learned')}, looking at all patches alike {shipped.percent('uniform')}, "
@@ -84,7 +85,7 @@ def _about_patches() -> str:
         "alike, since the mean over all patches, which the classifier gets, is then the same. "
         "A network may learn to do without: trained from the start with each patch looking only "
         f"at itself, it reaches {trained.percent('patches, each on itself')} after 8 epochs, and "
-        f"{trained.percent('patches')} with attention."
+        f"{trained.percent('patches')} with attention ({counted(len(trained.seeds), 'seed')})."
     )
 
 
