@@ -221,7 +221,7 @@ export class AttentionPage {
   startFollowing(scene) {
     return new Promise((resolve) => {
       const end = followRun(scene, (news) => {
-        const view = this.views.find((each) => each.scene === scene);
+        const view = this.views.find((one) => one.scene === scene);
         if (news.ended) this.end(scene, view, end);
         else if (view) follow(view);
         resolve(end);

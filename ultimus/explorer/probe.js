@@ -98,7 +98,6 @@ export class Probe {
   }
 }
 
-
 /** What is shown as a link of the Attention page, which knows the pictures by their numbers. */
 function linkOf(view) {
   return { ...view.link(), images: view.scene.numbers.join(",") };

@@ -26,7 +26,7 @@ PARTS = {
     "lab": ("figure",),
     "testset": ("classes", "confusion", "sure"),
 }
-"""What a card may point at, by its page; explorer/lesson.js brings it into view."""
+"""What a card may point at, by its page; explorer/pointing.js brings it into view."""
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 Line = Annotated[str, Field(min_length=1, max_length=120)]
