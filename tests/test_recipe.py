@@ -317,3 +317,11 @@ def test_snapshots_are_dense_early():
     gaps = [b - a for a, b in itertools.pairwise(steps)]
     assert sum(step < 9_377 / 8 for step in steps) >= len(steps) / 3
     assert gaps[-1] > 100 * gaps[0]
+
+
+def test_a_recipe_says_whether_it_is_still_its_preset():
+    assert Recipe.of(preset="patches", data="shapes", seed=3, epochs=2).title == "patches"
+    assert Recipe.of(preset="patches", model="images").title == "patches, changed"
+    assert Recipe.of(preset="demo").model_copy(update={"preset": "of another version"}).title == (
+        "of another version"
+    )

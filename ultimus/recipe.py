@@ -57,6 +57,12 @@ def _segments(rate_changes: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
     return steps, factors
 
 
+OF_A_RUN = (
+    "data", "seed", "epochs", "max_steps", "max_seconds", "target", "snapshots", "rate_changes",
+)  # fmt: skip
+"""Choices that say on what and how long one run trains: with others it is still the same preset."""
+
+
 class Recipe(BaseModel):
     """Every choice of a run. Immutable; an invalid one cannot be made.
 
@@ -160,6 +166,15 @@ class Recipe(BaseModel):
                 f"There is no preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}."
             )
         return cls.parse({**PRESETS[preset].model_dump(), **choices})
+
+    @property
+    def title(self) -> str:
+        """The preset's name, and whether more than data, length and seed differs from it."""
+        preset = PRESETS.get(self.preset)
+        if preset is None:
+            return self.preset
+        alike = {name: getattr(self, name) for name in OF_A_RUN}
+        return self.preset if self == preset.model_copy(update=alike) else f"{self.preset}, changed"
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

@@ -33,7 +33,8 @@ export class LessonPanel {
    * @param root an element of its own.
    * @param lesson the lesson.
    * @param card which card is shown, from 0.
-   * @param listener go(card, isRevealed): another card or an answer is shown; close().
+   * @param listener go(card, isRevealed): another card or an answer is shown; close(); and, where it is more
+   *   than to close, finish().
    * @param isGathered whether a teacher gathers the guesses.
    */
   constructor(root, lesson, card, listener, isGathered = false) {
@@ -182,7 +183,7 @@ export class LessonPanel {
 
   finish() {
     noteFinished(this.lesson.name);
-    this.listener.close();
+    (this.listener.finish ?? this.listener.close)();
   }
 
   question(question, isGuessed) {

@@ -100,12 +100,14 @@ def check_fit(one: Run, other: Run) -> None:
     first, second = (info.recipe.grid if info.recipe.model == "patches" else None for info in infos)
     names = [info.dataset.classes or CIFAR10_CLASSES for info in infos]
     if first != second:
-        what = f"in {one.id} {_lookers(first)}, in {other.id} {_lookers(second)}"
+        what = f"in one {_lookers(first)}, in the other {_lookers(second)}"
     elif names[0] != names[1]:
-        what = f"the classes of {one.id} and {other.id} are not the same"
+        what = "their classes are not the same"
     else:
         return
-    raise UserError(f"These two cannot stand side by side: {what}. Choose another run.")
+    raise UserError(
+        f"The attention of these two cannot stand side by side: {what}. Choose two of one kind."
+    )
 
 
 def _lookers(grid: int | None) -> str:

@@ -117,7 +117,7 @@ def label(run: Run) -> str:
         return f"{run.id} (damaged)"
     recipe = info.recipe
     data = text.plain(Path(recipe.data).name)
-    preset = f"{text.plain(recipe.preset)}{_accuracy(run)}"
+    preset = f"{text.plain(recipe.title)}{_accuracy(run)}"
     what = f"{preset} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
     if run.folder.parent == SHIPPED:
         return f"shipped with Ultimus · {what}"

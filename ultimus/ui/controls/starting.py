@@ -54,7 +54,7 @@ def outlook() -> str:
         length = f"at most {length}"
     waits = "" if dataset.is_ready else "Its pictures are being made: the run waits for them. "
     return (
-        f"Start trains **{text.plain(recipe.preset)}** on **{text.plain(dataset.name)}**: "
+        f"Start trains **{text.plain(recipe.title)}** on **{text.plain(dataset.name)}**: "
         f"{images:,} images, {length}, {recipe.total_steps(images):,} steps. {waits}"
         "What is shown below is the run that is named above."
     )

@@ -16,7 +16,7 @@ export default async function ({ parentElement, data, setStateValue }) {
     const { guesses } = box.panel; // all of them, since what is asked meanwhile may be dropped
     askFor(box, setStateValue, { number: Date.now(), card, isRevealed, guesses });
   };
-  const listener = { go: (card, isRevealed) => ask(card + 1, isRevealed), close: () => ask(0, false) };
+  const listener = { go: (card, isRevealed) => ask(card + 1, isRevealed), close: () => ask(0, false), finish: () => ask(data.lesson.cards.length + 1, false) };
   box.key = key;
   box.panel = new LessonPanel(box, data.lesson, data.card - 1, listener, data.gathers);
 }

@@ -93,7 +93,7 @@ class _Asked(NamedTuple):
     """What the panel asks for.
 
     Attributes:
-        card: which one, 0 for none any more.
+        card: which one; 0 for none any more, one after the last when the lesson is finished.
         is_revealed: whether with its answer.
         guesses: that were made up to now, by card from 0; anything.
     """
@@ -123,6 +123,10 @@ def _gather(content: Content, guessed: Any) -> None:
 def _turn_to(content: Content, card: int, is_revealed: bool) -> NoReturn:
     if not 1 <= card <= len(content.card):
         choices.change(Lesson, lesson="", card=1)
+        if card > len(
+            content.card
+        ):  # gone through to its end: the other lessons are on the first page
+            st.switch_page(st.session_state.pages["First"])
         st.rerun()  # the page has the whole width again
     choices.change(Lesson, card=card)
     chosen = content.card[card - 1]
