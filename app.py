@@ -18,7 +18,7 @@ from ultimus.ui.controls import data
 from ultimus.ui.figures import plotly_js
 from ultimus.ui.live import feed
 from ultimus.ui.server import explorer_files, leaving, scenes, see
-from ultimus.ui.state import browser, lead, session, teacher
+from ultimus.ui.state import browser, lead, teacher
 
 BASE = st.get_option("server.baseUrlPath").strip("/")
 
@@ -28,7 +28,6 @@ async def lifespan(served: st.App) -> AsyncIterator[None]:
     """Have what first visitors ask for ready before they come, and forget who leaves."""
     data.prepare_first()
     see.warm()
-    session.warm()
     teacher.announce()
     async with leaving.forgotten(served) as state:
         yield state

@@ -40,13 +40,6 @@ def give_way(niceness: int = NICENESS) -> None:
         Path("/proc/self/autogroup").write_text(str(niceness))
 
 
-def lower(process: int) -> None:
-    """Let another process of this session take the processor time that others leave."""
-    below = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICENESS)  # of Windows
-    with suppress(psutil.Error):  # it has ended
-        psutil.Process(process).nice(below)
-
-
 def _processor() -> str:
     with suppress(OSError, StopIteration):  # no Linux, or a processor without a name
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -9,7 +9,6 @@ from pathlib import Path
 from ..data.dataset import download_folder
 from ..data.sources import CIFAR10_BYTES, located
 from ..places import PACKAGE
-from .machine import lower
 
 
 class Preparation:
@@ -31,7 +30,6 @@ class Preparation:
                 stderr=errors,
                 cwd=PACKAGE.parent,
             )
-        lower(self._process.pid)
 
     @property
     def done(self) -> float:

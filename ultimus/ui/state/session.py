@@ -3,8 +3,6 @@
 import atexit
 import logging
 import os
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -28,16 +26,6 @@ def lab() -> Lab:
     started = Lab(runs_folder(), os.environ.get("ULTIMUS_SCHEDULER", ""))
     atexit.register(started.close)
     return started
-
-
-def warm() -> None:
-    """Start the lab, whose workers import for seconds, before a first visitor asks for it."""
-    threading.Thread(target=_begin, name="lab", daemon=True).start()
-
-
-def _begin() -> None:
-    with suppress(UserError, OSError):  # whoever comes is told
-        lab()
 
 
 def is_mine(run: Run) -> bool:
