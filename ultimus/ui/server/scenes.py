@@ -95,13 +95,14 @@ def step(request: Request) -> bytes | None:
     """A snapshot, or the newest weights of a run that trains: small weights, and the features of
     the group. Of the newest, nothing while they are those of the time that the query names."""
     run = _run(request)
+    is_live = request.path_params["step"] == LIVE_STEP
+    newest = _newest(run) if is_live else None
+    if newest and str(newest.key[1]) == request.query_params.get("after"):
+        return None  # before all else: many ask, and often
     pictures, _ = _pictures(request, run)
     members = _members(request, run, pictures)
-    if request.path_params["step"] != LIVE_STEP:
+    if not is_live:
         return _computed(_Look(run, snapshot.at(run, _step(request, run)), pictures, members))
-    newest = _newest(run)
-    if newest and str(newest.key[1]) == request.query_params.get("after"):
-        return None
     if newest is None:
         return _compressed({"ended": True, "curves": scene.curves(run), **_kept(run)})
     return _computed_live(_Look(run, newest, pictures, members), run.snapshots)
@@ -165,13 +166,12 @@ def _computed(look: _Look) -> bytes:
 def _computed_live(look: _Look, steps: tuple[int, ...]) -> bytes:
     chosen = look.chosen
     told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1]), "curves": scene.curves(look.run)}
-    kept = {"steps": list(steps), "epochs": scene.epochs(look.run, steps)}
-    return _compressed(look.made() | told | kept)
+    return _compressed(look.made() | told | _kept(look.run, steps))
 
 
-def _kept(run: Run) -> dict[str, Any]:
-    steps = list(run.snapshots)
-    return {"steps": steps, "epochs": scene.epochs(run, steps)}
+def _kept(run: Run, steps: tuple[int, ...] | None = None) -> dict[str, Any]:
+    steps = run.snapshots if steps is None else steps
+    return {"steps": list(steps), "epochs": scene.epochs(run, steps)}
 
 
 def _newest(run: Run) -> Snapshot | None:
