@@ -24,6 +24,10 @@ def put(folder: Path, names: list[str]) -> Path:
     return folder
 
 
+def put_numbered(folder: Path) -> None:
+    put(folder / "images", [f"{number}.png" for number in range(15)])
+
+
 def lines(*rows: str) -> str:
     return "\n".join(rows) + "\n"
 
@@ -63,21 +67,21 @@ def by_image(images: list, labels: list[int]) -> dict[bytes, int]:
     ],
 )
 def test_a_list_beside_one_folder_of_pictures_gives_their_classes(tmp_path, name, head, row):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     (tmp_path / name).write_text(lines(*head, *labelled(row)))
     assert_whole(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_a_list_may_be_written_by_a_spreadsheet(tmp_path, encoding):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     rows = [f"images/{number}.png;{'Käfer' if number % 2 else 'Öl'}" for number in range(15)]
     (tmp_path / "labels.csv").write_bytes(lines("file;class", *rows).encode(encoding))
     assert read(tmp_path).classes == ("Käfer", "Öl")
 
 
 def test_a_list_may_have_a_column_for_each_class(tmp_path):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     marks = ("1, 0, 0", "0, 1, 0", "0, 0, 1")
     rows = [f"{number}.png, {marks[number % 3]}" for number in range(15)]
     (tmp_path / "_classes.csv").write_text(lines(f"filename, {', '.join(NAMES)}", *rows))
@@ -85,7 +89,7 @@ def test_a_list_may_have_a_column_for_each_class(tmp_path):
 
 
 def test_a_list_of_several_classes_of_a_picture_gives_no_classes(tmp_path, refused):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     rows = [f"{number}.png,1,1,0" for number in range(15)]
     (tmp_path / "_classes.csv").write_text(lines("filename,a,b,c", *rows))
     with refused("1 class folder"):
@@ -107,13 +111,13 @@ PAIRS = {f"images/{n}.png": NAMES[n % 3] for n in range(15)}
     ],
 )
 def test_json_of_pictures_and_labels_is_read(tmp_path, text):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     (tmp_path / "labels.json").write_text(text)
     assert_whole(tmp_path)
 
 
 def test_a_list_without_a_head_may_tell_the_split_of_each_picture(tmp_path):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     rows = [f"{'TEST' if n < 6 else 'TRAIN'},gs://bucket/images/{n}.png,{NAMES[n % 3]}"
             for n in range(15)]  # fmt: skip
     (tmp_path / "all_data.csv").write_text(lines(*rows))
@@ -122,7 +126,7 @@ def test_a_list_without_a_head_may_tell_the_split_of_each_picture(tmp_path):
 
 
 def test_other_numbers_may_stand_beside_a_column_for_each_class(tmp_path):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     marks = ("1.0,0.0,0.0", "0.0,1.0,0.0", "0.0,0.0,1.0")
     rows = [f"{number},{20 + number},{marks[number % 3]}" for number in range(15)]
     (tmp_path / "train.csv").write_text(lines(f"image,age,{','.join(NAMES)}", *rows))
@@ -226,7 +230,7 @@ def test_rows_belong_to_the_split_in_whose_folder_their_picture_lies(tmp_path):
 
 @pytest.mark.parametrize("column", ["split", "Usage", "set"])
 def test_a_column_may_tell_the_split(tmp_path, column):
-    put(tmp_path / "images", [f"{number}.png" for number in range(15)])
+    put_numbered(tmp_path)
     rows = (f"{row},{'Test' if n < 6 else 'Training'}" for n, row in enumerate(labelled("{0},{1}")))
     (tmp_path / "labels.csv").write_text(lines(f"id,label,{column}", *rows))
     arrays = read(tmp_path)

@@ -97,7 +97,7 @@ def check_fit(one: Run, other: Run) -> None:
         UserError: they cannot.
     """
     infos = [run.info() for run in (one, other)]
-    first, second = (info.recipe.grid if info.recipe.model == "patches" else None for info in infos)
+    first, second = (info.recipe.tokens_along_a_side for info in infos)
     names = [info.dataset.classes or CIFAR10_CLASSES for info in infos]
     if first != second:
         what = f"in one {_lookers(first)}, in the other {_lookers(second)}"
@@ -110,9 +110,9 @@ def check_fit(one: Run, other: Run) -> None:
     )
 
 
-def _lookers(grid: int | None) -> str:
+def _lookers(grid: int) -> str:
     """Who looks at whom in a network."""
-    if grid is None:
+    if grid == 1:
         return "the pictures of a group look at each other"
     return f"the {grid} × {grid} patches of one picture look at each other"
 

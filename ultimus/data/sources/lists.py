@@ -68,7 +68,7 @@ class ListTable(Table):
 
     def _headless(self, cells: list[str]) -> list[str]:
         """What the cells of a first line are, if one is a picture, one a label, one a split."""
-        kinds = [
+        named = [
             "file_name"
             if self.find(self._tree, cell)
             else "split"
@@ -76,7 +76,7 @@ class ListTable(Table):
             else "label"
             for cell in cells
         ]
-        return kinds if "file_name" in kinds and len(set(kinds)) == len(kinds) else []
+        return named if "file_name" in named and len(set(named)) == len(named) else []
 
     def _plain(self, text: str) -> pa.Table:
         """Lines of a picture and its label; further numbers, as of boxes, count for nothing.

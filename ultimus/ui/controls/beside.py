@@ -35,9 +35,7 @@ def _chosen(run: Run) -> Run | None:
         return None
     try:
         other = Run.find(wanted, runs_folder(), SHIPPED)
-        comparison.check_fit(run, other)
-        if not other.snapshots:
-            raise UserError(f"The run {other.id} has kept no weights yet: choose another run.")
+        _check(run, other)
         return other
     except UserError as error:
         st.error(text.plain(str(error)))
@@ -46,10 +44,16 @@ def _chosen(run: Run) -> Run | None:
 
 def _fits(run: Run, other: Run) -> bool:
     try:
-        comparison.check_fit(run, other)
-        return bool(other.snapshots)
+        _check(run, other)
     except UserError:
         return False
+    return True
+
+
+def _check(run: Run, other: Run) -> None:
+    comparison.check_fit(run, other)
+    if not other.snapshots:
+        raise UserError(f"The run {other.id} has kept no weights yet: choose another run.")
 
 
 def _choose(run_id: str) -> None:
