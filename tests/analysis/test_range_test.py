@@ -56,6 +56,33 @@ def test_a_loss_that_only_falls_does_not_diverge():
     assert found.diverging is None and found.three[2] == 1
 
 
+@pytest.mark.parametrize("course", [np.zeros(200), np.linspace(0, 5, 200)], ids=["flat", "rising"])
+def test_a_loss_that_never_falls_suggests_nothing(course):
+    losses = 2.3 + course + np.random.default_rng(0).normal(0, 0.03, (3, 200))
+    found = range_test.read(RATES, losses)
+    assert not found.falls and found.suggestion is None and found.three is None
+
+
+def test_what_falls_again_after_it_has_diverged_is_not_suggested():
+    losses = bowl(1e-2, 0.3)
+    losses[170:176] += 4
+    found = range_test.read(RATES, losses)
+    low, good, high = found.three
+    assert low < good < 1e-2 < high == pytest.approx(found.diverging, rel=0.05)
+
+
+def test_seeds_that_wait_or_go_on_are_no_divergence():
+    losses = np.stack([bowl(1e-2), bowl(1e-2), np.full(200, np.nan)])
+    losses[0, 120:] = np.nan
+    going = range_test.read(RATES, losses, failed=[False] * 3)
+    assert np.isfinite(going.mean).sum() == 120 and going.diverging is None
+    assert range_test.read(RATES, losses, failed=[True, False, False]).diverging == RATES[120]
+    assert (
+        range_test.read(RATES, losses[1:]).suggestion
+        == range_test.read(RATES, bowl(1e-2)).suggestion
+    )
+
+
 def test_too_few_steps_suggest_nothing():
     for count in (0, 1, range_test.LEAST_STEPS - 1):
         losses = np.full(200, np.nan)
@@ -119,7 +146,7 @@ def test_the_curve_is_that_of_torch_lr_finder_on_the_same_batches(capsys):
     assert calm > 40
     assert test.smoothed[0, :calm] == pytest.approx(theirs[:calm], rel=1e-3)
     _, suggested = found.plot(suggest_lr=True, ax=_NoAxes())
-    assert test.suggestion == pytest.approx(suggested, rel=1e-9)
+    assert test.suggestions[0] == pytest.approx(suggested, rel=1e-9)
 
 
 class _NoAxes:

@@ -45,6 +45,22 @@ def test_accuracies_are_spread_over_the_seeds_alone(tmp_path):
     assert comparison.families(members[2:5]) == []
 
 
+def test_runs_that_began_with_others_weights_are_no_family_of_new_ones(tmp_path):
+    new = [member(tmp_path, 0.50, seed=0), member(tmp_path, 0.60, seed=1)]
+    run = Run.create(
+        tmp_path, Recipe.of(preset="steady", data="shapes", seed=2),
+        parent={"run": "20261128-101112-demo-ab12cd", "step": 1200},
+    )  # fmt: skip
+    row = {"step": 9, "epoch": 1.0, "loss": 1.0, "test_accuracy": 0.9, "test_group": 16}
+    metrics.report(run.folder, row)
+    run.set_status(Status("done", step=9, total=9))
+    members = [*new, comparison.member(run)]
+    assert [family.places for family in comparison.families(members)] == [[0, 1]]
+    began = comparison.differences(members)["trained on from"]
+    assert began == [None, None, "step 1,200 of demo-ab12cd"]
+    assert comparison.names(members)[2].endswith("trained on from step 1,200 of demo-ab12cd")
+
+
 @pytest.mark.parametrize(
     ("choices", "classes", "why"),
     [

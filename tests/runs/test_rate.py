@@ -86,7 +86,7 @@ def test_only_a_run_that_trains_just_now_is_asked(recipe, tmp_path, refused):
         ask_for_rate(run, 0.1)
     with run.hold():
         for factor in (0, -1, float("nan"), 1e9):
-            with refused("factor"):
+            with refused("factor", "0.001 to 1,000", f"{factor:g}"):
                 ask_for_rate(run, factor)
         run.ask("stop")
         with refused("something else"):
@@ -94,6 +94,17 @@ def test_only_a_run_that_trains_just_now_is_asked(recipe, tmp_path, refused):
         assert run.take_request() == "stop"
         ask_for_rate(run, 0.1)
         assert run.take_request() == "rate 0.1"
+
+
+def test_runs_whose_recipe_is_compared_or_full_keep_their_rates(recipe, tmp_path, refused):
+    swept = Run.create(tmp_path, recipe, sweep="lr-0123456789")
+    changes = " ".join(f"{step}:0.{step}" for step in range(100, 160))  # 599 of 600 characters
+    full = Run.create(tmp_path, Recipe.parse(recipe.model_dump() | {"rate_changes": changes}))
+    full.set_status(Status("running", step=1000, total=2000))
+    for run, why in ((swept, "part of a sweep"), (full, "so often")):
+        with run.hold(), refused(why):
+            ask_for_rate(run, 0.1)
+        assert not run.has_request()
 
 
 def test_the_command_line_asks_for_it(recipe, tmp_path, capsys):

@@ -227,6 +227,31 @@ def test_runs_are_compared_by_a_link(runs):
     assert "warmup" not in told  # which is the same in both
     names = [part["alt"] for part in parts(page) if "figure" in part]
     assert len(names) == 2 and all("2 runs" in name for name in names)
+    assert all(run in page.query_params["runs"] for run in ("best-cifar10", "steady-cifar10"))
     page.multiselect[0].set_value(["best-cifar10"]).run()
     assert page.info[0].value.startswith("Choose two to 8 runs")
     assert page.query_params["runs"] == "best-cifar10"
+
+
+def test_runs_that_cannot_be_read_any_more_leave_the_others_beside_each_other(runs):
+    ids = [Run.create(runs, Recipe.of(seed=seed)).id for seed in range(3)]
+    (runs / ids[1] / "metrics.jsonl").mkdir()
+    page = visit(tool="compare", runs=ids)
+    assert [ids[1] in warning.value for warning in page.warning] == [True]
+    assert "seed 0" in words(page) and "seed 2" in words(page) and "seed 1" not in words(page)
+
+
+def test_a_range_test_says_what_it_cannot_tell_and_why_runs_could_not_begin(runs):
+    sweep = a_range_test(runs, seeds=3)
+    oldest, middle, newest = Run.all(runs)[::-1]
+    (oldest.folder / "metrics.jsonl").unlink()
+    (oldest.folder / "metrics.jsonl").mkdir()
+    page = visit(tool="range", sweep=sweep.id)
+    said = " ".join(words(page).split())
+    assert "most steeply at" in said and "metrics.jsonl cannot be used" in said
+    for run in (middle, newest):
+        (run.folder / "metrics.jsonl").unlink()
+        metrics.report(run.folder, {"step": 1, "lr": 1e-5, "loss": 2.3})
+    page = visit(tool="range", sweep=sweep.id)
+    assert "No rate is suggested" in words(page)
+    assert "three rates" not in [found.key for found in page.main.button]

@@ -23,6 +23,10 @@ SKIPPED = (10, 5)  # steps at the beginning and at the end where nothing is sugg
 BLOWN_UP = 5  # times the lowest smoothed loss: what follows is not looked at
 LEAST_STEPS = sum(SKIPPED) + 2
 LOW, HIGH, STEPS = 1e-5, 1.0, 200
+NOTHING = (
+    "No rate is suggested, since the loss does not fall by more than it scatters: take more seeds "
+    "or steps, begin at a lower rate if it only rises, or end at a higher one if it hardly moves."
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,11 @@ class RangeTest:
         rates: (N,) of the steps.
         losses: (S, N) of each seed, each before its step; NaN where there is none.
         smoothed: (S, N) the same, smoothed.
-        mean: (N,) of the smoothed losses, up to where it has blown up.
-        suggestion: the rate at which the mean falls most steeply; None where that is too short.
+        mean: (N,) of the smoothed losses of the seeds that have begun, up to where it has blown up.
+        falls: whether the mean falls by more than single losses scatter about it; if not, nothing
+            is suggested.
+        suggestion: the rate at which the mean falls most steeply on its way to the lowest; None
+            where it does not fall, or is too short.
         suggestions: (S,) the same for each seed alone; NaN where that is too short.
         diverging: the rate beyond the lowest mean loss at which half of its fall is lost again;
             None if that does not happen.
@@ -44,6 +51,7 @@ class RangeTest:
     losses: np.ndarray
     smoothed: np.ndarray
     mean: np.ndarray
+    falls: bool
     suggestion: float | None
     suggestions: np.ndarray
     diverging: float | None
@@ -89,23 +97,43 @@ def recipe_for(recipe: Recipe, images: int, low: float, high: float, steps: int)
     )
 
 
-def read(rates: ArrayLike, losses: ArrayLike) -> RangeTest:
+def read(rates: ArrayLike, losses: ArrayLike, failed: ArrayLike = True) -> RangeTest:
     """Read a range test.
 
     Args:
         rates: (N,) rising.
         losses: (S, N); NaN where a seed has none.
+        failed: (S,) whether a seed that ends early has diverged; else it was stopped, or goes on.
     """
     rates, losses = np.asarray(rates, float), np.atleast_2d(np.asarray(losses, float))
     smoothed = np.stack([smooth(seed) for seed in losses]) if len(losses) else losses
-    known = np.isfinite(smoothed).all(axis=0)
-    mean = _looked_at(np.where(known, smoothed.mean(axis=0), np.nan))
-    suggestions = [suggestion(rates, _looked_at(seed)) for seed in smoothed]
+    begun = np.isfinite(losses).any(axis=1)
+    whole = _mean(smoothed[begun])
+    mean = _looked_at(whole)
+    lowest = _lowest(_mean(losses[begun]), mean)
+    alone = [suggestion(rates, _looked_at(seed)) for seed in smoothed]
+    ends = np.isfinite(smoothed[begun]).sum(axis=1)[np.broadcast_to(failed, begun.shape)[begun]]
     return RangeTest(
-        rates, losses, smoothed, mean, suggestion(rates, mean),
-        np.array([math.nan if rate is None else rate for rate in suggestions]),
-        _diverging(rates, mean),
+        rates, losses, smoothed, mean, lowest is not None, suggestion(rates, mean, lowest),
+        np.array([math.nan if rate is None else rate for rate in alone]),
+        _diverging(rates, whole, mean, lowest, ends),
     )  # fmt: skip
+
+
+def _mean(losses: np.ndarray) -> np.ndarray:
+    """(S, N) to (N,): over the seeds, as far as all of them go."""
+    known = np.isfinite(losses).all(axis=0) & bool(len(losses))
+    return np.where(known, losses.sum(axis=0) / max(len(losses), 1), np.nan)
+
+
+def _lowest(losses: np.ndarray, mean: np.ndarray) -> int | None:
+    """The step of the lowest mean loss; None where it falls no further than losses scatter."""
+    begin = SKIPPED[0]
+    if np.isfinite(mean).sum() <= begin:
+        return None
+    lowest = int(np.nanargmin(mean))
+    scatter = np.std((losses - mean)[: lowest + 1])
+    return lowest if lowest > begin and losses[:begin].mean() - mean[lowest] > scatter else None
 
 
 def smooth(losses: ArrayLike) -> np.ndarray:
@@ -116,14 +144,20 @@ def smooth(losses: ArrayLike) -> np.ndarray:
     return smoothed
 
 
-def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
-    """The rate at which a smoothed loss falls most steeply from step to step, its ends left out."""
+def suggestion(rates: np.ndarray, smoothed: np.ndarray, last: int | None = -1) -> float | None:
+    """The rate at which a smoothed loss falls most steeply from step to step, its ends left out.
+
+    Args:
+        rates: (N,) rising.
+        smoothed: (N,) losses.
+        last: the last step that counts; -1 for any, None for none.
+    """
     length = int(np.isfinite(smoothed).sum())
-    first, last = SKIPPED
-    if length < LEAST_STEPS:
+    begin, end = SKIPPED
+    if length < LEAST_STEPS or last is None:
         return None
-    steepest = np.gradient(smoothed[first : length - last]).argmin()
-    return float(rates[first + steepest])
+    slopes = np.gradient(smoothed[begin : length - end])
+    return float(rates[begin + slopes[: last - begin + 1 if last >= 0 else None].argmin()])
 
 
 def _looked_at(smoothed: np.ndarray) -> np.ndarray:
@@ -134,15 +168,17 @@ def _looked_at(smoothed: np.ndarray) -> np.ndarray:
     return np.where(gone, np.nan, smoothed)
 
 
-def _diverging(rates: np.ndarray, mean: np.ndarray) -> float | None:
+def _diverging(
+    rates: np.ndarray, whole: np.ndarray, mean: np.ndarray, lowest: int | None, ends: np.ndarray
+) -> float | None:
     length = int(np.isfinite(mean).sum())
-    if not length:
-        return None
-    lowest = int(mean[:length].argmin())
-    lost = mean[lowest:length] > (mean[0] + mean[lowest]) / 2
-    if lowest and lost.any():
-        return float(rates[lowest + lost.argmax()])
-    return float(rates[length]) if length < len(rates) else None
+    if lowest is not None:
+        lost = mean[lowest:length] > (mean[0] + mean[lowest]) / 2
+        if lost.any():
+            return float(rates[lowest + lost.argmax()])
+    if length and length < len(rates) and (np.isfinite(whole[length]) or (ends <= length).any()):
+        return float(rates[length])
+    return None
 
 
 def _rounded(rate: float) -> float:

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     sweep_command.train(sweep, options)
     found = sweeps.range_test(sweeps.entries(sweep, options.runs))
     if found.suggestion is None:
-        raise UserError("The test tells nothing: give it more steps, or begin at a lower rate.")
+        raise UserError(range_test.NOTHING)
     if options.json:
         print(json.dumps(_as_json(found)))
         return 0

@@ -13,6 +13,7 @@ from contextlib import closing
 
 from tqdm import tqdm
 
+from ..errors import counted
 from ..recipe import Recipe
 from ..runs import sweep as sweeps
 from ..runs.scheduler import Lab
@@ -28,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
     data = open_data(sweep.recipe.data)
     for point in sweep.points:  # before there are runs, so that bad choices leave none behind
         point.recipe.steps_per_epoch(len(data.train))
-    note(f"sweep {sweep.id} in {shlex.quote(str(options.runs))}: {len(sweep.points)} runs")
+    note(
+        f"sweep {sweep.id} in {shlex.quote(str(options.runs))}: {counted(len(sweep.points), 'run')}"
+    )
     train(sweep, options)
     found = sweeps.entries(sweep, options.runs)
     _print(sweep, sweeps.rows(found), options.json)

@@ -1,5 +1,6 @@
 """Several runs beside each other: what differs between their recipes, and where each ended."""
 
+import re
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
@@ -56,11 +57,20 @@ def member(run: Run) -> Member:
 
 
 def differences(members: Sequence[Member]) -> dict[str, list[Any]]:
-    """What is not the same in all recipes: for each choice the value that each run has."""
+    """What is not the same in all recipes and beginnings: for each the value that each run has."""
     choices = {name: [getattr(one.info.recipe, name) for one in members]
                for name in Recipe.model_fields if name != "data"}  # fmt: skip
     choices["data"] = [one.info.data_name for one in members]
+    choices["trained on from"] = [_beginning(one) for one in members]
     return {name: values for name, values in choices.items() if len(set(values)) > 1}
+
+
+def _beginning(one: Member) -> str | None:
+    """Whose weights a run began with; None for new ones."""
+    if (parent := one.info.parent) is None:
+        return None
+    name = re.sub(r"^\d{8}-\d{6}-", "", parent.run)  # without when it was started
+    return f"step {parent.step:,} of {name}"
 
 
 def names(members: Sequence[Member]) -> list[str]:
@@ -80,8 +90,8 @@ def families(members: Sequence[Member]) -> list[Family]:
     for place, one in enumerate(members):
         if one.outcome.accuracy is not None and not one.outcome.is_live:
             same = one.info.recipe.model_copy(update={"seed": 0}).model_dump_json()
-            key = f"{same} {one.info.dataset.fingerprint} {one.outcome.step} {one.outcome.group}"
-            found.setdefault(key, []).append(place)
+            seen = f"{one.info.dataset.fingerprint} {one.outcome.step} {one.outcome.group}"
+            found.setdefault(f"{same} {one.info.parent} {seen}", []).append(place)
     made = []
     for places in found.values():
         if len({members[place].info.recipe.seed for place in places}) > 1:

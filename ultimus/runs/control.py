@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import UserError
+from ..recipe import LEAST_FACTOR, MOST_FACTOR
 from .info import read_status
 from .run import Run
 
@@ -23,9 +24,27 @@ def ask_for_rate(run: Run, factor: float) -> None:
         factor: of the rates that its recipe plans; 1 goes back to these.
 
     Raises:
-        UserError: it is not trained just now, or the factor is out of bounds.
+        UserError: it is not trained just now, is part of a sweep, or was changed too often, or the
+            factor is out of bounds.
     """
-    run.info().recipe.with_factor(run.status().step, factor)
+    if not LEAST_FACTOR <= factor <= MOST_FACTOR:
+        raise UserError(
+            f"A rate is multiplied by {LEAST_FACTOR:g} to {MOST_FACTOR:,g}, not by {factor:g}: "
+            "choose a factor in between."
+        )
+    info, step = run.info(), run.status().step
+    if info.sweep:
+        raise UserError(
+            f"The run {run.id} is part of a sweep, which compares recipes: its rate stays as "
+            "planned. Start a run of its own to change a rate."
+        )
+    try:
+        info.recipe.with_factor(step, factor)
+    except UserError as error:
+        raise UserError(
+            f"The rate of {run.id} was changed so often that its recipe holds no more changes: "
+            "train on from one of its steps instead."
+        ) from error
     if not run.is_held():
         raise UserError(
             f"The run {run.id} is not trained just now: its rate is changed while it trains."

@@ -27,6 +27,7 @@ from ..locks import lock
 from ..recipe import Recipe, problems
 from .housekeeping import SWEEPS
 from .info import CHECKED, MAX_JSON_BYTES, Text
+from .metrics import Metrics
 from .outcome import Outcome, outcome
 from .run import Run
 from .scheduler import Lab
@@ -80,6 +81,8 @@ class Sweep(BaseModel, frozen=True):
             raise ValueError(
                 f"{', '.join(self.values)} have several values: at most {MOST_CHOICES} choices may"
             )
+        if self.seeds < 1:
+            raise ValueError(f"seeds should be 1 or more, not {self.seeds}")
         runs = prod(map(len, self.values.values())) * self.seeds
         if not 1 <= runs <= MOST_RUNS:
             raise ValueError(f"it would be {runs:,} runs: choose values for 1 to {MOST_RUNS}")
@@ -293,21 +296,23 @@ def stop(sweep: Sweep, lab: Lab) -> None:
 
 
 def range_test(found: Sequence[Entry]) -> RangeTest:
-    """What the runs of a range test tell up to now.
-
-    Raises:
-        UserError: a run is damaged.
-    """
+    """What the runs of a range test tell up to now."""
     recipe = found[0].point.recipe
     steps = recipe.max_steps
     losses = np.full((len(found), steps), np.nan)
     for seed, entry in enumerate(found):
-        if entry.run:
-            measured = entry.run.metrics()
+        if measured := _measured(entry):
             step, loss = measured.column("step").astype(int), measured.column("loss")
             inside = (step >= 1) & (step <= steps)
             losses[seed, step[inside] - 1] = loss[inside]
-    return read([recipe.rate(step, steps) for step in range(steps)], losses)
+    failed = [bool(entry.outcome) and entry.outcome.state == "failed" for entry in found]
+    return read([recipe.rate(step, steps) for step in range(steps)], losses, failed)
+
+
+def _measured(entry: Entry) -> Metrics | None:
+    with suppress(UserError):  # damaged or gone, which its outcome tells
+        return entry.run.metrics() if entry.run else None
+    return None
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import UserError
-from ...recipe import LEAST_FACTOR, MOST_FACTOR
 from ...runs.control import ask_for_rate
 from ...runs.run import Run, Status
 from ..state import guard, session, teacher
@@ -15,7 +14,7 @@ _TOLD = "what was said of the rate"
 
 def show(place: DeltaGenerator, run: Run, status: Status) -> None:
     """Draw the button that opens it, for the browser that started the run and for the teacher."""
-    if status.state not in TRAINED or not _may(run):
+    if status.state not in TRAINED or not _may(run) or run.info().sweep:
         return
     now = run.info().recipe.factor(status.step)
     with place.popover("Learning rate", icon=":material/speed:"):
@@ -23,9 +22,10 @@ def show(place: DeltaGenerator, run: Run, status: Status) -> None:
             "Multiply the rate that the recipe plans, from the next step on. The run keeps what "
             "was changed with its recipe, and its curves show where."
         )
+        # no bounds of its own: a browser would keep what is beyond them to itself
         st.number_input(
-            "Planned rate ×", LEAST_FACTOR, MOST_FACTOR, now, format="%g", key=_key(run),
-            help="1 is the rate as planned.",
+            "Planned rate ×", value=now, step=0.1, format="%g", key=_key(run),
+            help="1 is the rate as planned, 0.1 a tenth of it.",
         )  # fmt: skip
         st.button("Change it", type="primary", on_click=_change, args=(run,), key="change the rate")
         if told := st.session_state.pop(_TOLD, ""):

@@ -63,11 +63,20 @@ def _found(name: str) -> Run | None:
 
 
 def _panel(runs: list[Run], was_live: bool) -> None:
-    members = [comparison.member(run) for run in runs]
+    members = [one for run in runs if (one := _member(run))]
     if was_live and not any(one.outcome.is_live for one in members):
         st.rerun()  # which ends the timer
     names = comparison.names(members)
     board.show([_curves(members, names), [board.html(_table(members, names))]], "comparison")
+
+
+def _member(run: Run) -> Member | None:
+    """A run as it stands; a sentence where it cannot be read any more."""
+    try:
+        return comparison.member(Run.find(run.id, run.folder.parent))
+    except UserError as error:
+        st.warning(text.plain(str(error)))
+        return None
 
 
 def _curves(members: list[Member], names: list[str]) -> list[dict]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...analysis import range_test
 from ...analysis.measured import measured
-from ...analysis.range_test import RangeTest
+from ...analysis.range_test import NOTHING, RangeTest
 from ...errors import counted
 from ...links.pages import Lab, Train
 from ...plots import range_test as plots
@@ -37,7 +37,14 @@ def rows(sweep: Sweep, found: Sequence[Entry]) -> list[dict[str, Any]]:
     test = sweeps.range_test(found)
     ended = sum(not sweeps.is_open(entry) for entry in found)
     facts = _facts(f"{ended} of {counted(len(found), 'seed')} done.", test)
-    return _row(test, facts + _reasons(found), sweep.id)
+    says_nothing = test.suggestion is None and not any(map(is_live, found))
+    nothing = f'<p class="standing">{NOTHING}</p>' if says_nothing else ""
+    return _row(test, facts + nothing + _reasons(found), sweep.id)
+
+
+def is_live(entry: Entry) -> bool:
+    """Whether a run waits or trains."""
+    return entry.outcome is not None and entry.outcome.is_live
 
 
 def example() -> None:
@@ -75,25 +82,28 @@ def _facts(begin: str, test: RangeTest) -> str:
 
 
 def _reasons(found: Sequence[Entry]) -> str:
-    """Why runs were interrupted."""
+    """Why runs were interrupted, or could not begin."""
     reasons = dict.fromkeys(
         entry.outcome.reason
         for entry in found
-        if entry.outcome and entry.outcome.reason and entry.outcome.state != "failed"
+        if entry.outcome and entry.outcome.reason
+        if entry.outcome.state != "failed" or not entry.outcome.step  # to diverge is no surprise
     )
     return "".join(f'<p class="caption">{html.escape(reason)}</p>' for reason in reasons)
 
 
 def three(found: Sequence[Entry]) -> None:
-    """Offer runs at a low, a good and a diverging rate, from the same seed."""
-    rates = sweeps.range_test(found).three
+    """Offer runs at a low, a good and a high rate, from the same seed."""
+    test = sweeps.range_test(found)
+    rates = test.three
     if rates is None:
         return
     low, good, high = (f"{rate:g}" for rate in rates)
+    end = "a diverging rate" if test.diverging else "the highest rate of the test"
     st.button(
         f"Train at {low}, {good} and {high}", icon=":material/play_arrow:", key="three rates",
         on_click=_begin, args=(rates,),
-        help="A low, a good and a diverging rate: three runs of the recipe on the left, from the "
+        help=f"A low rate, a good one and {end}: three runs of the recipe on the left, from the "
         "same seed.",
     )  # fmt: skip
 
