@@ -19,13 +19,15 @@ REAL_DATA = os.environ.get("ULTIMUS_DATA")
 
 @pytest.fixture(scope="session", autouse=True)
 def ultimus_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home for the session: never the user's, and the shapes are drawn only once.
+    """A home for all processes of the session: never the user's, and data is decoded only once.
 
     No page finds real data there, unless a test brings it.
     """
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
+    home.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ULTIMUS_DATA", raising=False)
-        home = tmp_path_factory.mktemp("home")
         patch.setenv("ULTIMUS_HOME", str(home))
         yield home
 

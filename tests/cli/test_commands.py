@@ -508,15 +508,15 @@ def test_a_failure_on_the_way_is_one_sentence_and_the_code_2(data, tmp_path):
 # Real data ------------------------------------------------------------------------------------
 
 
-def test_an_epoch_of_demo_is_right_for_half_of_cifar10(real_data, tmp_path):
-    """52.5 % with two seeds; the notebook's log ends at 41 %."""
-    choices = ("--preset", "demo", "--epochs", "1")
+def test_a_third_of_an_epoch_of_demo_is_right_for_a_third_of_cifar10(real_data, tmp_path):
+    """37.0 and 37.7 % with two seeds; tests/bench/test_accuracy.py measures the whole epoch."""
+    choices = ("--preset", "demo", "--max-steps", "130")
     process = _process("train", "--data", real_data, *choices, "--runs", str(tmp_path))
     process.communicate()
     assert process.returncode == 0
     process = _process("evaluate", str(_only_run(tmp_path).folder), "--json")
     answer = json.loads(process.communicate()[0])
-    assert answer["accuracy"] >= 0.5
+    assert answer["accuracy"] > 1 / 3
     assert (answer["images"], answer["group"], answer["parameters"]) == (10_000, 16, 21_058)
 
 

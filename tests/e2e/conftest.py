@@ -21,9 +21,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(ultimus_home: Path) -> Path:
     """Where data is decoded, once for all servers."""
-    return tmp_path_factory.mktemp("home")
+    return ultimus_home
 
 
 @pytest.fixture(scope="session")
