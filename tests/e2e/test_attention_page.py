@@ -106,6 +106,9 @@ def test_clicks_are_answered_with_the_cores_numbers_and_without_the_server(
     assert sorted(numbers(page.locator(".influence"))) == pytest.approx(
         sorted(change[[0, 1, 3, 4]].tolist()), abs=1e-4
     )
+    most, complete = change[abs(change).argmax()], trace.logits[-1, 2].softmax(-1).max()
+    without = numbers(page.locator("article.left p"))  # "Without … it is … instead of …"
+    assert without == pytest.approx([float(complete + most), float(complete)], abs=1e-4)
     expect(page.locator(".spread data")).to_have_count(4)
     page.get_by_role("button", name="Other attention").click()
     page.get_by_role("button", name="only itself").click()

@@ -84,6 +84,9 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     assert spoken_of["y"] + spoken_of["height"] < box["y"]
     lesson.get_by_role("button", name="Make the lesson small").click()
     expect(lesson.get_by_role("button", name="Next")).to_be_hidden()
+    page.get_by_role("button", name="Compare").click()  # a second run, for which nothing is closed
+    page.get_by_text("The same run, at another step").click()
+    expect(page.locator(".both > section")).to_have_count(2)
     page.goto(f"{server}/?lesson=nowhere")
     expect(page.get_by_text("There is no lesson 'nowhere' here")).to_be_visible()
 

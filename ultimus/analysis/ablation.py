@@ -96,8 +96,8 @@ ABLATIONS = {
         none,
     ),
     "no-residual": Ablation(
-        "residual off",
-        "What a pass computes replaces the features instead of being added to them.",
+        "features replaced",
+        "What a pass computes replaces the features instead of being added to them (no residual).",
         residual=False,
     ),
 }

@@ -11,7 +11,7 @@ export function hero(view, colors) {
   const size = { 16: "Sixteen" }[view.size] ?? String(view.size);
   return h("section", { class: "hero" },
     h("h1", {}, `${size} pictures look at each other before each says what it is.`),
-    h("p", { class: "lead" }, "A network of 21,058 parameters turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the weight; its frame is as thick as what it keeps for itself. Under each picture stands what it says."),
+    h("p", { class: "lead" }, "A network of 21,058 parameters (the numbers that training adjusts) turns each picture into 48 numbers. Then one attention block, applied four times, lets every picture take something from every other. Point at a picture: its lines lead to those it looks at, as thick as the share of its attention; so is its frame for what it keeps. Under a picture stands what the network says; the card tells what it is."),
     h("div", { class: "bar" }, passes(view), groups(view), projector()),
     lines(view, colors)); // prettier-ignore
 }

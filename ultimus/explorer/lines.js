@@ -138,7 +138,7 @@ function newFace() {
 function dress(face, view, colors, room, [x, y], n) {
   const [lit] = view.cell;
   const weight = view.now.weights[lit * view.size + n];
-  const shown = n === lit ? room.face + 16 : room.face * (0.84 + 0.3 * Math.min(1, weight * 2));
+  const shown = n === lit ? room.face + 8 : room.face * (0.84 + 0.3 * Math.min(1, weight * 2));
   const said = best(view.answers(n).at(-1));
   const corner = { x: x - shown / 2, y: y - shown / 2, width: shown, height: shown };
   const [frame, image, text] = face.children;
@@ -161,7 +161,8 @@ function about(view, colors) {
     h("div", { class: "who" },
       h("img", { src: address(view.pixels(lit)), alt: "", width: 84, height: 84 }),
       h("div", {}, h("strong", {}, view.name(lit)),
-        h("p", {}, label === null ? "your picture" : verdict(view, lit, label)))),
+        h("small", {}, label === null ? "your picture" : "what it is"),
+        h("p", {}, ...verdict(view, lit, label)))),
     h("h3", {}, `Looks at, in pass ${view.pass}`),
     h("div", { class: "looked" }, ...order.map((j) => looked(view, j, lit, weights[j]))),
     h("h3", {}, "What it says, pass by pass"),
@@ -171,8 +172,8 @@ function about(view, colors) {
 
 function verdict(view, place, label) {
   const said = best(view.answers(place).at(-1));
-  const name = view.scene.classes[said];
-  return said === label ? `correct: ${name}` : `predicted as: ${name}`;
+  const judged = label === null ? "" : said === label ? ": right" : ": wrong";
+  return ["The network says ", h("b", {}, view.scene.classes[said]), judged];
 }
 
 function looked(view, j, lit, weight) {

@@ -14,7 +14,7 @@ const ABOUT = {
   identity: ["only itself", "Each looks only at itself, as if it were alone."],
   unscaled: ["without √8", "Scores are not divided, so each looks harder at its favourites."],
   none: ["only the bias", "Nobody looks at anybody: a pass adds only 48 fixed numbers, the output bias."],
-  "no-residual": ["residual off", "What a pass computes replaces the features instead of being added."],
+  "no-residual": ["features replaced", "What a pass computes replaces the features instead of being added to them (no residual connection)."],
 };
 
 /** Three questions about the selected picture, beside each other; returns the element. */
@@ -41,9 +41,15 @@ function withoutEach(view) {
       h("data", { value: changes[j], title: changes[j] }, `${changes[j] > 0 ? "+" : ""}${rounded(100 * changes[j], 1)}`))); // prettier-ignore
   return [
     h("h3", {}, view.isOne ? "One patch leaves" : "One companion leaves"),
-    h("p", {}, "What becomes of ", h("b", {}, `“${view.scene.classes[top]}”`), ` for ${view.whose(i)}, in percentage points:`),
+    h("p", {}, "By how many percentage points ", h("b", {}, `“${view.scene.classes[top]}”`), ` then gets more (+) or less (−) probable for ${view.whose(i)}. `, ...leaver(view, order[0], changes[order[0]], top)),
     h("ul", { class: "influence" }, ...lines),
-  ];
+  ]; // prettier-ignore
+}
+
+/** What the first number of the list is. */
+function leaver(view, j, change, top) {
+  const complete = view.answers(view.cell[0]).at(-1)[top];
+  return j === undefined ? [] : [`Without ${view.name(j)} it is `, percent(complete + change), " instead of ", percent(complete), "."];
 }
 
 /** The picture in groups of other companions, drawn again at a press. */

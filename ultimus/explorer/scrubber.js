@@ -15,6 +15,7 @@ export function scrubber(view) {
   const newest = h("button", { type: "button", class: "follow", title: "Show the newest weights, as training goes on", click: () => view.seek(LIVE) }, "Follow");
   const said = h("span", { class: "step" });
   const strip = new Strip();
+  const loss = h("p", { class: "note" });
   const note = h("p", { class: "note", role: "status" });
   const player = new Player(view, play, (text) => (note.textContent = text));
   const draw = () => {
@@ -28,12 +29,20 @@ export function scrubber(view) {
     slider.setAttribute("aria-valuetext", `step ${step}, epoch ${rounded(epoch, 1)}`);
     said.replaceChildren("step ", h("data", { value: step }, step.toLocaleString("en")), `, epoch ${rounded(epoch, 1)}`);
     strip.draw(view.scene, Number(slider.value));
+    loss.replaceChildren(...about(view.scene.curves.loss, step));
     note.textContent = view.canSeek ? "" : OWN;
   };
   slider.addEventListener("input", () => player.seek(slider.value < view.scene.snapshots.length ? Number(slider.value) : LIVE));
-  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, note);
+  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, loss, note);
   for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, () => fetchAll(view), { once: true });
   return follow(view, made, draw, ["index", "members"]);
+}
+
+/** What the strip shows at a step, and what a step is. */
+function about(loss, step) {
+  if (!loss.length) return [];
+  const [, value] = loss.reduce((nearest, point) => (Math.abs(point[0] - step) < Math.abs(nearest[0] - step) ? point : nearest));
+  return ["Loss, how wrong it is in training: ", h("data", { value }, rounded(value, 2)), ". A step is one update of all parameters, an epoch once through the training pictures."];
 }
 
 /** Have every step ready before it is asked for. */

@@ -1,6 +1,7 @@
 """The choice of a second run, whose attention to the same pictures stands beside the first."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import UserError
 from ...links.pages import Attention
@@ -11,20 +12,19 @@ from ..state import choices, session, text
 from . import header, menu
 
 NONE = "Nothing beside it"
+WIDE = 108  # pixels of its button
 
 
-def choose(run: Run) -> Run | None:
+def choose(place: DeltaGenerator, run: Run) -> Run | None:
     """Let the person choose what stands beside a run; a sentence where it cannot."""
     other = _chosen(run)
     fitting = [known for known in session.runs() if known.id != run.id and _fits(run, known)]
     names = {known.id: header.label(known) for known in fitting}
     names = {"": NONE, run.id: "The same run, at another step", **names}
-    st.caption("The same pictures, seen by another run")
     menu.show(
-        st, names.get(other.id, other.id) if other else "Set another run beside it", names,
-        key="beside", on_choose=_choose, width="stretch",
-        help="Both show the same pictures, pass and cell. Runs of the same kind of network and "
-        "with the same classes can be chosen.",
+        place, "Compare", names, key="beside", on_choose=_choose, width=WIDE,
+        help="Sets another run beside this one: both show the same pictures, pass and cell. Runs "
+        "of the same kind of network and with the same classes can be chosen.",
     )  # fmt: skip
     return other
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import UserError
 from ...links.pages import Shown
@@ -17,8 +18,8 @@ LOOK = 2.0  # seconds between looks at a run that has no weights yet
 WIDE = 116  # pixels of a button: what has no room beside the title wraps
 
 
-def show(title: str, run: Run) -> None:
-    """Draw it; choosing another run makes the link name it."""
+def show(title: str, run: Run) -> DeltaGenerator:
+    """Draw it; choosing another run makes the link name it. Returns its row, for a page's own."""
     row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="header")
     row.title(title, anchor=False, width="content")
     known = {other.id: other for other in [*session.runs(), run]}
@@ -43,6 +44,7 @@ def show(title: str, run: Run) -> None:
         qr.show(qr.address(run=run.id))
     if provenance := _provenance(run):
         st.caption(provenance)
+    return row
 
 
 def _ask_for_code() -> None:

@@ -40,11 +40,11 @@ def page() -> None:
     """Draw the page."""
     choices.arrive("Attention", Shown, Attention)
     run = header.run_to_show()
-    header.show("Attention", run)
+    top = header.show("Attention", run)
     with st.sidebar:
         run, pictures = _pool(run)
         members = grouping.choose(pictures, SIZE[run.info().recipe.model])
-        other = beside.choose(run)
+    other = beside.choose(top, run)
     waits = run.status().state in LIVE and not run.snapshots
     guard.fragment(_explorer, run_every=BEGINS if waits else None)(
         run, pictures, members, waits, other
