@@ -61,6 +61,12 @@ def choices(page: AppTest) -> dict[str, float]:
     return {each.key.split(" ")[0]: each.value for each in page.sidebar.number_input}
 
 
+def opened(page: AppTest) -> AppTest:
+    """The page with all fields of the recipe, of which most are not drawn before."""
+    page.session_state["more"] = True
+    return checked(page.run())
+
+
 def test_a_first_visit_shows_the_shipped_run(runs: Path):
     page = visit()
     assert buttons(page) == dict.fromkeys(BUTTONS, False) | {"Start": True}
@@ -158,7 +164,10 @@ def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_widgets_begin_with_the_preset(runs: Path, preset: str):
-    found = choices(visit(preset=preset))
+    page = visit(preset=preset)
+    assert "clip" not in choices(page)
+    found = choices(opened(page))
+    assert "clip" in found
     for name, value in PRESETS[preset].model_dump().items():
         if name in found:
             assert found[name] == value
@@ -171,7 +180,7 @@ def test_the_short_lesson_is_offered_first(runs: Path):
 
 
 def test_choosing_a_preset_sets_every_choice(runs: Path):
-    page = visit()
+    page = opened(visit())
     checked(page.sidebar.button_group(key="preset").set_value("seed").run())
     found = choices(page)
     assert found["lr"] == 0.01
@@ -203,7 +212,8 @@ def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
 
 
 def test_values_out_of_bounds_in_a_link_are_not_taken(runs: Path):
-    found = choices(visit(epochs="-3", lr="nan", beta1="x", seed="1e9", max_seconds="inf"))
+    page = visit(epochs="-3", lr="nan", beta1="x", seed="1e9", max_seconds="inf")
+    found = choices(opened(page))
     for name in ("epochs", "lr", "beta1", "seed", "max_seconds"):
         assert found[name] == getattr(PRESETS["demo"], name)
 

@@ -75,8 +75,9 @@ def show() -> None:
         "square put on them.",
         **choices.widget(Train, "augment", lambda names: _or_preset(_ordered(names), usual)),
     )  # fmt: skip
-    with st.expander("More"):
-        for column, labels in zip(st.columns(2), (MORE_LEFT, MORE_RIGHT), strict=True):
+    more = st.expander("More", key="more", on_change="rerun")
+    if more.open:  # fifteen fields, which would take as long as half of the page
+        for column, labels in zip(more.columns(2), (MORE_LEFT, MORE_RIGHT), strict=True):
             _widgets(column, labels, now, preset)
     choices.put_right(Train)
 
