@@ -47,6 +47,7 @@ app = st.App(
             (explorer_files.PATCHES, explorer_files.patches_scene),
             (explorer_files.MODULE, explorer_files.module),
             (scenes.OPENING, scenes.opening),
+            (scenes.NEWEST, scenes.newest),  # before all other steps
             (scenes.STEP, scenes.step),
             (scenes.NETWORK, scenes.network),
             (scenes.COMPANIONS, scenes.companions),

@@ -6,6 +6,7 @@ teacher is a real one, and shows the same views while nobody follows. The run tr
 machine.
 """
 
+import gzip
 import json
 import math
 import os
@@ -15,10 +16,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from email.message import Message
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -27,6 +30,7 @@ from support.pace import newest_metrics, speed
 from support.servers import TEACHER, served
 from support.sessions import Visitor, visitor
 
+from ultimus.ui.server import audience
 from ultimus.ui.state.browser import ALIVE, KEY
 from ultimus.ui.state.lead import HEADER
 
@@ -36,8 +40,7 @@ FOLLOWING = 1.0  # seconds between looks at the view (state/browser.js)
 SPAN = 30.0  # seconds, with followers and without in turn
 SETTLED = 5.0  # seconds before a span, in which all arrive
 VIEW = 10.0  # seconds between two views of the teacher
-PROBE = 0.6  # seconds between looks at the probe group (explorer/served.js)
-FEED = 0.5  # seconds between looks at the run's board (live/feed.py)
+TICK = 0.1  # seconds between looks at what is due
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
@@ -137,7 +140,7 @@ def _follow(server: str, run: str, later: float, going: list) -> tuple[list[floa
         while going:
             begin = time.monotonic()
             follower.look(begin)
-            time.sleep(max(0.0, FEED - (time.monotonic() - begin)))
+            time.sleep(max(0.0, TICK - (time.monotonic() - begin)))
         assert not guest.failures
     return follower.answers, follower.arrivals
 
@@ -155,38 +158,47 @@ class _Follower:
         self.arrivals: list[float] = []
         self._connection = HTTPConnection(server.removeprefix("http://"))
         self._guest, self._run = guest, run
-        self._view, self._server = "", ""
-        self._heard = self._probed = -math.inf
+        self._view, self._server, self._stamp = "", "", ""
+        self._due: dict[str, float] = {}  # when each address is asked again
 
     def look(self, now: float) -> None:
         """What is due at a time, in seconds."""
-        if now - self._heard >= FOLLOWING:
-            self._heard = now
+        if self._is_due("view", now):
+            self._due["view"] = now + FOLLOWING
             self._hear()
         if " /train" not in self._view:
             return
-        self._get(f"/live/{self._server}/{self._run}/running/beside-the-seed-run?beyond=1e9")
-        if now - self._probed >= PROBE:
-            self._probed = now
-            self._get(f"/explorer/step/{self._run}/live?images=probe")
+        if self._is_due("board", now):
+            board = f"/live/{self._server}/{self._run}/running/beside-the-seed-run?beyond=1e9"
+            self._due["board"] = now + float(self._get(board).headers[audience.HEADER])
+        if self._is_due("probe", now):
+            probe = f"/explorer/step/{self._run}/live?images=probe&after={self._stamp}"
+            answer = self._get(probe)
+            self._due["probe"] = now + float(answer.headers[audience.HEADER])
+            if answer.content:
+                self._stamp = json.loads(gzip.decompress(answer.content))["stamp"]
+
+    def _is_due(self, what: str, now: float) -> bool:
+        return now >= self._due.get(what, -math.inf)
 
     def _hear(self) -> None:
         begin = time.monotonic()
-        view = self._get(f"/{ALIVE}")
+        answer = self._get(f"/{ALIVE}")
         self.answers.append(time.monotonic() - begin)
+        self._server, view = answer.content.decode(), answer.headers[HEADER]
         if view != self._view:
             self._view, begin = view, time.monotonic()
             self._guest.send(KEY, "view", view)
             self._guest.look()
             self.arrivals.append(time.monotonic() - begin)
 
-    def _get(self, path: str) -> str:
-        """Ask the server; the view that all follow, where it tells it."""
+    def _get(self, path: str) -> "_Answer":
         self._connection.request("GET", path)
         answer = self._connection.getresponse()
-        content = answer.read()
-        assert answer.status == 200
-        if view := answer.headers.get(HEADER):
-            self._server = content.decode()
-            return view
-        return ""
+        assert answer.status in (200, 204)
+        return _Answer(answer.headers, answer.read())
+
+
+class _Answer(NamedTuple):
+    headers: Message
+    content: bytes

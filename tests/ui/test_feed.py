@@ -45,7 +45,9 @@ def fetch(run: Run, state: str = "running", seed_run: bool = True, query: str = 
     parts = feed.address(run, state, seed_run).split("/")[1:]
     path = dict(zip(names, parts, strict=True))
     return feed.answer(
-        Request({"type": "http", "query_string": query.encode(), "path_params": path})
+        Request(
+            {"type": "http", "query_string": query.encode(), "headers": [], "path_params": path}
+        )
     )
 
 

@@ -58,7 +58,7 @@ def computed(step: int, members: tuple[int, ...]) -> Trace:
 
 def watched(run: Run) -> dict:
     """What a browser that watches the probe group is told of the newest weights."""
-    return content(scenes.step(request("images=probe", run=run.id, step="live")))
+    return content(scenes.newest(request("images=probe", run=run.id)))
 
 
 def test_the_probe_group_is_shown_by_the_newest_weights(run: Run):

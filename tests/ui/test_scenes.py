@@ -20,6 +20,8 @@ from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
 from ultimus.ui.server import scenes
+from ultimus.ui.server.audience import HEADER, LOOKS, Audience
+from ultimus.ui.state.browser import NAME
 
 WEIGHTS = SHIPPED / "best-cifar10" / "weights"
 EARLY, LAST = 6089, 39000
@@ -40,8 +42,21 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         yield run
 
 
-def step(run: str, step: int | str, query: str = IMAGES) -> Response:
+def step(run: str, step: int, query: str = IMAGES) -> Response:
     return scenes.step(request(query, run=run, step=str(step)))
+
+
+def newest(run: Run, query: str = IMAGES, browser: str = "") -> Response:
+    """What whoever follows a run is told of its newest weights.
+
+    Args:
+        run: which trains.
+        query: of the address.
+        browser: secret that the cookie of the one who asks holds.
+    """
+    asked = request(query, run=run.id)
+    asked.cookies[NAME] = browser
+    return scenes.newest(asked)
 
 
 def floats(text: str) -> np.ndarray:
@@ -95,22 +110,35 @@ def test_companions_are_drawn_from_the_first_test_pictures():
 
 def test_the_newest_weights_are_sent_once_and_computed_once_for_all_who_watch(run: Run):
     shutil.copy(WEIGHTS / f"{EARLY}.safetensors", run.live_weights)
-    first = step(run.id, "live")
+    first = newest(run)
     told = content(first)
     assert floats(told["features"]) == pytest.approx(features(EARLY, MEMBERS).ravel(), abs=1e-5)
     assert told["steps"] == [0] and told["epochs"] == [0.0]
-    assert step(run.id, "live").body is first.body
-    assert step(run.id, "live", f"{IMAGES}&after={told['stamp']}").status_code == 204
+    assert newest(run).body is first.body
+    assert newest(run, f"{IMAGES}&after={told['stamp']}").status_code == 204
     shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.live_weights)
-    later = content(step(run.id, "live", f"{IMAGES}&after={told['stamp']}"))
+    later = content(newest(run, f"{IMAGES}&after={told['stamp']}"))
     assert floats(later["features"]) == pytest.approx(features(LAST, MEMBERS).ravel(), abs=1e-5)
+
+
+def test_many_who_watch_look_less_often_and_share_what_one_has_looked_up(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scenes, "_audience", Audience(scenes.FOLLOWED))
+    shutil.copy(WEIGHTS / f"{EARLY}.safetensors", run.live_weights)
+    people = [f"{number:020}" for number in range(30 * LOOKS)]
+    told = [newest(run, browser=secret) for secret in people]
+    shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.live_weights)
+    assert float(told[0].headers[HEADER]) == scenes.FOLLOWED
+    assert float(told[-1].headers[HEADER]) > 10
+    assert newest(run, browser=people[0]).body is told[-1].body  # it is as new as they look often
 
 
 def test_whoever_watches_is_told_that_a_run_has_ended(run: Run):
     shutil.copy(WEIGHTS / f"{EARLY}.safetensors", run.live_weights)
     run.set_status(Status("stopped", step=13, total=13))
     shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.snapshot(13))
-    told = content(step(run.id, "live"))
+    told = content(newest(run))
     assert told["ended"] and told["steps"] == [0, 13] and len(told["epochs"]) == 2
 
 

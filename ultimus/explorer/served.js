@@ -7,7 +7,8 @@
 
 import { floats, layers, separate } from "./scene.js";
 
-const ASK = 600; // milliseconds between looks at a run that trains
+const ASK = 0.6; // seconds between looks at a run that trains, if the server does not say otherwise
+const EVERY = "x-ultimus-every"; // how it says so, where many watch (audience.py)
 
 /** The scene at an address of scenes.py. */
 export async function fetchScene(address) {
@@ -69,20 +70,29 @@ class Step {
  */
 export function followRun(scene, changed, isWanted = () => true) {
   let stamp = "";
-  let isAsking = false;
+  let timer = null;
+  let hasEnded = false;
   const ask = async () => {
-    if (isAsking || document.hidden || globalThis.ultimusServerGone || !isWanted()) return;
-    isAsking = true;
-    const told = await fetchTold(beside(scene, "step", "live", { after: stamp })).catch(() => null);
-    isAsking = false;
-    if (!told) return;
+    const begin = performance.now();
+    let every = ASK;
+    if (!document.hidden && !globalThis.ultimusServerGone && isWanted()) every = await look().catch(() => ASK);
+    if (!hasEnded) timer = setTimeout(ask, 1000 * every - (performance.now() - begin));
+  };
+  const look = async () => {
+    const answer = await fetchAnswer(beside(scene, "step", "live", { after: stamp }));
+    if (answer.status !== 204) take(await answer.json());
+    return Number(answer.headers.get(EVERY)) || ASK;
+  };
+  const take = (told) => {
     keepUp(scene, told);
     stamp = told.stamp ?? "";
     changed(told);
   };
-  const timer = setInterval(ask, ASK);
   ask();
-  return () => clearInterval(timer);
+  return () => {
+    hasEnded = true;
+    clearTimeout(timer);
+  };
 }
 
 /** Take over what a run that trains has made since. */
@@ -110,8 +120,11 @@ function beside(scene, what, name, query = {}) {
 }
 
 async function fetchTold(address) {
+  return (await fetchAnswer(address)).json();
+}
+
+async function fetchAnswer(address) {
   const answer = await fetch(address);
-  if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
+  return answer;
 }

@@ -66,14 +66,17 @@ async function fetchNext(board) {
   const figures = [...board.querySelectorAll(".ultimus-figure")];
   address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
   const answer = await fetch(address);
+  board.share = Number(answer.headers.get("x-ultimus-every")); // seconds, more where many watch
   if (answer.status === 410) return window.dispatchEvent(new Event("ultimus-server-gone"));
   const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
   else if (message !== board.message) show(board, message);
+  else askAgain(board);
 }
 
-function askEvery(board, seconds) {
+function askAgain(board) {
+  const seconds = board.wanted && Math.max(board.wanted, board.share ?? 0);
   if (board.every === seconds) return;
   clearInterval(board.timer);
   board.every = seconds;
@@ -90,8 +93,8 @@ function show(board, message) {
     [...row.children].forEach(discard);
     row.remove();
   }
-  board.source = source;
-  askEvery(board, every);
+  Object.assign(board, { source, wanted: every });
+  askAgain(board);
 }
 
 function showRows(board, rows) {

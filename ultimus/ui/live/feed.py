@@ -20,16 +20,19 @@ from ...errors import UserError
 from ...places import runs_folder
 from ...runs.run import Run, State, Status
 from ..figures import board
+from ..server.audience import HEADER, Audience
 from ..state import browser, session
 from . import curves
 
-REFRESH = 0.5  # seconds between what a browser fetches
-FRESH = REFRESH / 2  # seconds for which a version counts as the newest
+REFRESH = 0.5  # seconds between what a browser fetches, as long as few watch
+FRESH = 0.5  # of the time between two looks: for that long a version counts as the newest
 PATH = "live/{server}/{run}/{state}/{seed_run}"
 COMPRESSION = 1  # more takes longer than it is worth: what is long is sent seldom
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-store"}
 KEPT = 256  # runs whose newest version is kept, some ten kilobytes each
 SHOWN = {True: "beside-the-seed-run", False: "alone"}
+
+_audience = Audience(REFRESH)
 
 
 def address(run: Run, state: State, seed_run: bool) -> str:
@@ -52,12 +55,13 @@ def answer(request: Request) -> Response:
     beyond = _epoch(request.query_params.get("beyond", ""))
     try:
         newest = _newest(runs_folder(), run_id, shown == SHOWN[True])
-        version = newest.message(state, beyond)
+        every = _audience.pause(request, newest.run)
+        version = newest.message(state, beyond, FRESH * every)
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     if version is None:
         return Response(status_code=204)
-    return Response(version, media_type="text/plain", headers=HEADERS)
+    return Response(version, media_type="text/plain", headers=HEADERS | {HEADER: str(every)})
 
 
 def _epoch(text: str) -> float:
@@ -73,20 +77,21 @@ class _Newest:
     threads at once."""
 
     def __init__(self, run: Run, seed_run: bool):
-        self._run = run
+        self.run = run
         self._seed_run = seed_run
         self._lock = Lock()
         self._status: Status | None = None
         self._reach: float | None = None  # of its curves, where they grow
         self._made: dict[bool, bytes] = {}  # with curves and without, as far as asked for
-        self._until = 0.0  # when somebody might notice
+        self._looked = 0.0  # when
 
-    def message(self, state: State, beyond: float) -> bytes | None:
+    def message(self, state: State, beyond: float, fresh: float) -> bytes | None:
         """The version; None if the run is in another state.
 
         Args:
             state: the one that the reader knows of.
             beyond: epoch that growing curves have to reach; up to there only the summary is told.
+            fresh: seconds for which a version counts as the newest.
 
         Raises:
             UserError: the run is damaged or gone.
@@ -95,7 +100,7 @@ class _Newest:
             if (
                 self._status is None
                 or self._status.state != state
-                or time.monotonic() > self._until
+                or time.monotonic() > self._looked + fresh
             ):
                 self._look()
             if self._status.state != state:
@@ -106,13 +111,13 @@ class _Newest:
             return self._made[draws]
 
     def _look(self) -> None:
-        self._status = session.status(self._run)
-        self._reach = curves.reach(self._status, self._run.metrics())
+        self._status = session.status(self.run)
+        self._reach = curves.reach(self._status, self.run.metrics())
         self._made = {}
-        self._until = time.monotonic() + FRESH
+        self._looked = time.monotonic()
 
     def _make(self, draws: bool) -> bytes:
-        run, status, metrics = self._run, self._status, self._run.metrics()
+        run, status, metrics = self.run, self._status, self.run.metrics()
         source = address(run, status.state, self._seed_run)
         if draws:
             rows = curves.rows(run, status, metrics, self._seed_run)

@@ -6,8 +6,12 @@ is computed once, however many look. An address says all that is needed, so it o
 
 import gzip
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
+from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,16 +29,23 @@ from ..controls import snapshot
 from ..controls.snapshot import Snapshot
 from ..state import pool
 from ..state.pool import Pool
+from . import audience
+from .audience import Audience
 
-OPENING, STEP, NETWORK, COMPANIONS = (
-    f"explorer/{what}" for what in ("scene/{run}", "step/{run}/{step}", "network/{run}/{step}",
-                                    "companions/{run}/{step}")
-)  # fmt: skip
 LIVE_STEP = "live"
+OPENING, NEWEST, STEP, NETWORK, COMPANIONS = (
+    f"explorer/{what}" for what in (
+        "scene/{run}", "step/{run}/" + LIVE_STEP, "step/{run}/{step}", "network/{run}/{step}",
+        "companions/{run}/{step}",
+    )
+)  # fmt: skip
 PROBE = "probe"  # as a group: the pictures that are watched while a run trains
 COMPRESSION = 1  # most of it is numbers, of which more makes little less
 DRAWN_FROM = 240  # pictures that companions are drawn from; more would only take longer
 HEADERS = {"content-encoding": "gzip", "cache-control": "no-cache"}
+FOLLOWED = 0.6  # seconds between looks at a run that trains, as long as few watch (served.js)
+
+_audience = Audience(FOLLOWED)
 
 
 def address(
@@ -58,8 +69,8 @@ def probe_address(run: Run) -> str:
     return f"{OPENING.format(run=quote(run.id))}?{urlencode({'images': PROBE})}"
 
 
-def _told(answer: Callable[[Request], dict[str, Any] | bytes | None]) -> Callable:
-    """An answer as compressed JSON; 204 where nothing is new, 404 with a sentence if refused."""
+def _told(answer: Callable[[Request], dict[str, Any] | bytes | Response]) -> Callable:
+    """An answer as compressed JSON; 404 with a sentence if refused."""
 
     @wraps(answer)
     def answered(request: Request) -> Response:
@@ -67,12 +78,15 @@ def _told(answer: Callable[[Request], dict[str, Any] | bytes | None]) -> Callabl
             content = answer(request)
         except UserError as error:
             return PlainTextResponse(str(error), 404)
-        if content is None:
-            return Response(status_code=204)
-        content = content if isinstance(content, bytes) else _compressed(content)
-        return Response(content, media_type="application/json", headers=HEADERS)
+        if isinstance(content, Response):
+            return content
+        return _response(content if isinstance(content, bytes) else _compressed(content))
 
     return answered
+
+
+def _response(content: bytes, **headers: str) -> Response:
+    return Response(content, media_type="application/json", headers=HEADERS | headers)
 
 
 @_told
@@ -91,21 +105,25 @@ def opening(request: Request) -> dict[str, Any]:
 
 
 @_told
-def step(request: Request) -> bytes | None:
-    """A snapshot, or the newest weights of a run that trains: small weights, and the features of
-    the group. Of the newest, nothing while they are those of the time that the query names."""
+def step(request: Request) -> bytes:
+    """A snapshot: small weights, and the features of the group."""
     run = _run(request)
-    is_live = request.path_params["step"] == LIVE_STEP
-    newest = _newest(run) if is_live else None
-    if newest and str(newest.key[1]) == request.query_params.get("after"):
-        return None  # before all else: many ask, and often
     pictures, _ = _pictures(request, run)
     members = _members(request, run, pictures)
-    if not is_live:
-        return _computed(_Look(run, snapshot.at(run, _step(request, run)), pictures, members))
-    if newest is None:
-        return _compressed({"ended": True, "curves": scene.curves(run), **_kept(run)})
-    return _computed_live(_Look(run, newest, pictures, members), run.snapshots)
+    return _computed(_Look(run, snapshot.at(run, _step(request, run)), pictures, members))
+
+
+@_told
+def newest(request: Request) -> Response:
+    """The same of the newest weights of a run that trains; 204 while they are those of the time
+    that the query names. Where many watch it tells how long to wait until the next look."""
+    run = _run(request)
+    every = _audience.pause(request, run)
+    stamp, content = _followed(run.folder, _asked(request)).news(request, every - FOLLOWED)
+    headers = {audience.HEADER: str(every)}
+    if stamp and stamp == request.query_params.get("after"):
+        return Response(status_code=204, headers=headers)
+    return _response(content, **headers)
 
 
 @_told
@@ -162,15 +180,58 @@ def _computed(look: _Look) -> bytes:
     return _compressed(look.made())
 
 
-@lru_cache(maxsize=32)
-def _computed_live(look: _Look, steps: tuple[int, ...]) -> bytes:
-    chosen = look.chosen
-    told = {"epoch": chosen.epoch, "stamp": str(chosen.key[1]), "curves": scene.curves(look.run)}
-    return _compressed(look.made() | told | _kept(look.run, steps))
+class _Followed:
+    """A run's newest weights for all who follow it with the same group, looked at as seldom as
+    nobody notices. Used by many threads at once."""
+
+    def __init__(self, run: Run):
+        self._run = run
+        self._lock = Lock()
+        self._looked = -math.inf  # when
+        self._stamp, self._content = "", b""
+
+    def news(self, request: Request, fresh: float) -> tuple[str, bytes]:
+        """The time of the newest weights, none once the run has ended, and what is told of them.
+
+        Args:
+            request: of one who follows.
+            fresh: seconds for which they count as the newest.
+
+        Raises:
+            UserError: they cannot be used.
+        """
+        with self._lock:
+            if time.monotonic() > self._looked + fresh:
+                self._look(request)
+                self._looked = time.monotonic()
+            return self._stamp, self._content
+
+    def _look(self, request: Request) -> None:
+        run, newest = self._run, _newest(self._run)
+        if newest is None:
+            ended = {"ended": True, "curves": scene.curves(run)}
+            self._stamp, self._content = "", _compressed(ended | _kept(run))
+        elif self._stamp != (stamp := str(newest.key[1])):
+            pictures, _ = _pictures(request, run)
+            look = _Look(run, newest, pictures, _members(request, run, pictures))
+            about = {"epoch": newest.epoch, "stamp": stamp, "curves": scene.curves(run)}
+            self._stamp, self._content = stamp, _compressed(look.made() | about | _kept(run))
 
 
-def _kept(run: Run, steps: tuple[int, ...] | None = None) -> dict[str, Any]:
-    steps = run.snapshots if steps is None else steps
+@lru_cache(maxsize=64)
+def _followed(folder: Path, asked: frozenset[tuple[str, str]]) -> _Followed:
+    return _Followed(Run(folder))
+
+
+def _asked(request: Request) -> frozenset[tuple[str, str]]:
+    """Which group of which pictures a query is about."""
+    return frozenset(
+        (name, value) for name, value in request.query_params.items() if name != "after"
+    )
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    steps = run.snapshots
     return {"steps": list(steps), "epochs": scene.epochs(run, steps)}
 
 

@@ -46,7 +46,8 @@ pages = {
 }
 st.session_state.pages = pages  # for links between them
 page = st.navigation(list(pages.values()), position="top")
+browser.follow(page.title)
 panel.show(page.title)
 page.run()
 follow_bar.show()
-browser.attend(page.title)
+browser.attend()

@@ -9,6 +9,7 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from ...runs.run import Run
 from . import lead
 
 NAME = "ultimus_browser"  # of the cookie, and of the entry in the browser's storage
@@ -37,22 +38,34 @@ def is_me(some_owner: str) -> bool:
     return some_owner in {owner(), *map(_hash, st.session_state.get("former_browsers", ()))}
 
 
-def attend(page: str) -> None:
-    """Let the browser keep its secret or tell the one it keeps, draw the page anew once another
-    server runs, and follow the teacher's view. For the end of each page, outside of all fragments.
+def has_started(request: Request, run: Run) -> bool:
+    """Whether a request comes from the browser that started a run, where that keeps cookies."""
+    secret = _sound(request.cookies.get(NAME))
+    return bool(secret) and _hash(secret) == run.info().owner
+
+
+def follow(page: str) -> None:
+    """Go where the browser has heard that the teacher is. Before a page is drawn, which would be
+    in vain.
 
     Args:
         page: its title.
+    """
+    lead.follow(st.session_state.get(KEY, {}).get("view"), page)
+
+
+def attend() -> None:
+    """Let the browser keep its secret or tell the one it keeps, draw the page anew once another
+    server runs, and hear of the teacher's view. For the end of each page, outside of all fragments.
     """
     owner()
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
-    heard = _mount(
+    _mount(
         key=KEY, data=data | lead.for_browser(), on_secret_change=_take,
         on_again_change=lambda: None, on_view_change=lambda: None,
     )  # fmt: skip
-    lead.follow(heard.view, page)
 
 
 def answer(request: Request) -> Response:
