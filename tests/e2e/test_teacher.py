@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from support.hands import PATIENCE, rest
+from support.hands import PATIENCE, rest, wait_until
 from support.servers import TEACHER
 
 from ultimus.recipe import PRESETS
+from ultimus.runs import housekeeping
 from ultimus.runs.run import Run, Status
+from ultimus.ui.live import class_runs
 
 
 def open_teachers_page(page: Page, server: str, key: str) -> None:
@@ -45,20 +47,56 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     expect(student).to_have_url(re.compile(images), timeout=PATIENCE)
     late.goto(server)
     expect(late).to_have_url(re.compile(f"/attention.*{images}"), timeout=PATIENCE)
-    late.get_by_role("button", name="Look around on my own").click()
+    late.get_by_role("button", name="Back to my page").click()
     expect(late.get_by_text("You follow the teacher's view.")).not_to_be_visible()
+    expect(late).to_have_url(f"{server}/")
+
+    teacher.reload()  # its browser is known again
+    teacher.get_by_role("button", name="Lead from here").click(timeout=PATIENCE)
+    teacher.get_by_role("link", name="Test set").click()
+    expect(student).to_have_url(re.compile("/testset"), timeout=PATIENCE)
 
     teacher.get_by_role("button", name="Let everybody go back").click()
     expect(student).to_have_url(re.compile("/train.*epochs=7"), timeout=PATIENCE)
     expect(student.get_by_text("You follow the teacher's view.")).not_to_be_visible()
     rest(late)
-    expect(late).to_have_url(re.compile("/attention"))
+    expect(late).to_have_url(f"{server}/")
 
+    late.get_by_role("link", name="Attention").click()
     late.get_by_role("button", name="Share", exact=True).click()
     late.get_by_role("button", name="Large code for telephones").click()
     code = late.get_by_role("img", name="Code of this link")
     expect(code).to_be_visible(timeout=PATIENCE)
     assert code.evaluate("image => image.complete && image.getBoundingClientRect().width") > 400
+
+
+def old_run(runs: Path, name: str) -> Run:
+    """One that stands before all others in the list."""
+    made = Run.create(runs, PRESETS["demo"])
+    run = Run(made.folder.rename(runs / f"20000101-000000-{name}"))
+    run.set_status(Status("stopped"))
+    housekeeping.rename(run, name)
+    return run
+
+
+def test_a_chosen_run_stays_chosen_when_the_run_above_it_is_deleted(
+    person: Callable[[], Page], server: str, runs: Path
+):
+    above, chosen, other = (old_run(runs, name) for name in ("above", "chosen", "other"))
+    teacher = person()
+    open_teachers_page(teacher, server, TEACHER)
+    table = teacher.locator(".st-key-class-0").get_by_test_id("stDataFrame")
+    expect(table).to_be_visible(timeout=PATIENCE)
+    table.click(position={"x": 17, "y": class_runs.HEAD + class_runs.ROW * 1.5})
+    expect(teacher.get_by_role("button", name="Stop", exact=True)).to_be_visible(timeout=PATIENCE)
+    housekeeping.delete(above)
+    expect(teacher.locator(".st-key-class-1")).to_be_visible(timeout=PATIENCE)  # of other rows
+    teacher.get_by_role("button", name="Delete", exact=True).click()
+    expect(teacher.get_by_text("chosen: weights and curves")).to_be_visible()
+    teacher.get_by_role("button", name="Delete for good").click()
+    wait_until(teacher, lambda: not chosen.folder.exists())
+    assert other.folder.exists()
+    housekeeping.delete(other)
 
 
 def test_the_teacher_sees_how_the_guesses_of_a_class_are_spread(

@@ -28,6 +28,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lead_module, "lead", Lead())
     teacher.key.cache_clear()
     teacher._wrong.clear()
+    teacher._seen.clear()
     yield tmp_path
     teacher.key.cache_clear()
 
@@ -109,7 +110,7 @@ def test_the_teacher_sees_all_runs_with_who_made_them(runs):
     (runs / "20990101-000000-demo-damaged").mkdir()
     (runs / "20990101-000000-demo-damaged" / "recipe.json").write_text("{")
     table = visit(teaches=True).dataframe[0].value
-    names = {second.id: "demo, seed 0", first.id: "my best"}
+    names = {second.id: "demo · shapes, seed 0", first.id: "my best"}
     order = sorted(names)
     assert [*table["Run"]][:2] == [names[run_id] for run_id in order]
     assert "damaged" in table["Run"][2]
@@ -120,6 +121,7 @@ def test_the_teacher_sees_all_runs_with_who_made_them(runs):
 
 CLICKS = """
 def script():
+    from ultimus.ui.live import class_runs
     from ultimus.ui.pages import classroom
     from ultimus.ui.state import guard, lead
     import streamlit as st
@@ -133,8 +135,8 @@ def script():
 @pytest.mark.parametrize(
     "does",
     [
-        "lambda: classroom._delete((RUN,))",
-        "lambda: classroom._stop((RUN,))",
+        "lambda: class_runs._delete((RUN,))",
+        "lambda: class_runs._stop((RUN,))",
         "classroom._start_leading",
         "classroom._stop_leading",
     ],
@@ -147,6 +149,48 @@ def test_what_a_teacher_may_do_is_asked_at_each_click(runs, does):
     assert "Only the teacher" in page.error[0].value
     assert run.status().state == "queued" and not run.has_request()
     assert not lead_module.lead.is_on
+
+
+def test_what_cannot_be_done_with_one_run_is_done_with_the_others(runs):
+    first, live, last = a_run(runs), a_run(runs, "paused"), a_run(runs)
+    ids = (first.id, live.id, "gone", last.id)
+    code = CLICKS.format(does=f"lambda: class_runs._delete({ids})") + "\nscript()"
+    page = AppTest.from_string(code, default_timeout=60)
+    page.session_state["teaches"] = True
+    press(checked(page.run()), "do")
+    assert f"{live.id} is paused" in page.error[0].value and "1 other" in page.error[0].value
+    assert [run.id for run in Run.all(runs)] == [live.id]
+
+
+RECOGNIZES = """
+import streamlit as st
+from ultimus.ui.state import teacher
+
+teacher.recognize(st.session_state.owner)
+st.button("enter", on_click=lambda: teacher.enter(teacher.key()))
+st.button("leave", on_click=teacher.leave)
+st.text("teaches" if teacher.is_here() else "does not")
+"""
+
+
+def test_a_browser_is_known_after_a_reload_until_it_is_closed_or_long_silent(runs, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(teacher.time, "monotonic", lambda: now[0])
+
+    def session(owner: str) -> AppTest:
+        page = AppTest.from_string(RECOGNIZES, default_timeout=60)
+        page.session_state["owner"] = owner
+        return checked(page.run())
+
+    first = press(session("mine"), "enter")
+    now[0] = teacher.REMEMBERED - 1
+    reloaded = session("mine")
+    assert [page.text[0].value for page in (first, reloaded)] == ["teaches"] * 2
+    assert session("another's").text[0].value == "does not"
+    now[0] += teacher.REMEMBERED + 1
+    assert session("mine").text[0].value == "does not"
+    assert press(press(reloaded, "enter"), "leave").text[0].value == "does not"
+    assert checked(first.run()).text[0].value == "does not"
 
 
 # Nicknames ------------------------------------------------------------------------------------
@@ -166,6 +210,23 @@ def test_a_nickname_that_would_disturb_is_refused(runs, name, refused):
     with refused("nickname"):
         nicknames.call(OWNER, name, runs)
     assert nicknames.nickname(OWNER, runs) == ""
+
+
+@pytest.mark.parametrize("name", ["👩\u200d🏫 Zoë", "علي\u200cرضا", "<b>$x^2$ `y`"])
+def test_a_nickname_is_kept_as_people_write_it(runs, name):
+    nicknames.call(OWNER, name, runs)
+    a_run(runs)
+    assert visit(teaches=True).dataframe[0].value["Who"][0] == name
+
+
+def test_people_with_the_same_nickname_are_told_apart(runs):
+    others = [f"{digit}" * 32 for digit in "ab"]
+    for owner, name in zip([OWNER, *others], ["Ali", "ali ", "Ada"], strict=True):
+        nicknames.call(owner, name, runs)
+        a_run(runs, owner=owner)
+    mine = f"Ali · {OWNER[:4]}"
+    assert {*visit(teaches=True).dataframe[0].value["Who"]} == {mine, "ali · aaaa", "Ada"}
+    assert mine in visit().caption[0].value
 
 
 def test_what_somebody_else_wrote_is_read_as_one_short_line(runs):
@@ -257,6 +318,33 @@ def test_who_followed_stays_and_reads_that_the_teacher_has_gone(runs, monkeypatc
     checked(page.run())
     assert "You stay where you are" in page.markdown[0].value
     assert not [*press(page, "All right").markdown]
+
+
+def test_who_looks_around_alone_hears_of_no_other_view(runs):
+    token = lead_module.lead.begin()
+    lead_module.lead.show("/lab")
+    page = AppTest.from_string(FOLLOWS, default_timeout=60)
+    page.session_state["before_following"] = ("Train", {})
+    page.session_state["view_seen"] = lead_module.lead.now()
+    press(checked(page.run()), "Look around on my own")
+    assert not [*page.markdown]
+    ask(token, "/attention")
+    checked(page.run())  # it would have to know the pages
+
+
+def test_a_teacher_who_leads_no_more_reads_it_and_may_lead_again(runs, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(lead_module, "lead", Lead(lambda: now[0]))
+    page = AppTest.from_string(FOLLOWS, default_timeout=60)
+    page.session_state["teaches"] = True
+    page.session_state["leads"] = lead_module.lead.begin()
+    now[0] = lead_module.GONE + 1
+    assert "Nobody follows you any more" in checked(page.run()).markdown[0].value
+    assert "Everybody follows your view" in press(page, "Lead again").markdown[0].value
+    lead_module.lead.begin()
+    lead_module.lead.show("/lab")  # another teacher
+    assert "another window" in checked(page.run()).markdown[0].value
+    assert not [*press(page, "Let everybody go back").markdown]
 
 
 # The code of a view ---------------------------------------------------------------------------

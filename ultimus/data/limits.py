@@ -3,6 +3,7 @@
 They hold in Python, on the server; what a page or a browser checks before is a courtesy.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -39,6 +40,7 @@ MAX_DECODING_SECONDS = 600  # of one upload; pictures may be made to take long
 
 MAX_NAME = 60  # characters of an uploaded file's name that are shown
 
+_JOINERS = "\u200c\u200d"  # within emoji, and within words of Persian and of India's languages
 _PLAIN = str.maketrans("<>[]`$", "‹›()'＄")  # what HTML, Markdown and formulas are made with
 
 
@@ -144,18 +146,26 @@ def shown(name: str) -> str:
 def one_line(text: str, most: int) -> str:
     """Text without what breaks a line, moves a cursor or turns the writing direction.
 
+    Characters that join two others are kept between these.
+
     Args:
         text: anything, also undecodable bytes as Python stands them in for.
         most: characters; of a longer text the middle is left out, as a name's end tells its kind.
     """
     text = " ".join(text.split())
     if not text.isprintable():  # else there is nothing to look for, which is the usual case
-        visible = (character for character in text if unicodedata.category(character)[0] != "C")
-        text = "".join(visible).strip()
+        text = "".join(filter(_is_visible, text)).strip()
+        text = re.sub(
+            rf"(?<![^\s{_JOINERS}])[{_JOINERS}]|[{_JOINERS}](?![^\s{_JOINERS}])", "", text
+        )
     if len(text) <= most:
         return text
     end = most // 3
     return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def _is_visible(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character)[0] != "C"
 
 
 def _mb(size: int) -> str:

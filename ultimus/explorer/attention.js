@@ -183,6 +183,7 @@ export class AttentionPage {
   write(how) {
     const { images, ...link } = this.link();
     remembered.link = { images, ...link };
+    if (location.pathname !== this.path) return; // another page's, opened meanwhile
     const address = new URL(location.href);
     Object.entries({ with_step: "", ...link }).forEach(([name, value]) => {
       if (value === (DEFAULTS[name] ?? "")) address.searchParams.delete(name);

@@ -1,6 +1,9 @@
 """What people call themselves: a nickname for each browser that wishes one, not an account."""
 
+import os
 import re
+import unicodedata
+from collections import Counter
 from pathlib import Path
 
 from ..data.limits import one_line
@@ -21,6 +24,25 @@ def nickname(owner: str, runs: Path) -> str:
     except OSError:
         return ""
     return one_line(text, MAX_NICKNAME)
+
+
+def labels(runs: Path) -> dict[str, str]:
+    """What everybody is called, by owner; those with the same nickname are told apart."""
+    try:
+        owners = sorted(os.listdir(runs / PEOPLE))
+    except OSError:  # nobody has a nickname yet
+        return {}
+    names = {owner: name for owner in owners if (name := nickname(owner, runs))}
+    count = Counter(map(_heard, names.values()))
+    return {
+        owner: name if count[_heard(name)] == 1 else f"{name} · {owner[:4]}"
+        for owner, name in names.items()
+    }
+
+
+def _heard(name: str) -> str:
+    """The same for nicknames that look alike."""
+    return re.sub("[\u200c\u200d\\s]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def call(owner: str, text: str, runs: Path) -> None:

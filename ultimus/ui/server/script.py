@@ -9,7 +9,7 @@ from ultimus.places import ASSETS
 from ultimus.ui.controls import follow_bar
 from ultimus.ui.lesson import panel
 from ultimus.ui.pages import attention, classroom, first, lab, predict, test_set, train
-from ultimus.ui.state import browser
+from ultimus.ui.state import browser, teacher
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
 torch.set_num_threads(1)
@@ -45,6 +45,7 @@ pages = {
     "Class": st.Page(classroom.page, title="Class", url_path="class", icon=":material/groups:"),
 }
 st.session_state.pages = pages  # for links between them
+teacher.recognize(browser.owner())
 page = st.navigation(list(pages.values()), position="top")
 browser.follow(page.title)
 panel.show(page.title)

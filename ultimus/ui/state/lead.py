@@ -144,6 +144,21 @@ def leads() -> bool:
     return lead.is_led_by(st.session_state.get("leads", ""))
 
 
+def is_led_elsewhere() -> bool:
+    """Whether all follow another window, maybe this one before it was reloaded."""
+    return lead.is_on and not leads()
+
+
+def has_lost() -> bool:
+    """Whether all followed this session until it was silent for too long."""
+    return bool(st.session_state.get("leads")) and not leads()
+
+
+def note_lost() -> None:
+    """It was read that nobody follows any more."""
+    st.session_state.pop("leads", None)
+
+
 def for_browser() -> dict[str, str | bool]:
     """What browser.js has to know."""
     return {
@@ -163,6 +178,8 @@ def follow(heard: object, here: str) -> None:
             whether there is something new.
         here: title of the page that is drawn; from Class, where the key is typed, nobody is led.
     """
+    if st.session_state.pop("goes_back", False):
+        _go_back()
     now = lead.now()
     if not heard or now == st.session_state.get("view_seen") or leads():
         return
@@ -181,6 +198,11 @@ def stay() -> None:
     """Follow no more, until the teacher begins anew."""
     st.session_state.alone = True
     st.session_state.pop("before_following", None)
+
+
+def stay_behind() -> None:
+    """The same, and return to where this session was."""
+    st.session_state.update(alone=True, goes_back=True)
 
 
 def is_following() -> bool:
@@ -222,6 +244,10 @@ def _stay_here() -> None:
 
 def _return() -> None:
     st.session_state.pop("alone", None)
+    _go_back()
+
+
+def _go_back() -> None:
     here, states = st.session_state.pop("before_following", ("", {}))
     if not here:
         return
