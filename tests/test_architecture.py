@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ultimus"
 FLOORS = (
     {"errors", "places"},
     {"files", "locks", "recipe"},
-    {"data", "model"},
+    {"data", "glossary", "model"},
     {"evaluation", "checkpoints", "plots"},
     {"training", "analysis"},
     {"links", "runs"},

@@ -4,12 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
+from ultimus.analysis.prediction import examples
+from ultimus.checkpoints import checkpoint
+from ultimus.data.augment import preprocess
 from ultimus.errors import UserError
 from ultimus.lessons import shelf
 from ultimus.lessons.filled import filled
 from ultimus.lessons.lesson import read
-from ultimus.places import LESSONS
+from ultimus.places import LESSONS, SHIPPED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -99,6 +103,24 @@ def test_a_row_that_is_not_divided_chooses_harder(tmp_path):
     assert told == "82.9 % 99.6 %; 6.25 %"
 
 
+def test_a_product_is_less_than_eight_times_as_large_as_one_of_its_terms(tmp_path):
+    model = checkpoint.load(SHIPPED / "best-cifar10" / "weights" / "39000.safetensors").eval()
+    with torch.inference_mode():
+        first = model.trace(preprocess(examples().images[:16])).passes[0]
+    terms = first.q[:, None] * first.k  # (B, B, H)
+    sizes = [float(numbers.square().mean().sqrt()) for numbers in (terms, terms.sum(-1))]
+    by_8 = float((terms.sum(-1) / 8).softmax(-1)[5, 7])
+    text = "{term-size} {product-size} {growth} {root}; {weight-by-8}"
+    told = _told(tmp_path, text, 'step = 39000, cell = "5-7"').replace("\u00a0", " ")
+    assert (
+        told
+        == f"{sizes[0]:.1f} {sizes[1]:.1f} {sizes[1] / sizes[0]:.1f} 2.8; {by_8:.1%}".replace(
+            "%", " %"
+        )
+    )
+    assert 2.8 < sizes[1] / sizes[0] < 4
+
+
 def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
     path = written(tmp_path, HEAD + CARD.replace("Look.", "{recipe: epochs} epochs")
                    + 'show = { run = "patches-cifar10" }\n')  # fmt: skip
@@ -125,6 +147,8 @@ def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
         (HEAD + CARD.replace("Look.", "{notebook: loss 99}"), 7, "epochs 1 to 24"),
         (HEAD + CARD.replace("Look.", "{recipe: colour}"), 7, "a recipe has no 'colour'"),
         (HEAD + TRAIN.replace("Look.", "{weight}"), 7, "speaks of a cell"),
+        (HEAD + CARD.replace("Look.", "An [x](term:luck)."), 7, "no term 'luck': it has image"),
+        (WHOLE.replace('["a"', '["[a](term:step)"'), 10, "a choice explains no term"),
         (HEAD + ASKED, 4, "a question needs a reveal"),
         (WHOLE.replace("answer = 2", "answer = 3"), 8, "from 1 to 2"),
         (WHOLE.replace("answer = 2", SCALE), 8, "either choices or a scale"),
@@ -159,6 +183,8 @@ def test_what_is_no_lesson_at_all_is_refused(tmp_path, content):
         ("[here](data:text/html,x)", "[here](data:text/html,x)"),
         ("![pixel](https://example.org/x.png)", None),
         ("[book](https://example.org)", 'rel="noopener noreferrer"'),
+        ("[*it*](term:epoch)", 'title="Once through all training images."><em>it</em></button>'),
+        ("[<b>](<term:training accuracy> (x))", "&lt;b&gt;</button>"),
         ("<div onclick='x'>\nblock\n</div>", "&lt;div onclick='x'&gt;"),
     ],
 )

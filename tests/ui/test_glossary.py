@@ -1,18 +1,14 @@
 """The glossary: each choice and term that a page asks for is in it, and says more than its name."""
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
-import ultimus
+from ultimus import glossary
 from ultimus.links.pages import RECIPE_CHOICES
 from ultimus.recipe import Recipe
-from ultimus.ui import glossary
 from ultimus.ui.controls import settings
 from ultimus.ui.pages import predict, test_set, train
 
-BOOK = tomllib.loads((Path(ultimus.__file__).parent / "ui" / "glossary.toml").read_text())
+BOOK = glossary.book()
 
 
 @pytest.mark.parametrize("name", [name for name in Recipe.model_fields if name != "preset"])
@@ -21,7 +17,7 @@ def test_every_field_of_a_recipe_has_an_account(name):
 
 
 def test_a_choice_without_an_entry_is_as_the_recipe_describes_it(monkeypatch):
-    monkeypatch.setitem(glossary._book(), "recipe", {})
+    monkeypatch.setitem(BOOK, "recipe", {})
     assert glossary.choice("flip") == "Chance that an image is mirrored."
 
 

@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { bring } from "./pointing.js";
+import { explain } from "./terms.js";
 
 const KEPT = "ultimus-lesson"; // before the names of what is kept
 const FINISHED = "ultimus-finished"; // likewise of those that were gone through to their end
@@ -43,6 +44,7 @@ export class LessonPanel {
     root.addEventListener("keydown", (event) => this.press(event));
     root.addEventListener("focusout", () => (hadFocus = false));
     root.addEventListener("focusin", () => (hadFocus = true));
+    explain(root);
     this.draw();
     if (hadFocus) this.focus();
     this.bring();

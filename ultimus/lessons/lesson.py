@@ -6,6 +6,7 @@ Numbers stand in texts as placeholders, such as {weight} or {measured NAME: key}
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..errors import UserError, reason
 from ..files import read_bounded
+from ..glossary import term
 from ..links.kinds import Unfit
 from ..links.pages import PAGES
 from ..links.state import opened, understood
-from . import values
+from . import markup, values
+from .lines import Path as Place
 from .lines import line_of
 
 MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
@@ -242,7 +245,7 @@ def read(path: Path) -> Lesson:
             f"The lesson {path.name} cannot be read ({reason(error)}): it should be a file of "
             "TOML in UTF-8."
         ) from error
-    _check_placeholders(path, text, lesson)
+    _check_texts(path, text, lesson)
     return lesson
 
 
@@ -262,16 +265,29 @@ def texts(lesson: Lesson) -> list[tuple[tuple[str | int, ...], str]]:
     return found
 
 
-def _check_placeholders(path: Path, text: str, lesson: Lesson) -> None:
+def _check_texts(path: Path, text: str, lesson: Lesson) -> None:
     for place, words in texts(lesson):
+        page = PAGES[lesson.card[int(place[1])].page]
         for placeholder in values.placeholders(words):
-            try:
-                values.check(placeholder, PAGES[lesson.card[int(place[1])].page])
-            except UserError as error:
-                line = line_of(text, place)
-                before = text.split("\n")[line - 1 :]
-                further = next((n for n, row in enumerate(before) if placeholder in row), 0)
-                raise _problem(path, line + further, str(error)) from error
+            _check(path, text, place, placeholder, values.check, page)
+        for name in markup.terms(words):
+            _check(path, text, place, name, _no_term if "choices" in place else term)
+
+
+def _no_term(name: str) -> None:
+    raise UserError(f"a choice explains no term: explain {name[:40]!r} in a text")
+
+
+def _check(
+    path: Path, text: str, place: Place, found: str, check: Callable[..., Any], *more: Any
+) -> None:
+    try:
+        check(found, *more)
+    except UserError as error:
+        line = line_of(text, place)
+        before = text.split("\n")[line - 1 :]
+        further = next((n for n, row in enumerate(before) if found in row), 0)
+        raise _problem(path, line + further, str(error)) from error
 
 
 def _what(detail: Any) -> str:

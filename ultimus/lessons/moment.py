@@ -97,11 +97,10 @@ class Moment:
         """The share of its attention that i gives to j."""
         return float(self.now.weights[self.i, self.j])
 
-    @property
-    def undivided(self) -> float:
-        """The same share, were the row's products not divided by √8."""
+    def weight_if_divided(self, by: float) -> float:
+        """The same share, were the row's products divided by something else than √8."""
         products = self.now.q[self.i] @ self.now.k.T  # (B,)
-        return float(products.softmax(dim=-1)[self.j])
+        return float((products / by).softmax(dim=-1)[self.j])
 
     @property
     def keeps(self) -> float:
@@ -109,6 +108,16 @@ class Moment:
         return float(self.now.weights[self.i, self.i])
 
     # The group ---------------------------------------------------------------------------------
+
+    @property
+    def product_size(self) -> float:
+        """How large q · k is: the root mean square of all pairs."""
+        return _size(self.now.q @ self.now.k.T)
+
+    @property
+    def term_size(self) -> float:
+        """The same of each of the eight terms that q · k sums."""
+        return _size(self.now.q[:, None] * self.now.k)  # of (B, B, H)
 
     @property
     def own_class(self) -> float:
@@ -166,6 +175,10 @@ class Moment:
         """The same for this picture in a group of its own."""
         one = slice(self.i, self.i + 1)
         return replace(self, features=self.features[one], labels=self.labels[one], cell=(0, 0))
+
+
+def _size(numbers: Tensor) -> float:
+    return float(numbers.square().mean().sqrt())
 
 
 class Moments:

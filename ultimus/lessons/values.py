@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..links.kinds import Unfit
 from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
+from ..model import HEAD, Transformer
 from ..places import ASSETS
 from ..recipe import Recipe
 from ..runs.outcome import outcome
@@ -134,7 +135,12 @@ OF_CELL: dict[str, Callable[[Moment], Value]] = {
     "product": lambda m: _number(m.product, 2),
     "score": lambda m: _number(m.score, 2),
     "weight": lambda m: _share(m.weight),
-    "weight-undivided": lambda m: _share(m.undivided),
+    "weight-undivided": lambda m: _share(m.weight_if_divided(1)),
+    "weight-by-8": lambda m: _share(m.weight_if_divided(HEAD)),
+    "product-size": lambda m: _number(m.product_size, 1),
+    "term-size": lambda m: _number(m.term_size, 1),
+    "growth": lambda m: _number(m.product_size / m.term_size, 1),
+    "root": lambda _: _number(math.sqrt(HEAD), 1),
     "even": lambda m: _share(1 / m.size, 2),
     "keeps": lambda m: _share(m.keeps),
     "own-class": lambda m: _share(m.own_class, 0),
@@ -167,7 +173,7 @@ def _recipe_choice(name: str) -> str:
 def _recipe(run: Run, name: str) -> Value:
     chosen = getattr(run.info().recipe, _recipe_choice(name))
     is_number = isinstance(chosen, int | float)
-    return Value(chosen if is_number else math.nan, f"{chosen:g}" if is_number else str(chosen))
+    return Value(chosen if is_number else math.nan, f"{chosen:,g}" if is_number else str(chosen))
 
 
 OF_RUN: dict[str, Callable[[Run, str], Value]] = {"recipe": _recipe}
@@ -295,6 +301,11 @@ def _accuracy(name: str) -> Value:
     return _share(found.accuracy)
 
 
+def _parameters(_: str) -> Value:
+    """How many the network has, for ten classes."""
+    return _count(sum(parameter.numel() for parameter in Transformer().parameters()))
+
+
 OF_FIGURES: dict[str, Callable[[str], Value]] = {
     "measured": _measured,
     "at": _at,
@@ -303,6 +314,7 @@ OF_FIGURES: dict[str, Callable[[str], Value]] = {
     "interval": _interval,
     "accuracy": _accuracy,
     "notebook": _notebook,
+    "parameters": _parameters,
     "notebook-interval": lambda _: _between(_log()["test_accuracy"], _OF_TESTS),
 }
 """By name, what was measured before; none of it is computed here."""

@@ -6,9 +6,9 @@ import streamlit as st
 
 from ...analysis.measured import measured
 from ...errors import counted
+from ...glossary import choice
 from ...links.pages import AS_PRESET, AUGMENTATIONS, RECIPE_CHOICES, Train
 from ...recipe import PRESETS, Recipe
-from .. import glossary
 from ..state import choices
 from . import data
 
@@ -146,7 +146,7 @@ def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
     """A field of the recipe. It has no bounds of its own: a browser would keep what is beyond them
     to itself, and show one number while another is used."""
     field = Recipe.model_fields[name]
-    about = glossary.choice(name)
+    about = choice(name)
     widget = choices.widget(Train, name, lambda shown: _or_preset(shown, usual))
     if isinstance(value, str):
         options = list(field.annotation.__args__)
