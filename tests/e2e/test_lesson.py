@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from ultimus import cli
+from ultimus import cli, glossary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -15,7 +15,7 @@ NAME = "who-looks-at-whom"
 
 
 def on_card(page: Page, number: int) -> None:
-    expect(page.locator(".lesson header span")).to_have_text(f"{number} of 10")
+    expect(page.locator(".lesson header span")).to_have_text(f"{number} of 12")
     if number > 1:
         expect(page).to_have_url(re.compile(rf"card={number}(&|$)"))
 
@@ -32,11 +32,19 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     on_card(page, 2)
     expect(page).to_have_url(re.compile("/attention?.*step=0"))
     expect(lesson.locator(".reveal")).to_have_count(0)  # guess first
+    word, meaning = (
+        lesson.get_by_role("button", name="step", exact=True),
+        lesson.get_by_role("note"),
+    )
+    word.press("Enter")
+    expect(meaning).to_have_text(glossary.term("step"))
+    word.press("Enter")
+    expect(meaning).to_have_count(0)
     page.keyboard.press("1")  # to all alike: not so
     expect(lesson.locator(".verdict")).to_have_text("Not so.")
     expect(lesson.locator(".compared data").first).to_have_text("82.9 %")
     expect(page).to_have_url(re.compile("step=39000"))  # the page shows the answer, too
-    for number in range(3, 10):
+    for number in range(3, 12):
         page.keyboard.press("ArrowRight")
         on_card(page, number)
     slider = lesson.get_by_role("slider")
@@ -57,9 +65,9 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     page.get_by_role("link", name="Train").first.click()  # a look at another page ends no lesson
     expect(page).to_have_url(re.compile(f"/train.*lesson={NAME}"))
     lesson.get_by_role("button", name="Next").click()
-    on_card(page, 10)
+    on_card(page, 12)
     expect(page).to_have_url(re.compile("/attention"))
-    expect(lesson.locator(".summary")).to_contain_text("0 of 5 choices guessed right")
+    expect(lesson.locator(".summary")).to_contain_text("0 of 6 choices guessed right")
     lesson.get_by_role("button", name="Finish").click()
     expect(lesson).to_have_count(0)
     expect(page).not_to_have_url(re.compile("lesson="))
@@ -73,10 +81,10 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
 ):
     page = person()
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{server}/?lesson={NAME}&card=7")
+    page.goto(f"{server}/?lesson={NAME}&card=8")
     expect(page).to_have_url(re.compile("/attention.*step=39000"))
     lesson = page.locator(".lesson")
-    on_card(page, 7)
+    on_card(page, 8)
     box = lesson.bounding_box()
     assert box["x"] == 0 and box["width"] == 390 and box["y"] > 844 / 2  # the page stays in sight
     expect(page.locator(".shares tbody")).to_be_in_viewport(ratio=1)
@@ -100,6 +108,8 @@ def test_a_lesson_in_a_file_needs_no_server(tmp_path: Path, person: Callable[[],
     lesson = page.locator(".lesson")
     lesson.get_by_role("button", name="Next").press("Enter")
     expect(page.locator(".scrubber .step")).to_contain_text("step 0,")
+    lesson.get_by_role("button", name="step", exact=True).click()
+    expect(lesson.get_by_role("note")).to_have_text(glossary.term("step"))
     page.keyboard.press("3")
     expect(lesson.locator(".verdict")).to_have_text("Right.")
     expect(page.locator(".scrubber .step")).to_contain_text("step 39,000")

@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from ultimus.analysis.ablation import ablate
 from ultimus.analysis.prediction import examples
 from ultimus.checkpoints import checkpoint
 from ultimus.data.augment import preprocess
 from ultimus.errors import UserError
+from ultimus.evaluation import features_of
 from ultimus.lessons import shelf
 from ultimus.lessons.filled import filled
 from ultimus.lessons.lesson import read
 from ultimus.places import LESSONS, SHIPPED
+from ultimus.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -193,6 +196,17 @@ def test_texts_are_words_alone(tmp_path, words, shown):
     made = filled("mine", read(path))["cards"][0]["text"]
     assert not re.search(r"<(script|img|iframe|div|svg)|href=\"(?!https?:)", made)
     assert shown is None or shown in made
+
+
+def test_the_picture_beside_the_test_of_the_patches_is_lost_without_their_attention():
+    card = shelf.find("when-do-others-help").card[3]
+    place = int(card.link["images"].split(",")[int(card.link["picture"])])
+    run = Run.find(card.link["run"], SHIPPED, SHIPPED)
+    model = checkpoint.load(run.snapshot(run.snapshots[-1])).eval()
+    one = features_of(model, examples().images[place : place + 1])
+    answers = [int(ablate(model, one, name).logits[-1].argmax()) for name in ("learned", "uniform")]
+    assert answers[0] == examples().labels[place] != answers[1]
+    assert card.link_after["ablation"] == "uniform"
 
 
 def test_the_first_lesson_is_who_looks_at_whom():

@@ -14,6 +14,7 @@ const PARTS = {
   passes: ".tabs, .answers",
   company: ".tabs, article.company",
   ablations: ".tabs, article.change",
+  start: ".stMain [data-testid='stBaseButton-primary']",
   loss: "[role=img][aria-label^='Loss ']",
   accuracy: "[role=img][aria-label^='Accuracy ']",
   rate: "[role=img][aria-label^='Learning rate']",

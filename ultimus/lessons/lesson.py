@@ -25,8 +25,8 @@ from .lines import line_of
 MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
 PARTS = {
     "attention": ("matrix", "steps", "walk", "shares", "vectors", "passes", "company", "ablations"),
-    "train": ("loss", "accuracy", "rate"),
-    "lab": ("figure",),
+    "train": ("start", "loss", "accuracy", "rate"),
+    "lab": ("start", "figure"),
     "testset": ("classes", "confusion", "sure"),
 }
 """What a card may point at, by its page; explorer/pointing.js brings it into view."""
