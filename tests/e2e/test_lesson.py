@@ -47,6 +47,8 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     for number in range(3, 12):
         page.keyboard.press("ArrowRight")
         on_card(page, number)
+        if number == 9:  # as the lesson's first figure, but others were shown since
+            expect(page.locator(".scrubber .step")).to_contain_text("step 0,")
     slider = lesson.get_by_role("slider")
     slider.press("Home")
     slider.press("ArrowRight")

@@ -148,6 +148,7 @@ export class AttentionPage {
     if (this.wentBack) return void (this.wentBack = false); // as it has been read
     const isEcho = chosen.step === this.reported; // of what was told to the script
     if (isEcho && !isLink) return;
+    this.reported = chosen.step; // or what is told later of the step before would pass for an echo
     const step = isEcho ? this.view.link().step : chosen.step;
     await this.read({ ...this.link(), ...(isLink ? chosen : {}), step });
     this.write("replaceState");

@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
@@ -207,7 +208,12 @@ def _known(name: str) -> Measured:
 
 
 def _in_unit(number: float, unit: str) -> Value:
-    return _share(number) if unit == "share" else Value(number, f"{number:.3g}")
+    return _share(number) if unit == "share" else Value(number, _written_out(number, 3))
+
+
+def _written_out(number: float, digits: int) -> str:
+    """A number with so many digits that count, and without a power of ten."""
+    return f"{Decimal(f'{number:.{digits}g}'):f}"
 
 
 _ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
@@ -285,7 +291,7 @@ def _notebook(argument: str) -> Value:
     number = rows[epoch][column]
     if column == "train_accuracy":
         return _share(number, int(digits) if digits in DIGITS else 1)
-    return Value(number, f"{number:.2g}" if column == "lr" else f"{number:g}")
+    return Value(number, _written_out(number, 2) if column == "lr" else f"{number:g}")
 
 
 @cache
