@@ -35,7 +35,7 @@ export class LessonPanel {
    * @param lesson the lesson.
    * @param card which card is shown, from 0.
    * @param listener go(card, isRevealed): another card or an answer is shown; close(); and, where it is more
-   *   than to close, finish().
+   *   than to close, finish(); and missed(card), the page that a card speaks of where it is not here.
    * @param isGathered whether a teacher gathers the guesses.
    */
   constructor(root, lesson, card, listener, isGathered = false) {
@@ -145,10 +145,16 @@ export class LessonPanel {
         h("div", { class: "text" },
           h("h2", { tabindex: -1 }, title),
           written(text),
+          this.missed(this.listener.missed?.(this.now)),
           question ? this.question(question, isGuessed) : null,
           isGuessed && this.reveal(),
           this.isLast && this.summary()),
         this.foot(Boolean(question) && !isGuessed))); // prettier-ignore
+  }
+
+  missed(page) {
+    const told = `This card speaks of the page ${page} of the app, where one can try it. This file has a run's loss and accuracy instead.`;
+    return page ? h("p", { class: "missed" }, told) : null;
   }
 
   get isLast() {

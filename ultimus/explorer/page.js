@@ -152,6 +152,7 @@ function keepLink(view) {
 // A lesson ----------------------------------------------------------------------------------------
 
 const SECTIONS = { look: "page", train: "training", lab: "training", predict: "yours", testset: "training" };
+const MISSED = { train: "Train", lab: "Lab", testset: "Test set" }; // pages of the app that a file has not
 
 /** The cards of a lesson beside the page, which shows what each card says of the app's pages. */
 function teach(file, scenes, lesson) {
@@ -177,7 +178,7 @@ function teach(file, scenes, lesson) {
     again.hidden = true;
     document.body.classList.add("taught");
     const card = Number(sessionStorage.getItem(shown) ?? 0);
-    new LessonPanel(box, lesson, card, { go: show, close });
+    new LessonPanel(box, lesson, card, { go: show, close, missed: ({ page }) => MISSED[page] });
     show(card, false);
   };
   file.root.before(box);
