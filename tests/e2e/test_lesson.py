@@ -134,6 +134,7 @@ def test_a_file_holds_both_runs_of_a_lesson(tmp_path: Path, person: Callable[[],
         expect(lesson.locator("header span")).to_have_text(f"{number} of 5")
         expect(title).to_contain_text(re.compile(f"{whose}.* look at each other"))
         lesson.get_by_role("button", name="Skip").click()
+    expect(lesson.locator(".missed")).to_contain_text("the page Train of the app")
     for _ in range(3):
         lesson.get_by_role("button", name="Back").click()
     expect(page.locator(".grid")).to_be_visible()
