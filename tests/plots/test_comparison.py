@@ -21,6 +21,16 @@ def test_a_run_that_explodes_leaves_the_others_readable():
     assert low < 1 and high == 3
 
 
+def test_a_short_run_can_be_seen_beside_a_long_one():
+    epochs = np.arange(101)
+    long, short = Series("long", epochs, epochs), Series("short", epochs[:3], epochs[:3])
+    axis = curves("Loss", [long, short])["layout"]["xaxis"]
+    low, high = axis["range"]
+    assert axis["type"] == "log" and low < np.log10(1) and np.log10(100) < high
+    assert np.log10(2) - low > 0.3 * (high - low)  # the part of the width that the short one has
+    assert "type" not in curves("Loss", [long, long])["layout"]["xaxis"]
+
+
 def test_runs_that_have_measured_nothing_yet_are_empty_lines():
     fig = go.Figure(curves("Accuracy", [Series("a", [], []), Series("b", [0], [np.nan])]))
     assert all(len(trace.y) == 0 for trace in fig.data)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.boards import figures, group, numbers, told, words
+from support.boards import figures, group, numbers, parts, told, words
 from support.pages import OWNER, open_page
 from support.shipped import BEST
 
 from ultimus.analysis.measured import measured as figures_of
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS, Recipe
+from ultimus.runs import metrics
 from ultimus.runs.run import Run, Status
 from ultimus.ui.controls import data
 from ultimus.ui.live.curves import duration
@@ -287,3 +288,20 @@ def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
             assert page.success[0].value.endswith("the rate is 0.1 × the planned one.")
         assert run.take_request() == ("rate 0.1" if may else "")
         assert "rate × 0.5 from step 3 on" in words(page)
+
+
+@pytest.mark.parametrize(
+    ("choices", "step", "why"),
+    [
+        ({"target": 0.3}, 5, "reached the 30 % of the test images that it aimed at"),
+        ({"target": 0.9}, 40, "did not reach the 90 % of the test images"),
+        ({"max_seconds": 20}, 5, "its 20 s were over"),
+    ],
+)
+def test_it_is_said_why_a_run_ended_sooner_or_short_of_its_aim(runs: Path, choices, step, why):
+    run = Run.create(runs, Recipe(data="shapes", **choices))
+    metrics.report(run.folder, {"step": step, "test_accuracy": 0.35, "test_group": 16})
+    run.set_status(Status("done", step=step, total=40, epoch=1.0))
+    page = visit(run=run.id)
+    assert why in words(page)
+    assert 'aria-valuenow="100"' in "".join(part.get("html", "") for part in parts(page))

@@ -11,6 +11,8 @@ from .style import CLASS_COLORS
 HEIGHT = 360
 SMOOTHING = 30  # span of `curves.smooth`, in points
 POINTS = 400  # of a run
+WIDE = 5  # longest run / shortest, from which on epochs stand on a logarithmic axis
+SHOWN = 20  # of it: the shortest run's length / the first epoch that is shown
 
 
 class Series(NamedTuple):
@@ -55,9 +57,8 @@ def curves(
         "showlegend": False,  # the table has names and colours
         "hovermode": "x unified",
         "uirevision": title,
-        "xaxis": {"title": {"text": "epoch", "standoff": 4}, "showgrid": False, "zeroline": False,
-                  "showline": True, "ticks": "outside", "rangemode": "tozero",
-                  "unifiedhovertitle": {"text": "epoch %{x:.2f}"}},
+        "xaxis": {"showgrid": False, "zeroline": False, "showline": True, "ticks": "outside",
+                  "unifiedhovertitle": {"text": "epoch %{x:.2f}"}, **_epochs(lines)},
         "yaxis": {"zeroline": False, "nticks": 6, "ticklabelstandoff": 6,
                   **({"tickformat": ".0%", "rangemode": "tozero"} if is_share else _view(lines))},
     }  # fmt: skip
@@ -79,6 +80,16 @@ def _line(series: Series, color: str, form: str, smoothing: float) -> dict:
         "mode": "lines+markers" if len(y) < 60 else "lines", "hovertemplate": f"%{{y:{form}}}",
         "line": {"color": color, "width": 2.5}, "marker": {"size": 5, "color": color},
     }  # fmt: skip
+
+
+def _epochs(lines: list[dict]) -> dict:
+    """An axis on which the shortest run can be seen beside the longest."""
+    lengths = [float(line["x"][-1]) for line in lines if len(line["x"]) and line["x"][-1] > 0]
+    if not lengths or max(lengths) < WIDE * min(lengths):
+        return {"title": {"text": "epoch", "standoff": 4}, "rangemode": "tozero"}
+    ends = np.log10([min(lengths) / SHOWN, 1.05 * max(lengths)])
+    title = {"text": "epoch, on a logarithmic axis", "standoff": 4}
+    return {"title": title, "type": "log", "range": ends.tolist(), "dtick": 1, "tickformat": "~g"}
 
 
 def _view(lines: list[dict]) -> dict:

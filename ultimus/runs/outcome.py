@@ -33,7 +33,9 @@ class Outcome(NamedTuple):
 
     @property
     def progress(self) -> float:
-        """The part that is trained."""
+        """The part that is trained; a run that ended sooner than planned is done, too."""
+        if self.state == "done":
+            return 1.0
         return min(1.0, self.step / self.total) if self.total else 0.0
 
 

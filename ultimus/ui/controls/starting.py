@@ -50,7 +50,7 @@ def outlook() -> str:
     dataset = data.chosen(choices.current(Train))
     images = dataset.images
     length = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
-    if recipe.max_steps or recipe.max_seconds:
+    if recipe.max_steps or recipe.max_seconds or recipe.target is not None:
         length = f"at most {length}"
     waits = "" if dataset.is_ready else "Its pictures are being made: the run waits for them. "
     return (

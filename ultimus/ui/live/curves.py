@@ -65,7 +65,7 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
     seed_run = seed_run and has_log(run.info())
     probe = board.group(scenes.probe_address(run), status.state in LIVE)
     if run.info().loaded:  # a file of weights does not tell how training went
-        return [[board.html(_standing(run, status))], [probe]]
+        return [[board.html(_standing(run, status, metrics))], [probe]]
     losses, accuracies, rates = _curves(run, status, metrics, seed_run)
     about = board.html(_about(run.info(), seed_run))
     return [summary(run, status, metrics), [losses, probe, accuracies], [rates, about]]
@@ -73,7 +73,9 @@ def rows(run: Run, status: Status, metrics: Metrics, seed_run: bool) -> list[lis
 
 def summary(run: Run, status: Status, metrics: Metrics) -> list[dict[str, Any]]:
     """The first of the rows, which is new each time."""
-    return [board.html(_standing(run, status) + _numbers(metrics, run.info().recipe.grouping))]
+    return [
+        board.html(_standing(run, status, metrics) + _numbers(metrics, run.info().recipe.grouping))
+    ]
 
 
 def reach(status: Status, metrics: Metrics) -> float | None:
@@ -82,14 +84,16 @@ def reach(status: Status, metrics: Metrics) -> float | None:
     return float(epoch[-1]) if status.state == "running" and len(epoch) else None
 
 
-def _standing(run: Run, status: Status) -> str:
+def _standing(run: Run, status: Status, metrics: Metrics) -> str:
     """In words and a bar how far the run is, as HTML."""
     label, color = BADGES[status.state]
     done = min(status.step / status.total, 1.0) if status.total else 0.0
+    if status.state == "done":  # maybe sooner than planned
+        done = 1.0
     look = f"color: var(--st-{color}-text-color); background: var(--st-{color}-background-color)"
     return (
         f'<p class="standing"><span class="badge" style="{look}">{label}</span> '
-        f"{html.escape(_where(run, status))}</p>"
+        f"{html.escape(_where(run, status) + _ending(run, status, metrics))}</p>"
         '<div class="bar" role="progressbar" aria-label="Progress" '
         f'aria-valuenow="{100 * done:.0f}"><div style="width: {done:.2%}"></div></div>'
     )
@@ -116,6 +120,19 @@ def _where(run: Run, status: Status) -> str:
     elif status.seconds:
         parts.append(f"trained for {duration(status.seconds)}")
     return " · ".join(parts)
+
+
+def _ending(run: Run, status: Status, metrics: Metrics) -> str:
+    """Why a run ended before its last step, or that it has not reached what it aims at."""
+    recipe = run.info().recipe
+    if status.state != "done" or not status.total:
+        return ""
+    if recipe.target is not None:
+        is_reached = _last(metrics.column("test_accuracy")) >= recipe.target
+        what = "reached" if is_reached else "did not reach"
+        return f" · {what} the {100 * recipe.target:.3g} % of the test images that it aimed at"
+    is_early = status.step < status.total and recipe.max_seconds
+    return f" · its {recipe.max_seconds:g} s were over" if is_early else ""
 
 
 def duration(seconds: float) -> str:
