@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,22 @@ Refused = Callable[..., AbstractContextManager[None]]
 
 
 REAL_DATA = os.environ.get("ULTIMUS_DATA")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of each folder over the session, the largest first.
+
+    Where tests run in parallel, those that wait (for browsers, for workers) then run beside those
+    that compute, and the last ones are short.
+    """
+    folders: defaultdict[Path, set[Path]] = defaultdict(set)
+    for item in items:
+        folders[item.path.parent].add(item.path)
+    places: dict[Path, float] = {}
+    for files in folders.values():
+        by_size = sorted(files, key=lambda file: (-file.stat().st_size, file))
+        places |= {file: (rank + 0.5) / len(files) for rank, file in enumerate(by_size)}
+    items.sort(key=lambda item: (places[item.path], item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)
