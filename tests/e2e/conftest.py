@@ -12,7 +12,7 @@ from support.servers import TEACHER, served
 
 ROOT = Path(__file__).parents[2]
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)  # a busy machine is no fault
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def person(browser: Browser) -> Iterator[Callable[[], Page]]:
     def arrive() -> Page:
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 

@@ -52,7 +52,7 @@ def _begin(run: Run, patience: float = PATIENCE) -> multiprocessing.Process:
     return process
 
 
-def _until(happened: Callable[[], object], seconds: float = 60) -> None:
+def _until(happened: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it took too long"
@@ -149,7 +149,7 @@ def test_paused_stepped_resumed_and_stopped_while_it_works(data, tmp_path):
     time.sleep(0.1)
     assert run.status().step == stood == _rows(run)[-1]["step"]  # all of it is reported
     run.ask("stop")
-    process.join(60)
+    process.join(300)
     status = run.status()
     assert (status.state, status.step) == ("stopped", stood)
     assert run.snapshots[-1] == stood and not run.is_held()
@@ -355,5 +355,5 @@ def test_a_run_waits_for_pictures_that_are_still_prepared(tmp_path: Path):
     with dataset._alone(dataset._copy_of(run.info().recipe.data)):
         process = _begin(run)
         _until(lambda: run.status().doing == "waiting for its pictures, which are prepared once")
-    process.join(60)
+    process.join(300)
     assert run.status().state == "done"
