@@ -305,3 +305,13 @@ def test_it_is_said_why_a_run_ended_sooner_or_short_of_its_aim(runs: Path, choic
     page = visit(run=run.id)
     assert why in words(page)
     assert 'aria-valuenow="100"' in "".join(part.get("html", "") for part in parts(page))
+
+
+def test_whoever_trains_on_with_other_classes_is_told(runs: Path):
+    said = _captions(visit(run="best-cifar10", data="shapes"))
+    assert "told other classes apart (airplane, automobile, bird, …)" in said
+    run = Run.create(runs, Recipe(data="shapes"))
+    run.ran_with(dataset={"name": "Shapes", "classes": [*open_dataset("shapes").classes]})
+    run.set_status(Status("stopped", step=0, total=11))
+    (run.folder / "weights" / "0.safetensors").write_bytes(b"")
+    assert "other classes" not in _captions(visit(run=run.id, data="shapes"))

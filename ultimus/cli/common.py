@@ -22,7 +22,15 @@ def find_run(name: str, runs: Path) -> Run:
         UserError: there is none.
     """
     folder = Path(name).absolute()
-    return Run(folder) if os.path.lexists(folder / "recipe.json") else Run.find(name, runs, SHIPPED)
+    if os.path.lexists(folder / "recipe.json"):
+        return Run(folder)
+    try:
+        return Run.find(name, runs, SHIPPED)
+    except UserError as error:
+        raise UserError(
+            f"There is no run {name[:80]!r} in {shown(str(runs))}: give the name of one that "
+            "ultimus runs lists, or the path of its folder."
+        ) from error
 
 
 def given(options: argparse.Namespace) -> dict[str, str]:

@@ -13,6 +13,7 @@ from ..lessons import shelf
 from ..lessons.page import file_name, lesson_page
 from ..runs import curve_files
 from ..runs.exchange import export
+from ..runs.run import Run
 from .common import find_run, last_snapshot
 
 
@@ -52,7 +53,7 @@ def _lesson(options: argparse.Namespace) -> tuple[str, bytes] | None:
 
 def _run(options: argparse.Namespace) -> tuple[str, bytes]:
     """The file of a run, its name and content."""
-    run = find_run(options.what, options.runs)
+    run = _found(options)
     if options.form in curve_files.FORMS:
         _refuse_step(options)
         return curve_files.export(run, options.form)
@@ -62,6 +63,16 @@ def _run(options: argparse.Namespace) -> tuple[str, bytes]:
         return export(run, step, options.form)
     _refuse_step(options)
     return page.name(run), page.page(run)
+
+
+def _found(options: argparse.Namespace) -> Run:
+    try:
+        return find_run(options.what, options.runs)
+    except UserError as error:
+        if options.form != "page":
+            raise
+        lessons = ", ".join(sorted(shelf.names()))
+        raise UserError(f"{str(error).removesuffix('.')}, or of a lesson ({lessons}).") from error
 
 
 def _refuse_step(options: argparse.Namespace) -> None:

@@ -9,7 +9,8 @@ import os
 import shlex
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from tqdm import tqdm
 
@@ -61,10 +62,20 @@ def train(sweep: Sweep, options: argparse.Namespace) -> None:
     if not any(map(sweeps.is_open, sweeps.entries(sweep, options.runs))):
         return
     address = os.environ.get("ULTIMUS_SCHEDULER", "")
-    with closing(Lab(options.runs, address, niceness=0, takes_in=False)) as lab:
+    with _telling(sweep), closing(Lab(options.runs, address, niceness=0, takes_in=False)) as lab:
         sweeps.carry_on(sweep, lab)
         with tqdm(total=len(sweep.points), unit="run", dynamic_ncols=True, disable=None) as bar:
             _follow(sweep, lab, bar)
+
+
+@contextmanager
+def _telling(sweep: Sweep) -> Iterator[None]:
+    """Say what Ctrl-C leaves."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"what is trained of {sweep.id} is kept: the same command goes on with it")
+        raise
 
 
 def _follow(sweep: Sweep, lab: Lab, bar: tqdm) -> None:

@@ -20,7 +20,7 @@ from ..runs.exchange import adopt_file
 from ..runs.run import Run, Status
 from ..runs.worker import move_data, work
 from ..training.trainer import Progress
-from .common import choice, find_run, given, last_snapshot, open_data
+from .common import choice, find_run, given, last_snapshot, note, open_data
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +48,7 @@ def _created(options: argparse.Namespace) -> Run:
     if start is None:
         return Run.create(options.runs, recipe, version=__version__)
     continuation.check(start.model, recipe, dataset)
+    note(continuation.remark(start.classes, dataset.classes))
 
     def fill(run: Run) -> None:
         start.keep(run)

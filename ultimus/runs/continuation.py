@@ -4,11 +4,13 @@ The new run keeps a copy of the weights, `start.safetensors`, and names the run 
 they come from. The other run stays as it is, and may be removed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ..checkpoints import checkpoint
+from ..checkpoints.checkpoint import Checkpoint
 from ..data.dataset import Dataset
 from ..errors import UserError, counted
 from ..files import write_atomically
@@ -36,13 +38,26 @@ class Start:
         return {"parent": self.parent.model_dump()}
 
     @cached_property
+    def _checkpoint(self) -> Checkpoint:
+        return checkpoint.loads(self.content, f"step {self.parent.step}")
+
+    @property
     def model(self) -> Transformer:
         """The network.
 
         Raises:
             UserError: the file is damaged.
         """
-        return checkpoint.loads(self.content, f"step {self.parent.step}").model
+        return self._checkpoint.model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the network told apart; none where that is not known.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return self._checkpoint.origin.classes
 
     def keep(self, run: Run) -> None:
         """Put the weights into the new run's folder.
@@ -104,6 +119,21 @@ def check(model: Transformer, recipe: Recipe, dataset: Dataset) -> None:
             f"These weights are of the network for {_kind(model.grid)}, and the recipe is for "
             f"{_kind(recipe.tokens_along_a_side)}: choose the same in the recipe."
         )
+
+
+def remark(former: Sequence[str], classes: Sequence[str]) -> str:
+    """What is to be known of weights that go on with such classes; empty for nothing.
+
+    Args:
+        former: what they told apart; none where that is not known.
+        classes: of the data to train on.
+    """
+    if not former or [*former] == [*classes]:
+        return ""
+    return (
+        f"These weights told other classes apart ({', '.join(former[:3])}, …): the features go on, "
+        "while the answers have to be learned anew."
+    )
 
 
 def _kind(grid: int) -> str:

@@ -1,13 +1,16 @@
 """Training on from a step of the run on show, with the recipe that is chosen."""
 
+from contextlib import suppress
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ...errors import UserError
 from ...links.pages import Train
 from ...runs import continuation
 from ...runs.run import Run
-from ..state import choices, guard
-from . import starting
+from ..state import choices, guard, text
+from . import data, starting
 
 
 def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
@@ -20,11 +23,20 @@ def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
             "A new run begins with the weights of a step of this one, and does what is chosen "
             "on the left. This run stays as it is."
         )
+        if remark := _remark(run):
+            st.caption(text.plain(remark))
         st.selectbox("From step", steps, len(steps) - 1, format_func="{:,}".format, key=_key(run))
         st.button(
             "Train on from there", type="primary", disabled=not can_start, on_click=_begin,
             args=(run,), key="train on",
         )  # fmt: skip
+
+
+def _remark(run: Run) -> str:
+    with suppress(UserError):  # the page says what is wrong with the data
+        if dataset := data.ready(data.chosen(choices.of(Train)).source):
+            return continuation.remark(run.info().dataset.classes, dataset.classes)
+    return ""
 
 
 def _key(run: Run) -> str:
