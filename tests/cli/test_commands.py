@@ -589,6 +589,17 @@ def test_a_sweep_that_is_done_is_told_and_not_trained_again(data, tmp_path, caps
     assert len(Run.all(tmp_path)) == 4
 
 
+def test_whoever_ends_a_sweep_is_told_that_it_can_go_on(data, tmp_path, capsys, monkeypatch):
+    def end(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "carry_on", end)
+    assert (
+        main(["sweep", "--runs", str(tmp_path), "--data", data, "--lr", "0.1,0.2", *SMALL]) == 130
+    )
+    assert "the same command goes on with it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
