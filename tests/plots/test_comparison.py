@@ -15,6 +15,16 @@ def test_each_run_has_its_own_colour_and_its_own_numbers():
     assert words("Loss", ["a", "b"]) == "Loss over the epochs of 2 runs: a; b"
 
 
+def test_the_lines_of_a_few_runs_stand_out_on_a_light_and_on_a_dark_page():
+    def light(color: str) -> float:  # WCAG 2
+        parts = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+        red, green, blue = (p / 12.92 if p <= 0.04 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05
+
+    for color in colors(4):
+        assert light("#ffffff") / light(color) > 3 and light(color) / light("#1a1814") > 3
+
+
 def test_a_run_that_explodes_leaves_the_others_readable():
     runs = [Series("calm", [0, 1], [2.0, 1.0]), Series("wild", [0, 1], [2.0, 4000.0])]
     low, high = curves("Loss", runs)["layout"]["yaxis"]["range"]

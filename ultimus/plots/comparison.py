@@ -11,6 +11,16 @@ from .style import CLASS_COLORS
 HEIGHT = 360
 SMOOTHING = 30  # span of `curves.smooth`, in points
 POINTS = 400  # of a run
+READABLE = (
+    6,
+    4,
+    9,
+    5,
+    0,
+    2,
+    8,
+    3,
+)  # of CLASS_COLORS: thin lines on either page, the clearest first
 WIDE = 5  # longest run / shortest, from which on epochs stand on a logarithmic axis
 SHOWN = 20  # of it: the shortest run's length / the first epoch that is shown
 
@@ -31,7 +41,7 @@ class Series(NamedTuple):
 
 def colors(count: int) -> list[str]:
     """A colour for each run."""
-    return list(CLASS_COLORS[:count])
+    return [CLASS_COLORS[place] for place in READABLE[:count]]
 
 
 def curves(
@@ -53,7 +63,7 @@ def curves(
         "title": {"text": title, "font": {"size": 16, "weight": 600}, "x": 0, "xref": "container",
                   "pad": {"t": 4, "l": 4}, "y": 1, "yref": "container", "yanchor": "top"},
         "font": {"size": 13},
-        "margin": {"l": 50, "r": 14, "t": 34, "b": 40, "autoexpand": False},
+        "margin": {"l": 50, "r": 14, "t": 34, "b": 48, "autoexpand": False},
         "showlegend": False,  # the table has names and colours
         "hovermode": "x unified",
         "uirevision": title,
@@ -86,9 +96,9 @@ def _epochs(lines: list[dict]) -> dict:
     """An axis on which the shortest run can be seen beside the longest."""
     lengths = [float(line["x"][-1]) for line in lines if len(line["x"]) and line["x"][-1] > 0]
     if not lengths or max(lengths) < WIDE * min(lengths):
-        return {"title": {"text": "epoch", "standoff": 4}, "rangemode": "tozero"}
+        return {"title": {"text": "epoch", "standoff": 10}, "rangemode": "tozero"}
     ends = np.log10([min(lengths) / SHOWN, 1.05 * max(lengths)])
-    title = {"text": "epoch, on a logarithmic axis", "standoff": 4}
+    title = {"text": "epoch, on a logarithmic axis", "standoff": 10}
     return {"title": title, "type": "log", "range": ends.tolist(), "dtick": 1, "tickformat": "~g"}
 
 
