@@ -6,7 +6,7 @@ from ultimus import glossary
 from ultimus.links.pages import RECIPE_CHOICES
 from ultimus.recipe import Recipe
 from ultimus.ui.controls import settings
-from ultimus.ui.pages import predict, test_set, train
+from ultimus.ui.pages import attention, predict, test_set, train
 
 BOOK = glossary.book()
 
@@ -28,7 +28,7 @@ def test_every_choice_of_a_recipe_is_explained_by_more_than_its_label():
             assert len(glossary.choice(name)) > len(label) + 15, name
 
 
-@pytest.mark.parametrize("page", [train, predict, test_set])
+@pytest.mark.parametrize("page", [attention, train, predict, test_set])
 def test_the_words_of_each_page_are_in_it(page):
     for name in page.WORDS:
         assert glossary.term(name).endswith("."), name

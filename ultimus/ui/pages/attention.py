@@ -14,6 +14,7 @@ from ...errors import UserError
 from ...explorer.patches import is_of_patches
 from ...links.pages import FOLLOW, POOLS, Attention, Shown
 from ...runs.run import LIVE, Run
+from .. import glossary
 from ..controls import beside, grouping, header, snapshot
 from ..controls.snapshot import Snapshot
 from ..explorer import ablations
@@ -22,6 +23,11 @@ from ..server import scenes
 from ..state import choices, guard, pool, session
 from ..state.pool import Pool
 
+WORDS = (
+    "group", "companions", "token", "patch", "parameter", "features", "query", "key", "value",
+    "scores", "softmax", "attention", "attention output", "residual", "pass", "entropy",
+    "confidence", "ablation", "step", "epoch", "loss", "percentage point",
+)  # fmt: skip
 KEY = "explorer"
 BEGINS = 0.8  # seconds between looks at a run that has no weights yet
 
@@ -49,6 +55,7 @@ def page() -> None:
     guard.fragment(_explorer, run_every=BEGINS if waits else None)(
         run, pictures, members, waits, other
     )
+    glossary.show(*WORDS)
 
 
 def _pool(run: Run) -> tuple[Run, Pool]:

@@ -12,9 +12,9 @@ from ..live import panel
 from ..state import browser, choices, guard, session, text
 
 WORDS = (
-    "run", "recipe", "preset", "step", "epoch", "loss", "accuracy", "training accuracy",
-    "augmentation", "learning rate", "gradient norm", "seed", "notebook log", "group", "probe",
-    "pass", "attention", "query", "key", "value", "softmax",
+    "run", "recipe", "preset", "parameter", "step", "epoch", "loss", "accuracy",
+    "training accuracy", "augmentation", "learning rate", "gradient norm", "seed", "notebook log",
+    "group", "probe", "pass", "attention", "query", "key", "value", "softmax",
 )  # fmt: skip
 
 
