@@ -37,7 +37,7 @@ export function bring(part) {
 }
 
 function seek(selector, looks, lit = null) {
-  const found = firstShown(document, selector);
+  const found = fitting(firstShown(document, selector));
   if (found) show(found);
   if (found && found !== lit) {
     light(found);
@@ -45,6 +45,12 @@ function seek(selector, looks, lit = null) {
   }
   const left = found && !lit ? SETTLES : looks - 1;
   if (left) looking = setTimeout(seek, LOOK_EVERY, selector, left, found ?? lit);
+}
+
+/** Of what is taller than the window, the first of the pieces that it holds. */
+function fitting(element) {
+  const isTall = element && element.getBoundingClientRect().height > lowest() - ABOVE;
+  return (isTall && element.querySelector("article")) || element;
 }
 
 /** Scroll as far as it takes. */
