@@ -62,7 +62,7 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     rest(late)
     expect(late).to_have_url(f"{server}/")
 
-    late.get_by_role("link", name="Attention").click()
+    late.get_by_role("link", name="Attention", exact=True).click()
     late.get_by_role("button", name="Share", exact=True).click()
     late.get_by_role("button", name="Large code for telephones").click()
     code = late.get_by_role("img", name="Code of this link")

@@ -47,8 +47,7 @@ pages = {
 st.session_state.pages = pages  # for links between them
 teacher.recognize(browser.owner())
 page = st.navigation(list(pages.values()), position="top")
-browser.follow(page.title)
+browser.attend(page.title)
 panel.show(page.title)
 page.run()
 follow_bar.show()
-browser.attend()

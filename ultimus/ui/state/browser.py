@@ -44,28 +44,23 @@ def has_started(request: Request, run: Run) -> bool:
     return bool(secret) and _hash(secret) == run.info().owner
 
 
-def follow(page: str) -> None:
-    """Go where the browser has heard that the teacher is. Before a page is drawn, which would be
-    in vain.
+def attend(page: str) -> None:
+    """Let the browser keep its secret or tell the one it keeps, draw the page anew once another
+    server runs, and follow the teacher's view. For the beginning of each page, outside of all
+    fragments: who is led elsewhere has no page drawn in vain.
 
     Args:
         page: its title.
-    """
-    lead.follow(st.session_state.get(KEY, {}).get("view"), page)
-
-
-def attend() -> None:
-    """Let the browser keep its secret or tell the one it keeps, draw the page anew once another
-    server runs, and hear of the teacher's view. For the end of each page, outside of all fragments.
     """
     owner()
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
-    _mount(
+    heard = _mount(
         key=KEY, data=data | lead.for_browser(), on_secret_change=_take,
         on_again_change=lambda: None, on_view_change=lambda: None,
     )  # fmt: skip
+    lead.follow(heard.view, page)
 
 
 def answer(request: Request) -> Response:
