@@ -32,10 +32,9 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     on_card(page, 2)
     expect(page).to_have_url(re.compile("/attention?.*step=0"))
     expect(lesson.locator(".reveal")).to_have_count(0)  # guess first
-    word, meaning = (
-        lesson.get_by_role("button", name="step", exact=True),
-        lesson.get_by_role("note"),
-    )
+    expect(page.locator(".readout data")).to_be_visible()  # the panel stays the same from now on
+    meaning = lesson.get_by_role("note")
+    word = lesson.get_by_role("button", name="step", exact=True)
     word.press("Enter")
     expect(meaning).to_have_text(glossary.term("step"))
     word.press("Enter")
