@@ -25,6 +25,7 @@ from support.pace import newest_metrics, speed
 
 from ultimus.runs.run import Run
 from ultimus.ui.live import feed
+from ultimus.ui.server.audience import HEADER
 
 MEASURED = 8  # seconds
 EPOCHS = 900
@@ -120,23 +121,25 @@ def _watch(server: str, path: str, all_watch: Barrier, enough: Event, later: flo
     """Ask for updates until it is enough; the seconds that each took once all watch."""
     connection = HTTPConnection(server.removeprefix("http://"))
     enough.wait(later)
-    beyond = _look(connection, path, -math.inf)
+    beyond, _ = _look(connection, path, -math.inf)
     all_watch.wait()
     taken = []
     while not enough.is_set():
         begin = time.monotonic()
-        beyond = _look(connection, path, beyond)
+        beyond, every = _look(connection, path, beyond)
         taken.append(time.monotonic() - begin)
-        enough.wait(max(0.0, feed.REFRESH - taken[-1]))
+        enough.wait(max(0.0, every - taken[-1]))
     connection.close()
     return taken
 
 
-def _look(connection: HTTPConnection, path: str, beyond: float) -> float:
-    """Fetch the newest version; beyond which epoch the next one's curves would look longer."""
+def _look(connection: HTTPConnection, path: str, beyond: float) -> tuple[float, float]:
+    """Fetch the newest version; beyond which epoch the next one's curves would look longer, and
+    the seconds until then."""
     connection.request("GET", f"{path}?beyond={beyond}")
-    content = connection.getresponse().read()
+    answer = connection.getresponse()
+    content = answer.read()
     if drawn := re.search(rb'"reach":([^,}]+)', gzip.decompress(content)):
         reach = float(drawn[1])
         beyond = reach + min(reach / 2, STROKE)
-    return beyond
+    return beyond, float(answer.headers[HEADER])
