@@ -57,9 +57,13 @@ def attend(page: str) -> None:
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
     heard = _mount(
-        key=KEY, data=data | lead.for_browser(), on_secret_change=_take,
-        on_again_change=lambda: None, on_view_change=lambda: None,
-    )  # fmt: skip
+        key=KEY,
+        data=data | lead.for_browser(),
+        height=1,  # what stands for it while it loads would move the page
+        on_secret_change=_take,
+        on_again_change=lambda: None,
+        on_view_change=lambda: None,
+    )
     lead.follow(heard.view, page)
 
 
