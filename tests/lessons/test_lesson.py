@@ -127,7 +127,7 @@ def test_a_product_is_less_than_eight_times_as_large_as_one_of_its_terms(tmp_pat
 def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
     path = written(tmp_path, HEAD + CARD.replace("Look.", "{recipe: epochs} epochs")
                    + 'show = { run = "patches-cifar10" }\n')  # fmt: skip
-    assert ">30</data> epochs" in filled("mine", read(path))["cards"][0]["text"]
+    assert ">100</data> epochs" in filled("mine", read(path))["cards"][0]["text"]
 
 
 @pytest.mark.parametrize(

@@ -104,4 +104,4 @@ def test_what_other_attention_does_to_patches_is_told_with_their_own_figures(run
     page.run()
     told = _told(page)
     assert "run of patches" in told and "random companions" not in told
-    assert "each alone, with the weights of step 11,700" in told
+    assert "each alone, with the weights of step 39,000" in told
