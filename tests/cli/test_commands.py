@@ -16,6 +16,7 @@ from PIL import Image
 from support.data_sets import encoded, write_parquet
 from support.metrics import lines
 from support.pictures import TEST, write_pictures
+from support.waiting import until
 
 import ultimus
 from ultimus import open_dataset
@@ -123,21 +124,18 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
     process = _process("train", "--data", data, "--epochs", "1000", *SMALL, "--runs", str(tmp_path))
     line = process.stdout.readline()  # at once, although it is a pipe
     run = Run(Path(line.removeprefix("run ").strip()))
-    end = time.monotonic() + 60
-    while not lines(run) and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: lines(run))
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=300)
     assert process.returncode == 0 and "Traceback" not in errors
     status = run.status()
     assert status.state == "stopped" and run.snapshots[-1] == status.step
     command = re.search(r"go on with ultimus (.+)$", out.strip()).group(1)
     run.ask("stop")  # as if Ctrl-C had been pressed once more
     resumed = _process(*command.split())
-    while run.status().step <= status.step and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: run.status().step > status.step)
     resumed.send_signal(signal.SIGTERM)
-    resumed.communicate(timeout=60)
+    resumed.communicate(timeout=300)
     assert resumed.returncode == 0
     assert run.status().state == "stopped" and run.status().step > status.step
 

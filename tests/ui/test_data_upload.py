@@ -29,7 +29,8 @@ def a_zip(classes: int, splits: tuple[str, ...] = ("train", "test")) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, content in enumerate(some_rows(12 * classes)[0]):
             for split in splits:
-                archive.writestr(f"{split}/kind {number % classes:02}/{number}.png", content)
+                name = f"{split}/kind {number % classes:02}/{number}.png"
+                archive.writestr(zipfile.ZipInfo(name), content)  # the same at whatever time
     return buffer.getvalue()
 
 
@@ -93,7 +94,7 @@ def held_up(*sources: str) -> Iterator[dict[str, Preparation]]:
 
 def test_two_uploads_are_prepared_at_a_time_and_the_third_waits(tmp_path):
     others = [uploads.keep([(f"{n}.zip", a_zip(2 + n, ("train",)))]) for n in range(data.PREPARED)]
-    content = a_zip(3)
+    content = a_zip(5)  # which no other test has had decoded
     own = uploads.keep([("pets.zip", content)])
     with held_up(*others) as running:
         page = upload(content)
@@ -105,7 +106,7 @@ def test_two_uploads_are_prepared_at_a_time_and_the_third_waits(tmp_path):
 
 
 def test_a_preparation_is_cancelled_and_shapes_are_chosen(tmp_path):
-    source = uploads.keep([("pets.zip", a_zip(3))])
+    source = uploads.keep([("pets.zip", a_zip(4))])
     with held_up(source) as running:
         preparation = running[source]
         page = open_page("train", data="upload", upload=source)
