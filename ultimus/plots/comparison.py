@@ -11,16 +11,8 @@ from .style import CLASS_COLORS
 HEIGHT = 360
 SMOOTHING = 30  # span of `curves.smooth`, in points
 POINTS = 400  # of a run
-READABLE = (
-    6,
-    4,
-    9,
-    5,
-    0,
-    2,
-    8,
-    3,
-)  # of CLASS_COLORS: thin lines on either page, the clearest first
+READABLE = (6, 4, 9, 5, 0, 2, 8, 3)
+"""Of CLASS_COLORS: those of which thin lines are seen on either page, the clearest first."""
 WIDE = 5  # longest run / shortest, from which on epochs stand on a logarithmic axis
 SHOWN = 20  # of it: the shortest run's length / the first epoch that is shown
 
