@@ -13,6 +13,7 @@ TURNS = 3
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+@pytest.mark.timeout(0)
 def test_ten_runs_of_a_class(tmp_path: Path, capsys):
     builds = {"this build": str(ROOT)}
     if other := os.environ.get("ULTIMUS_OTHER"):  # the checkout of another build

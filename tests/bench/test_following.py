@@ -44,17 +44,20 @@ TICK = 0.1  # seconds between looks at what is due
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
+@pytest.mark.timeout(0)
 def test_what_thirty_who_follow_a_view_cost_a_run(tmp_path: Path, capsys: pytest.CaptureFixture):
     watched = float(os.environ.get("ULTIMUS_SECONDS", "300"))  # with followers, in all
     spans = max(2, round(watched / SPAN))
     ratios, answers, arrivals = [], [], []
     with _app(tmp_path) as server, _teacher(server) as teacher:
-        metrics, views = newest_metrics(tmp_path), cycle(("Train", "Attention"))
+        metrics = newest_metrics(tmp_path)
         for _ in range(spans):
-            alone = speed(metrics, lambda: _show(teacher, views))
+            alone = speed(metrics, lambda: _show(teacher))
             with _following(server, metrics.parent.name) as (heard, arrived):
-                together = speed(metrics, lambda: _show(teacher, views))
+                together = speed(metrics, lambda: _show(teacher))
             ratios.append(together / alone)
+            with capsys.disabled():
+                print(f"{alone:.1f} steps a second, {ratios[-1]:.3f} of it with all", flush=True)
             answers += heard
             arrivals += arrived
     low, middle, high = quantiles(ratios, n=4)
@@ -101,9 +104,10 @@ def _teacher(server: str) -> Iterator[Page]:
         browser.close()
 
 
-def _show(teacher: Page, views: Iterator[str]) -> None:
-    """Show one view after the other, for a span."""
-    end = time.monotonic() + SPAN
+def _show(teacher: Page) -> None:
+    """Show one view after the other, for a span: the same ones each time, which a browser that
+    computes beside the run has to draw."""
+    end, views = time.monotonic() + SPAN, cycle(("Attention", "Train"))
     while (left := end - time.monotonic()) > 0:
         teacher.get_by_role("link", name=next(views)).first.click()
         time.sleep(min(VIEW, left))
