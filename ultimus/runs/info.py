@@ -166,6 +166,13 @@ class Status:
     seconds: Amount = 0.0
     doing: str = ""
 
+    @property
+    def progress(self) -> float:
+        """The part that is trained, 0...1; a run that ended sooner than planned is done, too."""
+        if self.state == "done":
+            return 1.0
+        return min(1.0, self.step / self.total) if self.total else 0.0
+
 
 _STATUS = TypeAdapter(Status)
 

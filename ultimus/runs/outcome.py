@@ -14,7 +14,7 @@ class Outcome(NamedTuple):
     Attributes:
         state: see `Status`.
         step: steps made.
-        total: steps planned; 0 before it has started.
+        progress: see `Status`.
         accuracy: the last one on the test images; None if it was not measured yet.
         group: how many images attended to each other in it.
         reason: why it does not go on, if so.
@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
 
     state: State
     step: int = 0
-    total: int = 0
+    progress: float = 0.0
     accuracy: float | None = None
     group: int | None = None
     reason: str = ""
@@ -30,13 +30,6 @@ class Outcome(NamedTuple):
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
-
-    @property
-    def progress(self) -> float:
-        """The part that is trained; a run that ended sooner than planned is done, too."""
-        if self.state == "done":
-            return 1.0
-        return min(1.0, self.step / self.total) if self.total else 0.0
 
 
 def outcome(run: Run, lab: Lab | None = None) -> Outcome:
@@ -54,4 +47,4 @@ def outcome(run: Run, lab: Lab | None = None) -> Outcome:
     accuracies, groups = (metrics.columns[name][1] for name in ("test_accuracy", "test_group"))
     known = len(accuracies) and math.isfinite(accuracies[-1] + groups[-1])
     accuracy, group = (float(accuracies[-1]), int(groups[-1])) if known else (None, None)
-    return Outcome(status.state, status.step, status.total, accuracy, group, status.reason)
+    return Outcome(status.state, status.step, status.progress, accuracy, group, status.reason)

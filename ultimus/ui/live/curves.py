@@ -87,15 +87,13 @@ def reach(status: Status, metrics: Metrics) -> float | None:
 def _standing(run: Run, status: Status, metrics: Metrics) -> str:
     """In words and a bar how far the run is, as HTML."""
     label, color = BADGES[status.state]
-    done = min(status.step / status.total, 1.0) if status.total else 0.0
-    if status.state == "done":  # maybe sooner than planned
-        done = 1.0
     look = f"color: var(--st-{color}-text-color); background: var(--st-{color}-background-color)"
     return (
         f'<p class="standing"><span class="badge" style="{look}">{label}</span> '
         f"{html.escape(_where(run, status) + _ending(run, status, metrics))}</p>"
         '<div class="bar" role="progressbar" aria-label="Progress" '
-        f'aria-valuenow="{100 * done:.0f}"><div style="width: {done:.2%}"></div></div>'
+        f'aria-valuenow="{100 * status.progress:.0f}">'
+        f'<div style="width: {status.progress:.2%}"></div></div>'
     )
 
 
