@@ -3,7 +3,7 @@
 import torch
 import torchinfo
 
-from ..model import Transformer
+from ..model import Transformer, count_parameters
 
 
 def summary(model: Transformer) -> str:
@@ -19,7 +19,7 @@ def summary(model: Transformer) -> str:
         *(f"{name:>22}{shape!s:>26}{count:>16,}" for name, shape, count in rows),
         "=" * 64,
         f"Total params as the seed counts, the shared block four times: {_total(rows):,}",
-        f"Total params: {sum(parameter.numel() for parameter in model.parameters()):,}",
+        f"Total params: {count_parameters(model):,}",
     ]
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import torch
 from ..data.groups import conditions
 from ..data.image_files import SIDE
 from ..errors import UserError
-from ..model import FEATURES, HEAD, PASSES, Transformer
+from ..model import FEATURES, HEAD, PASSES, Transformer, count_parameters
 from .checkpoint import to_bytes
 from .metadata import Origin
 
@@ -91,7 +91,7 @@ def _config(model: Transformer, known: Origin) -> dict:
 
 
 def _card(model: Transformer, known: Origin) -> str:
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters = count_parameters(model)
     facts = {
         "run": known.run,
         "step": known.step,

@@ -13,7 +13,7 @@ from ..data.dataset import Dataset
 from ..data.groups import SORTED
 from ..errors import UserError
 from ..evaluation import Evaluation, evaluate, features_of
-from ..model import Transformer
+from ..model import Transformer, count_parameters
 from .common import find_run, last_snapshot, note, open_data
 
 
@@ -70,7 +70,7 @@ def _about(result: Evaluation, model: Transformer, dataset: Dataset) -> dict:
         "tta": result.tta,
         "images": result.images,
         "model": model.kind,
-        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "parameters": count_parameters(model),
         "data": dataset.name,
     }
 

@@ -24,7 +24,7 @@ from ..errors import UserError
 from ..links.kinds import Unfit
 from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
-from ..model import HEAD, Transformer
+from ..model import HEAD, Transformer, count_parameters
 from ..places import ASSETS
 from ..recipe import Recipe
 from ..runs.outcome import outcome
@@ -309,7 +309,7 @@ def _accuracy(name: str) -> Value:
 
 def _parameters(_: str) -> Value:
     """How many the network has, for ten classes."""
-    return _count(sum(parameter.numel() for parameter in Transformer().parameters()))
+    return _count(count_parameters(Transformer()))
 
 
 OF_FIGURES: dict[str, Callable[[str], Value]] = {
