@@ -22,7 +22,8 @@ import ultimus
 from ultimus import open_dataset
 from ultimus.analysis.prediction import draw_companions, predict
 from ultimus.checkpoints import checkpoint
-from ultimus.cli import main
+from ultimus.cli import main, range_test
+from ultimus.cli import sweep as sweep_command
 from ultimus.data import image_files
 from ultimus.data.sources import CIFAR10_CLASSES
 from ultimus.evaluation import evaluate
@@ -127,7 +128,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
     until(lambda: lines(run))
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=300)
-    assert process.returncode == 0 and "Traceback" not in errors
+    assert process.returncode == 128 + signal.SIGINT and "Traceback" not in errors
     status = run.status()
     assert status.state == "stopped" and run.snapshots[-1] == status.step
     command = re.search(r"go on with ultimus (.+)$", out.strip()).group(1)
@@ -136,7 +137,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(data, tmp_path, capsys):
     until(lambda: run.status().step > status.step)
     resumed.send_signal(signal.SIGTERM)
     resumed.communicate(timeout=300)
-    assert resumed.returncode == 0
+    assert resumed.returncode == 128 + signal.SIGTERM
     assert run.status().state == "stopped" and run.status().step > status.step
 
 
@@ -556,6 +557,14 @@ def test_runs_are_removed_as_told_and_live_ones_never(kept, tmp_path, capsys, fl
     assert f"{len(removed)} of " in capsys.readouterr().out or "--dry-run" in flags
 
 
+def test_a_named_run_that_cannot_be_removed_is_no_success(kept, tmp_path, capsys):
+    named = [kept["paused"].id, kept["new"].id]
+    assert main(["runs", "--runs", str(tmp_path), "--remove", *named]) == 2
+    spoken = capsys.readouterr()
+    assert "1 of 2 removed" in spoken.out and "is paused: stop it first" in spoken.err
+    assert kept["paused"].folder.exists() and not kept["new"].folder.exists()
+
+
 def test_all_runs_are_not_removed_by_mistake(kept, tmp_path, capsys):
     assert main(["runs", "--runs", str(tmp_path), "--remove"]) == 2
     assert "All runs would be removed" in capsys.readouterr().err
@@ -585,6 +594,40 @@ def test_a_sweep_that_is_done_is_told_and_not_trained_again(data, tmp_path, caps
     told = json.loads(capsys.readouterr().out)
     assert told["sweep"] == sweep.id and told["rows"][1]["values"] == {"lr": 0.2}
     assert len(Run.all(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [("failed failed", "2 of 2 runs did not come to an end (2 failed): choose"),
+     ("done failed", "1 of 2 runs"), ("done damaged", "1 of 2 runs")],
+)  # fmt: skip
+def test_a_sweep_whose_runs_did_not_end_is_no_success(data, tmp_path, capsys, states, told):
+    sweep = sweeps.plan(Recipe.of(data=data, group=7, groups=2), {"lr": [0.1, 0.2]})
+    for point, state in zip(sweep.points, states.split(), strict=True):
+        run = Run.create(tmp_path, point.recipe, sweep=sweep.id)
+        if state == "damaged":
+            (run.folder / "status.json").write_text("{")
+        else:
+            run.set_status(Status(state, reason="It blew up." if state == "failed" else ""))
+    command = ["sweep", "--runs", str(tmp_path), "--data", data, *SMALL, "--lr", "0.1,0.2"]
+    assert main(command) == 2
+    spoken = capsys.readouterr()
+    assert len(spoken.out.splitlines()) == 2  # what there is is shown
+    assert told in spoken.err and ("It blew up." in spoken.err) == ("failed" in states)
+
+
+def test_what_has_not_ended_of_a_sweep_can_go_on_and_a_diverged_range_test_has_ended(
+    tmp_path, refused
+):
+    sweep = sweeps.plan(Recipe.of(), {"lr": [0.1, 0.2]})
+    for point, state in zip(sweep.points, ("failed", "stopped"), strict=True):
+        Run.create(tmp_path, point.recipe, sweep=sweep.id).set_status(Status(state))
+    failed, stopped = sweeps.entries(sweep, tmp_path)
+    with refused("2 of 2 runs", "1 failed, 1 stopped", "the same command goes on"):
+        sweep_command.check([failed, stopped])
+    sweep_command.check([failed], range_test.ENDS)
+    with refused("1 of 2 runs", "1 stopped"):
+        sweep_command.check([failed, stopped], range_test.ENDS)
 
 
 def test_whoever_ends_a_sweep_is_told_that_it_can_go_on(data, tmp_path, capsys, monkeypatch):

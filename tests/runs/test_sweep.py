@@ -154,7 +154,7 @@ def _kill(lab: Lab, worker: str) -> None:
 
 
 def test_a_sweep_fills_though_a_worker_is_killed_and_is_not_trained_twice(
-    tmp_path, data, monkeypatch
+    tmp_path, data, monkeypatch, refused
 ):
     monkeypatch.setattr(lab_module, "cores", lambda: 6)  # three workers
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -182,5 +182,28 @@ def test_a_sweep_fills_though_a_worker_is_killed_and_is_not_trained_twice(
         assert {run_id: (tmp_path / run_id).stat().st_mtime_ns for run_id in done} == done
         assert len(Run.all(tmp_path)) == 6
         sweeps.stop(sweep, lab)
+        until(lambda: not any(entry.outcome.is_live for entry in now()))
+        other = now()[-2].run
+        (other.folder / "ticket.json").unlink()
+        (other.folder / "ticket.json").mkdir()
+        with refused(other.id, "cannot be used"):  # and the one after it goes on
+            sweeps.carry_on(sweep, lab)
+        until(lambda: lab.status(long).state == "running")
+        sweeps.stop(sweep, lab)
+    finally:
+        lab.close()
+
+
+def test_a_run_that_cannot_be_stopped_lets_the_others_of_its_sweep_be_stopped(tmp_path, refused):
+    sweep = sweeps.plan(RECIPE, {"lr": [0.1, 0.2, 0.3]})
+    runs = [Run.create(tmp_path, point.recipe, sweep=sweep.id) for point in sweep.points]
+    for run in runs:
+        run.set_status(Status("paused"))
+    (runs[0].folder / "request").mkdir()
+    lab = Lab(tmp_path, "tcp://nowhere")
+    try:
+        with refused(runs[0].id, "cannot be used"):
+            sweeps.stop(sweep, lab)
+        assert [run.status().state for run in runs] == ["paused", "stopped", "stopped"]
     finally:
         lab.close()

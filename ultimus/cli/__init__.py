@@ -11,7 +11,11 @@ MAX_SENTENCE = 1000  # characters; names of anything may stand in one
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, or 2 with one sentence for bad input."""
+    """Run a command; returns the exit code.
+
+    It is 0 where all was done that was asked for, 2 with a sentence where it could not be, and 128
+    and the signal's number where somebody has ended it, as shells have it.
+    """
     try:
         flags = parser()
         options, options.others = flags.parse_known_args(arguments)

@@ -17,6 +17,8 @@ from ..runs import sweep as sweeps
 from . import sweep as sweep_command
 from .common import choice, given, note, open_data
 
+ENDS = ("done", "failed")  # of a run whose rate rises until it diverges
+
 
 def run(options: argparse.Namespace) -> int:
     """Make the test and say what it tells; returns the exit code."""
@@ -25,20 +27,18 @@ def run(options: argparse.Namespace) -> int:
     recipe = range_test.recipe_for(chosen, images, options.low, options.high, options.steps)
     sweep = sweeps.plan(recipe, {}, options.seeds)
     sweep_command.train(sweep, options)
-    found = sweeps.range_test(sweeps.entries(sweep, options.runs))
+    runs = sweeps.entries(sweep, options.runs)
+    found = sweeps.range_test(runs)
+    if found.suggestion is not None:
+        print(json.dumps(_as_json(found))) if options.json else _print(found)
+    sweep_command.check(runs, ENDS)
     if found.suggestion is None:
         raise UserError(range_test.NOTHING)
-    if options.json:
-        print(json.dumps(_as_json(found)))
-        return 0
-    _print(found)
-    low, good, high = found.three
-    note(f"compare a low, a good and a high rate: ultimus sweep --lr {low:g},{good:g},{high:g}")
     return 0
 
 
 def _print(found: RangeTest) -> None:
-    """The rates, and how far single seeds lie apart."""
+    """The rates, how far single seeds lie apart, and what to do with them."""
     alone = found.suggestions[np.isfinite(found.suggestions)]
     seeds = f"mean of {len(found.losses)} seeds"
     if len(alone) > 1:
@@ -46,6 +46,8 @@ def _print(found: RangeTest) -> None:
     print(f"suggested rate {found.suggestion:.2g} ({seeds})")
     end = f"up to {found.rates[-1]:g} it does not diverge"
     print(f"diverging from {found.diverging:.2g}" if found.diverging else end)
+    low, good, high = found.three
+    note(f"compare a low, a good and a high rate: ultimus sweep --lr {low:g},{good:g},{high:g}")
 
 
 def _as_json(found: RangeTest) -> dict:

@@ -29,7 +29,18 @@ def run(options: argparse.Namespace) -> int:
     print(f"{len(removed)} of {len(chosen)} {would}removed, {freed:,.1f} MB")
     if not wanted and options.larger is None:
         _drop_leftovers(options)
+    _check([found for found in chosen if found not in removed], wanted)
     return 0
+
+
+def _check(left: list[housekeeping.Kept], wanted: set[str]) -> None:
+    """Live runs are left where nobody has named them.
+
+    Raises:
+        UserError: others could not be removed, as was told of each.
+    """
+    if missed := [found.run.id for found in left if wanted or not found.is_live]:
+        raise UserError(f"{counted(len(missed), 'run')} could not be removed: see above.")
 
 
 def _drop_leftovers(options: argparse.Namespace) -> None:

@@ -9,12 +9,13 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from tqdm import tqdm
 
-from ..errors import counted
+from ..errors import UserError, counted
 from ..recipe import Recipe
 from ..runs import sweep as sweeps
 from ..runs.scheduler import Lab
@@ -36,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
     train(sweep, options)
     found = sweeps.entries(sweep, options.runs)
     _print(sweep, sweeps.rows(found), options.json)
-    for reason in dict.fromkeys(entry.outcome.reason for entry in found if entry.outcome.reason):
-        note(reason)
+    check(found)
     return 0
 
 
@@ -57,15 +57,56 @@ def train(sweep: Sweep, options: argparse.Namespace) -> None:
     """Train what is missing of a sweep, and say of each run when it has ended.
 
     Raises:
-        UserError: nothing can be trained.
+        UserError: some of it cannot be trained; the rest has been.
     """
     if not any(map(sweeps.is_open, sweeps.entries(sweep, options.runs))):
         return
     address = os.environ.get("ULTIMUS_SCHEDULER", "")
     with _telling(sweep), closing(Lab(options.runs, address, niceness=0, takes_in=False)) as lab:
-        sweeps.carry_on(sweep, lab)
+        problem = _carry_on(sweep, lab)
         with tqdm(total=len(sweep.points), unit="run", dynamic_ncols=True, disable=None) as bar:
             _follow(sweep, lab, bar)
+    if problem:
+        raise problem
+
+
+def _carry_on(sweep: Sweep, lab: Lab) -> UserError | None:
+    """Why some runs cannot be trained; the others are.
+
+    Raises:
+        UserError: none can be at present.
+    """
+    try:
+        sweeps.carry_on(sweep, lab)
+    except UserError as error:
+        if lab.problem:
+            raise
+        return error
+    return None
+
+
+def check(found: Sequence[Entry], ends: Sequence[str] = ("done",)) -> None:
+    """Say what kept runs from their end.
+
+    Args:
+        found: of a sweep.
+        ends: the states in which they have come to it.
+
+    Raises:
+        UserError: some have not.
+    """
+    outcomes = [entry.outcome for entry in found if entry.run]
+    for reason in dict.fromkeys(outcome.reason for outcome in outcomes):
+        note(reason)
+    short = Counter(outcome.state for outcome in outcomes if outcome.state not in ends)
+    if short:
+        states = ", ".join(f"{count} {state}" for state, count in short.items())
+        can_go_on = any(map(sweeps.is_open, found))
+        advice = "the same command goes on" if can_go_on else "choose other values"
+        raise UserError(
+            f"{short.total()} of {counted(len(found), 'run')} did not come to an end ({states}): "
+            f"{advice}."
+        )
 
 
 @contextmanager

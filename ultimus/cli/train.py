@@ -27,15 +27,16 @@ def run(options: argparse.Namespace) -> int:
     """Train until the run ends; returns the exit code."""
     run = _resumed(options) if options.resume else _created(options)
     print(f"run {run.folder}", flush=True)
-    with _stopping(run), _Bar() as bar:
+    with _stopping(run) as signals, _Bar() as bar:
         status = work(run, bar.watch)
     if status.state in ("failed", "interrupted"):
         raise UserError(status.reason)
-    if status.state != "done":
-        place = shlex.quote(str(run.folder.parent))
-        go_on = f"ultimus train --runs {place} --resume {run.id}"
-        print(f"{status.state} at step {status.step:,}; go on with {go_on}")
-    return 0
+    if status.state == "done":
+        return 0
+    place = shlex.quote(str(run.folder.parent))
+    go_on = f"ultimus train --runs {place} --resume {run.id}"
+    print(f"{status.state} at step {status.step:,}; go on with {go_on}")
+    return 128 + signals[0] if signals else 2
 
 
 def _created(options: argparse.Namespace) -> Run:
@@ -97,16 +98,22 @@ def _resumed(options: argparse.Namespace) -> Run:
 
 
 @contextmanager
-def _stopping(run: Run) -> Iterator[None]:
-    """Ctrl-C and a polite kill end the run after its step, with everything kept."""
-    former = {}
+def _stopping(run: Run) -> Iterator[list[int]]:
+    """Ctrl-C and a polite kill end the run after its step, with everything kept; yields those that
+    have come."""
+    former, signals = {}, []
+
+    def stop(number: int, _: object) -> None:
+        signals.append(number)
+        run.ask("stop")
+
     try:
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            former[stop] = signal.signal(stop, lambda *_: run.ask("stop"))
-        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            former[number] = signal.signal(number, stop)
+        yield signals
     finally:
-        for stop, handler in former.items():
-            signal.signal(stop, handler)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 class _Bar:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from ..analysis.range_test import RangeTest, read
 from ..data.sources import located
-from ..errors import UserError, reason
+from ..errors import UserError, reason, with_all
 from ..files import open_regular, read_bounded, storage_problem, write_atomically
 from ..locks import lock
 from ..recipe import Recipe, problems
@@ -273,7 +273,7 @@ def carry_on(sweep: Sweep, lab: Lab) -> None:
     on that were interrupted or stopped.
 
     Raises:
-        UserError: one of them cannot be started; those before it are.
+        UserError: some of them cannot be started; the others are.
     """
     save(sweep, lab.runs)
     with _alone(sweep, lab.runs):
@@ -281,18 +281,25 @@ def carry_on(sweep: Sweep, lab: Lab) -> None:
         missing = [entry.point.recipe for entry in found if entry.run is None]
         if missing and (refusal := lab.refusal(sweep.owner, missing[0], len(missing))):
             raise UserError(refusal)
-        for entry in found:
-            if entry.run is None:
-                lab.start(entry.point.recipe, sweep=sweep.id, owner=sweep.owner)
-            elif entry.outcome.state in GO_ON:
-                lab.ask(entry.run, "resume")
+        with_all(found, lambda entry: _let_train(entry, sweep, lab))
+
+
+def _let_train(entry: Entry, sweep: Sweep, lab: Lab) -> None:
+    if entry.run is None:
+        lab.start(entry.point.recipe, sweep=sweep.id, owner=sweep.owner)
+    elif entry.outcome.state in GO_ON:
+        lab.ask(entry.run, "resume")
 
 
 def stop(sweep: Sweep, lab: Lab) -> None:
-    """End all runs of a sweep that are live or wait."""
-    for entry in entries(sweep, lab.runs, lab):
-        if entry.run and entry.outcome.is_live:
-            lab.ask(entry.run, "stop")
+    """End all runs of a sweep that are live or wait.
+
+    Raises:
+        UserError: some of them cannot be stopped; the others are.
+    """
+    found = entries(sweep, lab.runs, lab)
+    live = [entry.run for entry in found if entry.run and entry.outcome.is_live]
+    with_all(live, lambda run: lab.ask(run, "stop"))
 
 
 def range_test(found: Sequence[Entry]) -> RangeTest:

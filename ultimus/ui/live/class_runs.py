@@ -2,14 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ...errors import UserError, counted
+from ...errors import UserError, counted, with_all
 from ...links.pages import FOLLOW, Shown
 from ...links.state import query
 from ...places import runs_folder
@@ -163,27 +163,14 @@ def _open(run_id: str) -> None:
 @guard.click
 def _stop(ids: Sequence[str]) -> None:
     teacher.check()
-    _do_with_all(ids, lambda run: session.lab().ask(run, "stop"))
+    with_all(ids, lambda run_id: session.lab().ask(_run(run_id), "stop"))
 
 
 @guard.click
 def _delete(ids: Sequence[str]) -> None:
     teacher.check()
-    _do_with_all(ids, housekeeping.delete)
+    with_all(ids, lambda run_id: housekeeping.delete(_run(run_id)))
 
 
-def _do_with_all(ids: Sequence[str], does: Callable[[Run], None]) -> None:
-    """Also with those after one that it cannot be done with.
-
-    Raises:
-        UserError: it could not be done with some of them, of which the first is told.
-    """
-    problems = []
-    for run_id in ids:
-        try:
-            does(Run.find(run_id, runs_folder()))
-        except UserError as error:
-            problems.append(str(error))
-    if problems:
-        rest = len(problems) - 1
-        raise UserError(problems[0] + (f" So it is with {counted(rest, 'other')}." if rest else ""))
+def _run(run_id: str) -> Run:
+    return Run.find(run_id, runs_folder())
