@@ -30,6 +30,8 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     student.goto(f"{server}/train?epochs=7")
     expect(student.get_by_role("spinbutton", name="Epochs")).to_have_value("7", timeout=PATIENCE)
 
+    student.get_by_role("spinbutton", name="Epochs").fill("9")  # typed, and not confirmed
+
     open_teachers_page(teacher, server, "a guess")
     expect(teacher.get_by_text("This is not the teacher's key")).to_be_visible(timeout=PATIENCE)
     open_teachers_page(teacher, server, TEACHER)
@@ -56,8 +58,16 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     teacher.get_by_role("link", name="Test set").click()
     expect(student).to_have_url(re.compile("/testset"), timeout=PATIENCE)
 
+    other = teacher.context.new_page()
+    other.goto(f"{server}/class")
+    other.get_by_role("button", name="Everybody follows my view").click(timeout=PATIENCE)
+    expect(teacher.get_by_text("Everybody follows another window.")).to_be_visible()
+    teacher.get_by_role("button", name="Lead from here").click()
+    expect(student).to_have_url(re.compile("/testset"), timeout=PATIENCE)
+
     teacher.get_by_role("button", name="Let everybody go back").click()
-    expect(student).to_have_url(re.compile("/train.*epochs=7"), timeout=PATIENCE)
+    expect(student).to_have_url(re.compile("/train.*epochs=9"), timeout=PATIENCE)
+    expect(student.get_by_role("spinbutton", name="Epochs")).to_have_value("9")
     expect(student.get_by_text("You follow the teacher's view.")).not_to_be_visible()
     rest(late)
     expect(late).to_have_url(f"{server}/")

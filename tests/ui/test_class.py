@@ -293,11 +293,25 @@ def test_a_lead_ends_once_its_browser_has_gone(runs):
     assert lead.now() == before and lead.is_led_by(token)
     lead.show("/train")  # which it says again and again
     now[0] += lead_module.GONE - 1
-    assert lead.now() == before and not lead.has_left
+    assert lead.now() == before and not lead.left
     now[0] += 2
-    assert lead.now() != before and not lead.is_on and not lead.is_led_by(token) and lead.has_left
+    assert lead.now() != before and not lead.is_on and not lead.is_led_by(token)
+    assert lead.left == token
     lead.begin()
-    assert not lead.has_left
+    assert not lead.left
+
+
+def test_who_leads_hears_that_another_does_or_that_nobody_does(runs):
+    lead = lead_module.lead
+    lead.begin()
+    turn = lead.turn
+    for view in ("/train", "/lab"):
+        lead.show(view)
+        assert lead.now().startswith(turn)
+    for change in (lead.begin, lead.end):
+        change()
+        assert not lead.now().startswith(turn)
+        turn = lead.turn
 
 
 FOLLOWS = """
@@ -317,7 +331,7 @@ def test_who_followed_stays_and_reads_that_the_teacher_has_gone(runs, monkeypatc
     now[0] = lead_module.GONE + 1
     page = AppTest.from_string(FOLLOWS, default_timeout=60)
     page.session_state["before_following"] = ("Lab", {})
-    page.session_state["view_seen"] = "1 /train"
+    page.session_state["view_seen"] = "1.1 /train"
     checked(page.run())
     assert "You stay where you are" in page.markdown[0].value
     assert not [*press(page, "All right").markdown]
@@ -342,12 +356,15 @@ def test_a_teacher_who_leads_no_more_reads_it_and_may_lead_again(runs, monkeypat
     page.session_state["teaches"] = True
     page.session_state["leads"] = lead_module.lead.begin()
     now[0] = lead_module.GONE + 1
-    assert "Nobody follows you any more" in checked(page.run()).markdown[0].value
+    assert "silent for too long" in checked(page.run()).markdown[0].value
     assert "Everybody follows your view" in press(page, "Lead again").markdown[0].value
+    lead_module.lead.begin()  # another teacher
+    assert "Everybody follows another window" in checked(page.run()).markdown[0].value
+    lead_module.lead.end()
+    assert "another window has ended it" in checked(page.run()).markdown[0].value
+    assert not [*press(page, "All right").markdown]
     lead_module.lead.begin()
-    lead_module.lead.show("/lab")  # another teacher
-    assert "another window" in checked(page.run()).markdown[0].value
-    assert not [*press(page, "Let everybody go back").markdown]
+    assert not [*press(checked(page.run()), "Let everybody go back").markdown]
 
 
 # The code of a view ---------------------------------------------------------------------------

@@ -35,7 +35,9 @@ def _bar() -> _Bar | None:
         return _Bar("Everybody follows another window.", {"Lead from here": lead.start} | back)
     if teacher.is_here() and lead.has_lost():
         again = {"Lead again": lead.start, "All right": lead.note_lost}
-        return _Bar("Nobody follows you any more: this browser was silent for too long.", again)
+        silent = "this browser was silent for too long"
+        why = silent if lead.was_silent() else "another window has ended it"
+        return _Bar(f"Nobody follows you any more: {why}.", again)
     if lead.is_following():
         leave = {"Back to my page": lead.stay_behind, "Look around on my own": lead.stay}
         return _Bar("You follow the teacher's view.", leave)

@@ -73,10 +73,22 @@ function tellView({ leads, lead, token }) {
   fetch(new URL(lead, document.baseURI), options).catch(() => (viewTold = null));
 }
 
-function hearView(view, data) {
+function hearView(view, { leads, turn, view: seen }) {
   page.led = view.includes(" ");
-  if (view !== data.view && !data.leads) page.follow(view); // again and again, until it is heard
+  const isNew = leads ? !view.startsWith(turn) : view !== seen; // who leads hears of another who does
+  if (!isNew || isTyping()) return;
+  document.activeElement?.blur(); // Streamlit takes what is typed once its field is left
+  page.follow(view); // again and again, until it is heard
 }
+
+// Who is led away keeps what is typed, and is not interrupted within a number.
+
+const TYPING = 1; // seconds after a key
+let typedAt = 0;
+
+const isTyping = () => Date.now() - typedAt < 1000 * TYPING;
+
+document.addEventListener("input", () => (typedAt = Date.now()), true);
 
 function watch(data, again, follow) {
   page = { data, again, follow, led: page?.led };

@@ -39,36 +39,47 @@ class Lead:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._lock = Lock()
-        self._token, self._view, self._number = "", "", 0
-        self._heard, self._has_left = 0.0, False
+        self._token, self._view = "", ""
+        self._turn, self._number = 0, 0  # how often it has begun or ended; the same of views
+        self._heard, self._left = 0.0, ""  # who has left without a word
 
     def begin(self) -> str:
         """Let somebody lead, whoever did before; what their browser has to show with each view."""
         with self._lock:
             self._token, self._view = secrets.token_urlsafe(16), ""
-            self._heard, self._has_left = self._clock(), False
+            self._turn += 1
+            self._heard, self._left = self._clock(), ""
             return self._token
 
     def end(self) -> None:
         """Let nobody lead any more."""
         with self._lock:
-            self._end(has_left=False)
+            self._end()
 
-    def _end(self, has_left: bool) -> None:
-        self._token, self._view, self._has_left = "", "", has_left
-        self._number += 1
+    def _end(self) -> None:
+        self._token, self._view, self._left = "", "", ""
+        self._turn += 1
 
     def _look(self) -> None:
         """End it where whoever leads was not heard for long."""
         if self._token and self._clock() - self._heard > GONE:
-            self._end(has_left=True)
+            silent = self._token
+            self._end()
+            self._left = silent
 
     @property
-    def has_left(self) -> bool:
-        """Whether nobody leads any more since whoever did has gone without a word."""
+    def left(self) -> str:
+        """The token of whoever led and has gone without a word; empty if nobody has."""
         with self._lock:
             self._look()
-            return self._has_left
+            return self._left
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether somebody leads, though there may be no view yet."""
+        with self._lock:
+            self._look()
+            return bool(self._token)
 
     def is_led_by(self, token: str) -> bool:
         with self._lock:
@@ -92,11 +103,19 @@ class Lead:
             self._look()
             return bool(self._view)
 
+    @property
+    def turn(self) -> str:
+        """What `now` begins with until somebody else leads, or nobody."""
+        with self._lock:
+            self._look()
+            return f"{self._turn}."
+
     def now(self) -> str:
         """A number that is another with each view, and the view, if there is one."""
         with self._lock:
             self._look()
-            return f"{self._number} {quote(self._view, safe='/?&=%+,.-_~:')}".strip()
+            view = quote(self._view, safe="/?&=%+,.-_~:")
+            return f"{self._turn}.{self._number} {view}".strip()
 
 
 lead = Lead()  # of this app
@@ -146,12 +165,17 @@ def leads() -> bool:
 
 def is_led_elsewhere() -> bool:
     """Whether all follow another window, maybe this one before it was reloaded."""
-    return lead.is_on and not leads()
+    return lead.has_begun and not leads()
 
 
 def has_lost() -> bool:
-    """Whether all followed this session until it was silent for too long."""
+    """Whether all followed this session until somebody else ended that, or it was silent."""
     return bool(st.session_state.get("leads")) and not leads()
+
+
+def was_silent() -> bool:
+    """Whether they did until it was silent for too long."""
+    return has_lost() and st.session_state.leads == lead.left
 
 
 def note_lost() -> None:
@@ -164,6 +188,7 @@ def for_browser() -> dict[str, str | bool]:
     return {
         "lead": PATH,
         "leads": st.session_state.get("leads", "") if leads() else "",
+        "turn": lead.turn,
         "view": st.session_state.setdefault("view_seen", "" if lead.is_on else lead.now()),
         "header": HEADER,
         "token": TOKEN,
@@ -186,7 +211,7 @@ def follow(heard: object, here: str) -> None:
     st.session_state.view_seen = now
     view = now.partition(" ")[2]
     found = VIEW.fullmatch(view)
-    if not found and lead.has_left:
+    if not found and lead.left:
         _stay_here()
     elif not found:
         _return()
