@@ -95,6 +95,11 @@ def test_all_who_ask_at_once_get_the_same_version(run: Run):
     assert fetch(run).body is first
 
 
+def test_a_page_that_is_drawn_begins_with_it(run: Run):
+    assert feed.newest(run, "running", True) == content(fetch(run))
+    assert feed.newest(run, "paused", True) is None
+
+
 def test_what_was_measured_since_is_in_a_later_version(run: Run):
     first = fetch(run).body
     report(run, 11)

@@ -23,6 +23,7 @@ from ..state import choices, guard, text
 from . import data_upload
 
 SAMPLES = 7  # pictures of each class
+QUALITY = 80  # of 100: at the size of these pictures nobody sees a difference
 PREPARED = 2  # uploads that are decoded at the same time
 
 
@@ -288,6 +289,7 @@ def _first_of(split: Split, label: int) -> np.ndarray:
 
 
 def _data_uri(pixels: np.ndarray) -> str:
+    """As WebP: a seventh of what PNG takes, which each who opens the page is sent."""
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=QUALITY)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

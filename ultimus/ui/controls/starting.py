@@ -45,9 +45,9 @@ def outlook() -> str:
     """What Start would train, or why it cannot yet."""
     try:
         recipe = chosen()
+        dataset = data.known(recipe.data)
     except UserError as error:
         return text.plain(f"Start is off. {error}")
-    dataset = data.chosen(choices.current(Train))
     images = dataset.images
     length = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
     if recipe.max_steps or recipe.max_seconds or recipe.target is not None:

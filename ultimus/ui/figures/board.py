@@ -58,20 +58,26 @@ def message(
     source: str | None = None,
     begins: bool = False,
 ) -> bytes:
-    """A version of a board as board.js takes it; see `show` for what it says.
+    """A version of a board as board.js takes it.
 
-    Whether these rows only begin it, and those that follow stay as they are, `begins` tells.
     Bytes, since Streamlit then neither parses nor escapes it, and the browser can compare it whole.
+
+    Args:
+        rows: Parts beside each other, made by `html`, `group` or `figure.part`; in a narrow window
+            they stand below each other.
+        every: Seconds until the next version, as long as somebody sees the board; None if it does
+            not change by itself.
+        source: Address of the newest version, relative to the app's; where it has none, or none is
+            named, the fragment that shows the board is run again.
+        begins: Whether the rows only begin the board, and those that follow stay as they are.
     """
     blocks = [[{"every": every, "source": source, "begins": begins}], *rows]
     return "\n\n".join("\n".join(map(to_json_plotly, block)) for block in blocks).encode()
 
 
 def show(
-    rows: Sequence[Sequence[dict[str, Any]]],
+    content: bytes,
     key: str,
-    every: float | None = None,
-    source: str | None = None,
     height: int | None = None,
     on_click: Callable[[dict[str, Any]], None] | None = None,
     on_open: Callable[[dict[str, str]], None] | None = None,
@@ -79,13 +85,8 @@ def show(
     """Show a board, or update the one already shown under this key.
 
     Args:
-        rows: Parts beside each other, made by `html`, `group` or `figure.part`; in a narrow window
-            they stand below each other.
+        content: What is on it, made by `message`.
         key: Unique on the page.
-        every: Seconds until the next version, as long as somebody sees the board; None if it does
-            not change by itself.
-        source: Address of the newest version, relative to the app's; where it has none, or none is
-            named, the fragment that shows the board is run again.
         height: Height in pixels, where it is known before the board is drawn.
         on_click: Told of a click in a figure before the page is drawn anew, so that all of it can
             answer.
@@ -106,7 +107,7 @@ def show(
 
     mounted = _mount(
         key=place,
-        data=message(rows, every, source),
+        data=content,
         height=height or "content",
         on_click_change=answer,
         on_open_change=lambda: None,

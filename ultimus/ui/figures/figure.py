@@ -78,5 +78,5 @@ def show(
     Returns:
         The click that caused this run, as `board.show` does.
     """
-    rows = [[part(fig, key, alt, height)]]
-    return board.show(rows, key, height=height, on_click=on_click)
+    content = board.message([[part(fig, key, alt, height)]])
+    return board.show(content, key, height=height, on_click=on_click)

@@ -67,7 +67,8 @@ def _panel(runs: list[Run], was_live: bool) -> None:
     if was_live and not any(one.outcome.is_live for one in members):
         st.rerun()  # which ends the timer
     names = comparison.names(members)
-    board.show([_curves(members, names), [board.html(_table(members, names))]], "comparison")
+    rows = [_curves(members, names), [board.html(_table(members, names))]]
+    board.show(board.message(rows), "comparison")
 
 
 def _member(run: Run) -> Member | None:

@@ -2,13 +2,15 @@
 
 Streamlit brings a page up to date by running a part of its script, for each who watches: 16 ms of
 the app's time and more in the browser. Here one version answers all. It has the curves for those
-to whom they would look longer than they do; the others need the summary alone.
+to whom they would look longer than they do; the others need the summary alone. The page that is
+drawn begins with the same version, so that a class that comes to a run costs one.
 """
 
 import gzip
 import math
 import time
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
@@ -18,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ...errors import UserError
 from ...places import runs_folder
-from ...runs.run import Run, State, Status
+from ...runs.run import LIVE, Run, State, Status
 from ..figures import board
 from ..server.audience import HEADER, Audience
 from ..state import browser, session
@@ -54,14 +56,26 @@ def answer(request: Request) -> Response:
         return Response(status_code=410)
     beyond = _epoch(request.query_params.get("beyond", ""))
     try:
-        newest = _newest(runs_folder(), run_id, shown == SHOWN[True])
-        every = _audience.pause(request, newest.run)
-        version = newest.message(state, beyond, FRESH * every)
+        shared = _newest(runs_folder(), run_id, shown == SHOWN[True])
+        every = _audience.pause(request, shared.run)
+        version = shared.version(state, beyond, FRESH * every)
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     if version is None:
         return Response(status_code=204)
-    return Response(version, media_type="text/plain", headers=HEADERS | {HEADER: str(every)})
+    headers = HEADERS | {HEADER: str(every)}
+    return Response(version.compressed, media_type="text/plain", headers=headers)
+
+
+def newest(run: Run, state: State, seed_run: bool) -> bytes | None:
+    """The board with all its curves, as `board.show` takes it; None if the run is in another state.
+
+    Raises:
+        UserError: the run is damaged or gone.
+    """
+    shared = _newest(run.folder.parent, run.id, seed_run)
+    version = shared.version(state, -math.inf, FRESH * REFRESH)
+    return version and version.message
 
 
 def _epoch(text: str) -> float:
@@ -70,6 +84,17 @@ def _epoch(text: str) -> float:
         return float(text)
     except ValueError:
         return -math.inf
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A board as `board.message` makes it."""
+
+    message: bytes
+
+    @cached_property
+    def compressed(self) -> bytes:
+        return gzip.compress(self.message, COMPRESSION)
 
 
 class _Newest:
@@ -82,11 +107,11 @@ class _Newest:
         self._lock = Lock()
         self._status: Status | None = None
         self._reach: float | None = None  # of its curves, where they grow
-        self._made: dict[bool, bytes] = {}  # with curves and without, as far as asked for
+        self._made: dict[bool, _Version] = {}  # with curves and without, as far as asked for
         self._looked = 0.0  # when
 
-    def message(self, state: State, beyond: float, fresh: float) -> bytes | None:
-        """The version; None if the run is in another state.
+    def version(self, state: State, beyond: float, fresh: float) -> _Version | None:
+        """What it looks like; None if the run is in another state.
 
         Args:
             state: the one that the reader knows of.
@@ -116,14 +141,16 @@ class _Newest:
         self._made = {}
         self._looked = time.monotonic()
 
-    def _make(self, draws: bool) -> bytes:
+    def _make(self, draws: bool) -> _Version:
         run, status, metrics = self.run, self._status, self.run.metrics()
-        source = address(run, status.state, self._seed_run)
+        every, source = None, None
+        if status.state in LIVE:
+            every, source = REFRESH, address(run, status.state, self._seed_run)
         if draws:
             rows = curves.rows(run, status, metrics, self._seed_run)
         else:
             rows = [curves.summary(run, status, metrics)]
-        return gzip.compress(board.message(rows, REFRESH, source, begins=not draws), COMPRESSION)
+        return _Version(board.message(rows, every, source, begins=not draws))
 
 
 @lru_cache(maxsize=KEPT)

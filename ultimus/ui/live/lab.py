@@ -134,7 +134,8 @@ def _panel(sweep: Sweep, live: bool) -> None:
     if _is_live(found) != live:
         st.rerun()  # the buttons depend on it
     rows = range_test.rows if sweep.is_range_test else sweep_rows.rows
-    click = board.show([rows(sweep, found)], "lab", REFRESH if live else None)
+    content = board.message([rows(sweep, found)], REFRESH if live else None)
+    click = board.show(content, "lab")
     if click and click.get("customdata"):
         run = click["customdata"]
         choices.change(Shown, run=run, step=FOLLOW)

@@ -37,14 +37,12 @@ def _panel(run: Run, state: State) -> None:
     if status.state != state:
         st.rerun()  # the controls, and whether the board follows the run, depend on the state
     _explain(status)
-    metrics, seed_run = run.metrics(), choices.current(Train).seed_run
-    if metrics.unreadable:
-        st.warning(f"{metrics.unreadable} damaged lines of metrics.jsonl are left out.")
-    every, source = None, None
-    if state in LIVE:
-        every, source = feed.REFRESH, feed.address(run, state, seed_run)
-    rows = curves.rows(run, status, metrics, seed_run)
-    board.show(rows, "live", every, source, on_open=partial(_look_closer, run))
+    if unreadable := run.metrics().unreadable:
+        st.warning(f"{unreadable} damaged lines of metrics.jsonl are left out.")
+    content = feed.newest(run, state, choices.current(Train).seed_run)
+    if content is None:  # it changed just now
+        st.rerun()
+    board.show(content, "live", on_open=partial(_look_closer, run))
     if run.info().loaded:
         st.caption("A file of weights does not tell how training went, so there are no curves.")
 

@@ -56,7 +56,7 @@ def example() -> None:
     losses = [[*curve["loss"], *gone[len(curve["loss"]) :]] for curve in curves]
     test = range_test.read(rates, losses)
     words = f"This one comes with Ultimus: the preset seed on shapes, {len(curves)} seeds."
-    board.show([_row(test, _facts(words, test), EXAMPLE)], "example")
+    board.show(board.message([_row(test, _facts(words, test), EXAMPLE)]), "example")
 
 
 def _row(test: RangeTest, facts: str, uirevision: str) -> list[dict[str, Any]]:
