@@ -3,6 +3,7 @@
 import base64
 import os
 from contextlib import suppress
+from functools import lru_cache
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -235,10 +236,10 @@ def ready(source: str) -> Dataset | None:
 
 
 class _NotReadyError(Exception):
-    """Streamlit keeps what a function returns, and not what it raises."""
+    """What a function raises is not kept, as what it returns is."""
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@lru_cache(maxsize=8)  # Streamlit's own takes ten times as long, several times a page
 def _opened(source: str, version: str, home: Path) -> Dataset:
     """Anew where what lies there has changed: its folder is walked for a glance, and by nobody
     else as long as it is as it was."""
