@@ -15,6 +15,7 @@ import pytest
 
 from ultimus.errors import UserError
 from ultimus.recipe import Recipe
+from ultimus.runs import housekeeping
 from ultimus.runs import run as run_module
 from ultimus.runs.run import Run, Status
 
@@ -123,6 +124,32 @@ def test_only_files_named_by_a_step_are_snapshots(run):
     (weights / "17.safetensors").symlink_to("nowhere")
     os.mkfifo(weights / "19.safetensors")
     assert run.snapshots == (0, 7, 40000)
+
+
+def test_it_has_snapshots_once_there_is_a_file_named_by_a_step(run):
+    (run.folder / "weights" / "x.safetensors").write_bytes(b"")
+    assert not run.has_snapshots
+    (run.folder / "weights" / "7.safetensors").write_bytes(b"")
+    assert run.has_snapshots
+
+
+@pytest.mark.parametrize("change", [
+    lambda run: housekeeping.rename(run, "Ada"),
+    lambda run: run.set_status(Status("stopped")),
+    lambda run: run.ran_with(threads=3),
+])  # fmt: skip
+def test_its_version_is_another_one_once_it_was_changed(run, change):
+    os.utime(run.folder, (1e9, 1e9))
+    before = run.version
+    assert run.version == before
+    change(run)
+    assert run.version != before
+
+
+def test_what_has_just_changed_may_change_once_more_within_a_tick(run):
+    run.set_status(Status("stopped"))
+    before = run.version
+    assert run.version != before
 
 
 def test_ran_with_adds_and_keeps(run):

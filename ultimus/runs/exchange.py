@@ -183,7 +183,7 @@ def _adopted(runs: Path, loaded: dict[str, Any], owner: str) -> Run | None:
         except UserError:
             continue
         same = info.loaded and all(getattr(info.loaded, key) == loaded[key] for key in SAME)
-        if same and info.owner == owner and run.snapshots:
+        if same and info.owner == owner and run.has_snapshots:
             return run
     return None
 

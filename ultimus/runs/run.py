@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,8 +43,12 @@ from .metrics import Metrics, read_metrics
 
 Request = Literal["pause", "step", "resume", "stop"]
 
+Version = tuple[int, int]
+_looks = count(1)
+
 LIVE: tuple[State, ...] = ("queued", "running", "paused")
 SNAPSHOT = re.compile(r"(0|[1-9][0-9]{0,11})\.safetensors")
+TICK = 2 * 10**9  # nanoseconds of the coarsest clock of a file system
 MAX_REQUEST = 64  # bytes of the longest word and more
 RESUMABLE: tuple[State, ...] = ("stopped", "interrupted")
 
@@ -153,6 +158,17 @@ class Run:
                 return replace(status, state="interrupted", reason=why)
         return status
 
+    @property
+    def version(self) -> Version:
+        """Another one once a file of the run was replaced; each time, as long as it is so new that
+        the clock of a file system, of up to two seconds, may not tell it from the next."""
+        try:
+            stat = os.stat(self.folder)
+        except OSError:
+            return 0, 0
+        is_new = time.time_ns() - stat.st_mtime_ns < TICK
+        return stat.st_mtime_ns, next(_looks) if is_new else 0
+
     def metrics(self) -> Metrics:
         """What it has measured up to now.
 
@@ -232,12 +248,21 @@ class Run:
     @property
     def snapshots(self) -> tuple[int, ...]:
         """The steps whose weights are kept, in order."""
+        return tuple(sorted(self._snapshots()))
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether any are kept, which one look at the folder tells."""
+        return next(self._snapshots(), None) is not None
+
+    def _snapshots(self) -> Iterator[int]:
         try:
             with os.scandir(self.folder / "weights") as entries:
-                found = [SNAPSHOT.fullmatch(entry.name) for entry in entries if _is_file(entry)]
+                for entry in entries:
+                    if (name := SNAPSHOT.fullmatch(entry.name)) and _is_file(entry):
+                        yield int(name[1])
         except OSError:  # no folder: none are kept
-            return ()
-        return tuple(sorted(int(name[1]) for name in found if name))
+            return
 
     @property
     def live_weights(self) -> Path:

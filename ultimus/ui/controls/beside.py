@@ -52,7 +52,7 @@ def _fits(run: Run, other: Run) -> bool:
 
 def _check(run: Run, other: Run) -> None:
     comparison.check_fit(run, other)
-    if not other.snapshots:
+    if not other.has_snapshots:
         raise UserError(f"The run {other.id} has kept no weights yet: choose another run.")
 
 

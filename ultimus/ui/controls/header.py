@@ -1,5 +1,6 @@
 """The top of every page: its title, the run on show, and the link to share."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -10,11 +11,12 @@ from ...links.pages import Shown
 from ...places import SHIPPED
 from ...runs import housekeeping, metrics
 from ...runs.exchange import provenance
-from ...runs.run import LIVE, Run
+from ...runs.run import LIVE, Run, Version
 from ..state import choices, guard, session, text
 from . import exchange, menu, qr
 
 LOOK = 2.0  # seconds between looks at a run that has no weights yet
+LINES = 1024  # of runs that are remembered
 WIDE = 116  # pixels of a button: what has no room beside the title wraps
 
 
@@ -99,7 +101,37 @@ def _look_again(run: Run) -> None:
 
 
 def _has_weights(run: Run) -> bool:
-    return bool(run.snapshots) or run.live_weights.exists()
+    return run.has_snapshots or run.live_weights.exists()
+
+
+def label(run: Run) -> str:
+    """A run's line in the list."""
+    try:
+        mine = session.is_mine(run)
+    except UserError:
+        return f"{run.id} (damaged)"
+    line = _line(run.folder, run.version)
+    if run.folder.parent == SHIPPED:
+        return line
+    return f"{line} · {'mine' if mine else 'of others'}"
+
+
+@lru_cache(maxsize=LINES)
+def _line(folder: Path, version: Version) -> str:
+    """What all browsers read of a run; a class has many, and each page lists them."""
+    run = Run(folder)
+    info = run.info()
+    recipe = info.recipe
+    data = text.plain(Path(recipe.data).name)
+    preset = f"{text.plain(recipe.title)}{_accuracy(run)}"
+    what = f"{preset} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
+    if folder.parent == SHIPPED:
+        return f"shipped with Ultimus · {what}"
+    if info.loaded:
+        what = f"loaded from {text.plain(info.loaded.file)}"
+    if name := housekeeping.name(run):
+        what = f"{text.plain(name)} · {what}"
+    return f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]} · {what}"
 
 
 def _accuracy(run: Run) -> str:
@@ -109,23 +141,3 @@ def _accuracy(run: Run) -> str:
     except UserError:  # damaged, which its page says
         accuracy = None
     return "" if accuracy is None else f" ({accuracy:.1%})"
-
-
-def label(run: Run) -> str:
-    """A run's line in the list."""
-    try:
-        info = run.info()
-    except UserError:
-        return f"{run.id} (damaged)"
-    recipe = info.recipe
-    data = text.plain(Path(recipe.data).name)
-    preset = f"{text.plain(recipe.title)}{_accuracy(run)}"
-    what = f"{preset} · {data}, {recipe.epochs} epochs, seed {recipe.seed}"
-    if run.folder.parent == SHIPPED:
-        return f"shipped with Ultimus · {what}"
-    if info.loaded:
-        what = f"loaded from {text.plain(info.loaded.file)}"
-    if name := housekeeping.name(run):
-        what = f"{text.plain(name)} · {what}"
-    when = f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
-    return f"{when} · {what} · {'mine' if session.is_mine(run) else 'of others'}"

@@ -113,7 +113,7 @@ def newest(run: Run) -> Snapshot:
         UserError: the run has kept no weights yet.
     """
     followed = live(run) if run.status().state in LIVE else None
-    if followed is None and not run.snapshots:
+    if followed is None and not run.has_snapshots:
         raise UserError("The attention is shown as soon as the run has its first weights.")
     return followed or last(run)
 

@@ -51,7 +51,7 @@ def page() -> None:
         run, pictures = _pool(run)
         members = grouping.choose(pictures, SIZE[run.info().recipe.model])
     other = beside.choose(top, run)
-    waits = run.status().state in LIVE and not run.snapshots
+    waits = run.status().state in LIVE and not run.has_snapshots
     guard.fragment(_explorer, run_every=BEGINS if waits else None)(
         run, pictures, members, waits, other
     )
@@ -78,7 +78,7 @@ def _pool(run: Run) -> tuple[Run, Pool]:
 
 def _explorer(run: Run, pictures: Pool, members: Group, waits: bool, other: Run | None) -> None:
     """The explorer, and below it what needs a whole test set."""
-    if st.session_state.pop("regrouped", False) or (waits and run.snapshots):
+    if st.session_state.pop("regrouped", False) or (waits and run.has_snapshots):
         st.rerun()  # what chooses the group, and ends the timer, stands outside of this fragment
     try:
         chosen = _snapshot(run, pictures)
