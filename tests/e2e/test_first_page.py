@@ -12,6 +12,16 @@ from ultimus.checkpoints import checkpoint
 from ultimus.data.augment import preprocess
 from ultimus.places import SHIPPED
 
+TOUCHING = """ring => {
+    const box = (element) => element.getBoundingClientRect();
+    const boxes = (kind) => [...ring.querySelectorAll(kind)].map(box);
+    const touch = (a, b) =>
+        a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const [names, pictures] = [boxes("text"), boxes("image")];
+    return names.flatMap((name, n) => [...names, ...pictures.slice(0, n), ...pictures.slice(n + 1)]
+        .filter((other) => other !== name && touch(name, other)).map(() => n));
+}"""
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -57,6 +67,20 @@ def test_sentence_pictures_and_doors_are_seen_at_once_on_a_laptop(
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
     heights = page.locator(".three span").evaluate_all("all => all.map((e) => e.offsetHeight)")
     assert len(heights) == 4 and max(heights) < 30, "each door says its line on one line"
+
+
+def test_the_names_in_the_ring_lie_apart_whoever_looks(server: str, person: Callable[[], Page]):
+    page = person()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(server)
+    ring = page.locator(".ring")
+    for width, room in ((1280, "0 0 720 500"), (390, "0 0 400 600")):
+        page.set_viewport_size({"width": width, "height": 800})
+        expect(ring).to_have_attribute("viewBox", room)
+        expect(ring.locator("text")).to_have_count(16)
+        for place in range(16):
+            ring.press("ArrowRight")
+            assert ring.evaluate(TOUCHING) == [], (width, place)
 
 
 def test_it_opens_with_the_picture_that_its_companions_help_most(

@@ -6,9 +6,13 @@ import { row } from "./network.js";
 import { follow } from "./parts.js";
 import { address } from "./pictures.js";
 
-const WIDE = { width: 720, height: 500, across: 312, down: 196, face: 56 }; // radii of the ring
-export const SMALL = { width: 440, height: 380, across: 180, down: 140, face: 42 }; // beside other things
-const NARROW = { width: 400, height: 560, across: 160, down: 232, face: 58 }; // on a phone
+// Rooms for a ring: its radii, the exponent of its roundness (2 is an ellipse), the size of a picture
+const WIDE = { width: 720, height: 500, across: 312, down: 196, round: 2, face: 56 };
+export const SMALL = { width: 440, height: 390, across: 180, down: 146, round: 4, face: 40 }; // beside other things
+const NARROW = { width: 400, height: 600, across: 162, down: 262, round: 4, face: 46 }; // on a phone
+const FILLS = 0.55; // a picture of the way to the next one, at most
+const NAMED = 66; // of that way, where names have room beside each other
+const FINE = 720; // places that are looked at all the way round
 const NEEDS = ["index", "members", "pass", "cell"];
 const LET_GO = 2600; // milliseconds that each picture is lit while nobody touches the page
 
@@ -16,26 +20,27 @@ const LET_GO = 2600; // milliseconds that each picture is lit while nobody touch
 export function lines(view, colors) {
   const { stage, draw, light } = ring(view, colors);
   const card = h("div", { class: "card", "aria-live": "polite" });
-  const made = h("div", { class: "lines" }, stage, card);
-  letGo(made, () => light((view.cell[0] + 1) % view.size));
+  const whole = h("div", { class: "lines" }, stage, card);
+  letGo(whole, () => light((view.cell[0] + 1) % view.size));
   const both = () => {
     draw();
     card.replaceChildren(...about(view, colors()));
   };
-  return follow(view, made, both, NEEDS, { first: true });
+  return follow(view, whole, both, NEEDS, { first: true });
 }
 
-/** The ring alone, in a room if it is not the window's; returns the element. */
+/** The ring alone, in a room if it is not the one for its width; returns the element. */
 export function ringOnly(view, colors, room) {
   const { stage, draw } = ring(view, colors, room);
   return follow(view, stage, draw, NEEDS);
 }
 
 function ring(view, colors, room) {
-  const narrow = matchMedia("(max-width: 600px)");
   const drawing = svg("svg", { class: "ring", tabindex: 0 });
   const shown = new Ring(drawing);
-  const draw = () => shown.draw(view, colors(), room ?? (narrow.matches ? NARROW : WIDE));
+  const stage = h("div", { class: "stage" }, drawing);
+  const now = () => room ?? roomFor(stage.clientWidth || innerWidth);
+  const draw = () => shown.draw(view, colors(), now());
   const light = (place) => view.set({ cell: view.favourite(place) });
   for (const event of ["pointerover", "click"]) {
     drawing.addEventListener(event, ({ target }) => {
@@ -49,8 +54,14 @@ function ring(view, colors, room) {
     event.preventDefault();
     light((view.cell[0] + step + view.size) % view.size);
   });
-  narrow.addEventListener("change", draw);
-  return { stage: h("div", { class: "stage" }, drawing), draw, light };
+  new ResizeObserver(() => stage.clientWidth && now() !== shown.room && draw()).observe(stage);
+  return { stage, draw, light };
+}
+
+/** In which names can be read at a width in pixels. */
+function roomFor(width) {
+  if (width < 420) return NARROW;
+  return width < 600 ? SMALL : WIDE;
 }
 
 /** Light one picture after another until somebody touches the page. */
@@ -70,9 +81,22 @@ function isSeen(element) {
   return bottom > 0 && top < innerHeight;
 }
 
-function place(n, size, { width, height, across, down }) {
-  const angle = (2 * Math.PI * n) / size - Math.PI / 2;
-  return [width / 2 + across * Math.cos(angle), height / 2 - 8 + down * Math.sin(angle)];
+/** Places in the ring, equally far from each other all the way round, and how far. */
+function round(size, room) {
+  const way = Array.from({ length: FINE + 1 }, (_, n) => at((2 * Math.PI * n) / FINE - Math.PI / 2, room));
+  const gone = [0];
+  for (let n = 1; n <= FINE; n += 1) {
+    gone.push(gone[n - 1] + Math.hypot(way[n][0] - way[n - 1][0], way[n][1] - way[n - 1][1]));
+  }
+  const apart = gone[FINE] / size;
+  return { places: Array.from({ length: size }, (_, n) => way[gone.findIndex((far) => far >= n * apart)]), apart };
+}
+
+/** Where the ring is in a direction. */
+function at(angle, { width, height, across, down, round }) {
+  const [x, y] = [Math.cos(angle), Math.sin(angle)];
+  const far = (Math.abs(x / across) ** round + Math.abs(y / down) ** round) ** (-1 / round);
+  return [width / 2 + far * x, height / 2 - 8 + far * y];
 }
 
 /** The drawing, whose lines and faces stay and only move. */
@@ -82,22 +106,38 @@ class Ring {
     this.title = svg("title");
     this.looks = svg("g", { class: "looks" });
     this.faces = svg("g");
-    drawing.append(this.title, this.looks, this.faces);
+    this.names = svg("g", { "text-anchor": "middle" }); // above all pictures
+    drawing.append(this.title, this.looks, this.faces, this.names);
   }
 
   draw(view, colors, room) {
-    const places = view.members.map((_, n) => place(n, view.size, room));
+    this.room = room;
+    const { places, apart } = this.round(view.size, room);
     const [lit] = view.cell;
     const [, most] = view.favourite(lit);
     this.drawing.setAttribute("viewBox", `0 0 ${room.width} ${room.height}`);
     this.title.textContent = `A group of ${view.size} pictures. ${view.name(lit)} looks at ${view.name(most)} most. Arrow keys light another one.`;
     const order = [...places.keys()].sort((a, b) => (a === lit) - (b === lit));
     const all = order.flatMap((i) => places.map((_, j) => line(view, places, room, i, j)));
-    all.filter(Boolean).forEach((line, n) => set(child(this.looks, n, () => svg("path")), line));
-    while (this.looks.childElementCount > all.filter(Boolean).length) this.looks.lastChild.remove();
-    places.forEach((at, n) => dress(child(this.faces, n, newFace), view, colors, room, at, n));
-    while (this.faces.childElementCount > places.length) this.faces.lastChild.remove();
+    const seen = all.filter(Boolean);
+    fill(this.looks, seen, () => svg("path"), set);
+    const face = Math.min(room.face, FILLS * apart);
+    fill(this.faces, places, newFace, (element, place, n) => dress(element, view, colors, face, place, n));
+    fill(this.names, places, () => svg("text"), (element, place, n) => name(element, view, face, place, n));
+    this.names.setAttribute("class", apart < NAMED ? "names few" : "names");
   }
+
+  /** The places, which stay while the group and the room do. */
+  round(size, room) {
+    if (this.known?.size !== size || this.known.room !== room) this.known = { size, room, ...round(size, room) };
+    return this.known;
+  }
+}
+
+/** Let an element have a child for each thing, dressed by a function. */
+function fill(parent, things, make, dress) {
+  things.forEach((thing, n) => dress(child(parent, n, make), thing, n));
+  while (parent.childElementCount > things.length) parent.lastChild.remove();
 }
 
 /** The child of an element at a place, made if it is the next. */
@@ -131,24 +171,35 @@ function line(view, places, { width, height, down }, i, j) {
 }
 
 function newFace() {
-  return svg("g", {}, svg("rect", { rx: 7, class: "frame" }),
-    svg("image", { preserveAspectRatio: "none" }), svg("text", { "text-anchor": "middle" })); // prettier-ignore
+  return svg("g", {}, svg("rect", { rx: 7, class: "frame" }), svg("image", { preserveAspectRatio: "none" }));
 }
 
-function dress(face, view, colors, room, [x, y], n) {
+/** How large a picture is shown: larger the more the one that is lit looks at it. */
+function sizeOf(view, face, n) {
   const [lit] = view.cell;
   const weight = view.now.weights[lit * view.size + n];
-  const shown = n === lit ? room.face + 8 : room.face * (0.84 + 0.3 * Math.min(1, weight * 2));
-  const said = best(view.answers(n).at(-1));
-  const corner = { x: x - shown / 2, y: y - shown / 2, width: shown, height: shown };
-  const [frame, image, text] = face.children;
-  set(face, { "data-place": n, class: n === lit ? "face lit" : "face" });
-  set(frame, { ...corner, stroke: n === lit ? null : colors.classes[said],
-    "stroke-width": n === lit ? 8 + 14 * weight : 5 }); // prettier-ignore
-  set(image, { ...corner, href: address(view.pixels(n)) });
-  set(text, { x, y: y + shown / 2 + 13 });
-  if (text.textContent !== view.scene.classes[said]) text.textContent = view.scene.classes[said];
+  return n === lit ? face + 8 : face * (0.84 + 0.3 * Math.min(1, weight * 2));
 }
+
+function dress(element, view, colors, face, [x, y], n) {
+  const isLit = n === view.cell[0];
+  const shown = sizeOf(view, face, n);
+  const corner = { x: x - shown / 2, y: y - shown / 2, width: shown, height: shown };
+  const [frame, image] = element.children;
+  set(element, { "data-place": n, class: isLit ? "face lit" : "face" });
+  set(frame, { ...corner, stroke: isLit ? null : colors.classes[says(view, n)],
+    "stroke-width": isLit ? 8 + 14 * view.now.weights[n * view.size + n] : 5 }); // prettier-ignore
+  set(image, { ...corner, href: address(view.pixels(n)) });
+}
+
+/** What the network says of a picture, below it. */
+function name(element, view, face, [x, y], n) {
+  set(element, { x, y: y + sizeOf(view, face, n) / 2 + 13, class: n === view.cell[0] ? "lit" : null });
+  const text = view.scene.classes[says(view, n)];
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const says = (view, n) => best(view.answers(n).at(-1));
 
 // The card ----------------------------------------------------------------------------------------
 
