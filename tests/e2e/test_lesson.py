@@ -133,8 +133,29 @@ def test_a_file_holds_both_runs_of_a_lesson(tmp_path: Path, person: Callable[[],
         expect(lesson.locator("header span")).to_have_text(f"{number} of 5")
         expect(title).to_contain_text(re.compile(f"{whose}.* look at each other"))
         lesson.get_by_role("button", name="Skip").click()
-    expect(lesson.locator(".missed")).to_contain_text("the page Train of the app")
+    expect(page.locator("main")).to_be_hidden()  # of the page Train there is nothing but this card
+    expect(lesson.get_by_text("Press Start")).to_be_hidden()
+    lesson.get_by_text("In the app", exact=True).click()
+    expect(lesson.get_by_text("Press Start")).to_be_visible()
     for _ in range(3):
         lesson.get_by_role("button", name="Back").click()
     expect(page.locator(".grid")).to_be_visible()
     expect(page.locator("#look .received > *")).to_have_count(4)  # frogs among themselves
+
+
+def test_a_file_draws_the_training_that_its_cards_speak_of(
+    tmp_path: Path, person: Callable[[], Page]
+):
+    file = tmp_path / "lesson.html"
+    assert cli.main(["export", "why-did-it-collapse", "--form", "page", "--out", str(file)]) == 0
+    page = person()
+    page.goto(file.as_uri())
+    lesson, log = page.locator(".lesson"), page.locator(".curves polyline.log")
+    expect(page.get_by_role("img", name="Loss on training pictures")).to_be_in_viewport()
+    expect(log).to_have_count(0)  # which would tell the answer
+    lesson.get_by_role("button", name="This is my guess").click()
+    expect(log).to_have_count(3)
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("img", name="Learning rate")).to_be_in_viewport(ratio=1)
+    expect(log).to_have_count(0)

@@ -1,5 +1,6 @@
 """Lessons as teachers write them: read, refused in one sentence with the line, and harmless."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from ultimus.errors import UserError
 from ultimus.evaluation import features_of
 from ultimus.lessons import shelf
 from ultimus.lessons.filled import filled
-from ultimus.lessons.lesson import read
+from ultimus.lessons.lesson import Card, read
+from ultimus.lessons.page import lesson_page
 from ultimus.places import LESSONS, SHIPPED
 from ultimus.runs.run import Run
 
@@ -45,6 +47,47 @@ def test_each_shipped_lesson_has_all_its_numbers(path):
     for card in asked:
         scale, right = card["question"]["scale"], card["reveal"]["number"]
         assert scale is None or scale["low"] <= right["number"] <= scale["high"], card["title"]
+
+
+CARDS = [
+    pytest.param(card, id=f"{path.stem} {place}")
+    for path in sorted(LESSONS.glob("*.toml"))
+    for place, card in enumerate(read(path).card, 1)
+]
+
+
+def _words(card: Card) -> tuple[str, str]:
+    """What a card says wherever it runs: before the guess, and after it."""
+    question = card.question.text if card.question else ""
+    return f"{card.text} {question}", card.reveal.text if card.reveal else ""
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_a_card_orders_nothing_that_a_file_cannot_do(card):
+    words = " ".join(_words(card))
+    assert not re.search(r"\*\*Start|»|sidebar|settings|in the Lab|\*Compare runs\*", words)
+    if not card.is_in_file:
+        assert not re.search(r"figure|\b(blue|grey|dashed|dotted)\b|[Pp]ress|the page", words)
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.values[0].page == "train"])
+def test_the_grey_line_is_drawn_where_a_card_speaks_of_it_and_shows_no_answer_before(card):
+    for words, link in zip(_words(card), (card.link, card.link_after), strict=True):
+        assert "grey" not in words or link.get("seed_run") == "true"
+    asked = card.question and (card.question.number or "")
+    assert not (asked or "").startswith("{notebook") or card.link["seed_run"] == "false"
+
+
+def test_a_file_has_the_curves_of_which_its_cards_speak():
+    made = lesson_page("mine", shelf.find("why-did-it-collapse")).decode()
+    told = json.loads(re.search(r'id="lesson">(.*?)</script>', made, re.S)[1])
+    (curves,) = told["trained"].values()
+    run = Run.find("steady-cifar10", SHIPPED, SHIPPED)
+    assert told["trained"].keys() == {run.id} and curves["epochs"] == run.status().epoch
+    assert curves["rate"][-1] == [run.metrics().column(name)[-1] for name in ("epoch", "lr")]
+    assert told["notebook"]["loss"][6] == [7, 2.355]
+    assert [card["isInFile"] for card in told["cards"]] == [True, True, True, False, True]
+    assert "**" not in (app := told["cards"][3]["app"]) and "Press <strong>Start</strong>" in app
 
 
 @pytest.mark.parametrize(

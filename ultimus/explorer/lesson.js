@@ -35,7 +35,7 @@ export class LessonPanel {
    * @param lesson the lesson.
    * @param card which card is shown, from 0.
    * @param listener go(card, isRevealed): another card or an answer is shown; close(); and, where it is more
-   *   than to close, finish(); and missed(card), the page that a card speaks of where it is not here.
+   *   than to close, finish(); isInFile, if the lesson runs beside a page in a file.
    * @param isGathered whether a teacher gathers the guesses.
    */
   constructor(root, lesson, card, listener, isGathered = false) {
@@ -145,16 +145,17 @@ export class LessonPanel {
         h("div", { class: "text" },
           h("h2", { tabindex: -1 }, title),
           written(text),
-          this.missed(this.listener.missed?.(this.now)),
+          this.inApp(this.now.app),
           question ? this.question(question, isGuessed) : null,
           isGuessed && this.reveal(),
           this.isLast && this.summary()),
         this.foot(Boolean(question) && !isGuessed))); // prettier-ignore
   }
 
-  missed(page) {
-    const told = `This card speaks of the page ${page} of the app, where one can try it. This file has a run's loss and accuracy instead.`;
-    return page ? h("p", { class: "missed" }, told) : null;
+  /** What can be done or seen in the app alone: in a file, which has none of it, it is put away. */
+  inApp(html) {
+    if (!html || !this.listener.isInFile) return html ? written(html) : null;
+    return h("details", { class: "app" }, h("summary", {}, "In the app"), written(html));
   }
 
   get isLast() {
@@ -232,7 +233,7 @@ export class LessonPanel {
     return h("div", { class: "reveal" },
       h("p", { class: "verdict", tabindex: -1, role: "status" }, verdict),
       reveal.bars.length ? this.compared() : null,
-      written(reveal.text)); // prettier-ignore
+      written(reveal.text), this.inApp(reveal.app)); // prettier-ignore
   }
 
   /** Bars from 0, to 100 % where they are shares, with what was guessed as a line through them. */

@@ -39,6 +39,7 @@ class PageInAFile {
     this.root = root;
     this.theme = new Theme(packed.colors, () => this.view.tell(["colors"]));
     this.signs = []; // more at its top
+    this.training = h("div");
     this.open(packed, linked());
   }
 
@@ -50,10 +51,17 @@ class PageInAFile {
     this.root.replaceChildren(
       top(this.theme, kind.NAMES, this.signs),
       ...kind.sections(this.view, () => this.theme.colors),
-      section("training", "How it learned", h("div", {}, curves(this.view.scene), about(this.view))),
+      section("training", "How it learned", h("div", {}, this.training, about(this.view))),
     );
+    this.train(this.view.scene.curves);
     this.forgetLink?.();
     this.forgetLink = keepLink(this.view);
+  }
+
+  /** Draw how a run was trained: another one than the page's own is named. */
+  train(told, run = "", log = null) {
+    const isOther = run && run !== this.packed.run.id;
+    this.training.replaceChildren(isOther ? h("p", { class: "note" }, `The run ${run}:`) : "", curves(told, log));
   }
 }
 
@@ -151,8 +159,7 @@ function keepLink(view) {
 
 // A lesson ----------------------------------------------------------------------------------------
 
-const SECTIONS = { look: "page", train: "training", lab: "training", predict: "yours", testset: "training" };
-const MISSED = { train: "Train", lab: "Lab", testset: "Test set" }; // pages of the app that a file has not
+const SECTIONS = { look: "page", train: "training", predict: "yours" };
 
 /** The cards of a lesson beside the page, which shows what each card says of the app's pages. */
 function teach(file, scenes, lesson) {
@@ -161,16 +168,21 @@ function teach(file, scenes, lesson) {
   const shown = `ultimus-lesson ${lesson.name} at`;
   const show = (card, isRevealed) => {
     sessionStorage.setItem(shown, card);
-    const { page, link, reveal } = lesson.cards[card];
+    const { page, link, reveal, isInFile } = lesson.cards[card];
+    document.body.classList.toggle("alone", !isInFile);
+    if (!isInFile) return;
     const said = isRevealed ? reveal.link : link;
     const packed = scenes.find(({ run }) => run.id === said.run) ?? scenes[0];
     if (page === "attention" && packed !== file.packed) file.open(packed, said);
     else if (page === "attention") file.view.read(said);
-    else scrollTo(SECTIONS[page]);
+    else {
+      if (page === "train") file.train(lesson.trained[said.run], said.run, said.seed_run === "false" ? null : lesson.notebook);
+      scrollTo(SECTIONS[page]);
+    }
   };
   const close = () => {
     box.replaceChildren();
-    document.body.classList.remove("taught");
+    document.body.classList.remove("taught", "alone");
     again.hidden = false;
     again.focus();
   };
@@ -178,7 +190,7 @@ function teach(file, scenes, lesson) {
     again.hidden = true;
     document.body.classList.add("taught");
     const card = Number(sessionStorage.getItem(shown) ?? 0);
-    new LessonPanel(box, lesson, card, { go: show, close, missed: ({ page }) => MISSED[page] });
+    new LessonPanel(box, lesson, card, { go: show, close, isInFile: true });
     show(card, false);
   };
   file.root.before(box);

@@ -173,14 +173,16 @@ def _model(run: Run, step: int, classes: int) -> Transformer:
     return model
 
 
-def curves(run: Run) -> dict[str, list[list[float]]]:
-    """Points (step, value) of the smoothed training loss, and of the test accuracy."""
+def curves(run: Run) -> dict[str, Any]:
+    """How a run was trained: points (epoch, value) of the smoothed training loss, of the test
+    accuracy and of the learning rate; and to which epoch it came."""
     metrics = run.metrics()
-    step, loss = metrics.column("step"), metrics.column("loss")
-    accuracy = metrics.column("test_accuracy")
+    epoch, loss = metrics.column("epoch"), metrics.column("loss")
     return {
-        "loss": _points(*thin(step, smooth(loss, SMOOTHED), POINTS)),
-        "accuracy": _points(step, accuracy),
+        "loss": _points(*thin(epoch, smooth(loss, SMOOTHED), POINTS)),
+        "accuracy": _points(epoch, metrics.column("test_accuracy")),
+        "rate": _points(*thin(epoch, metrics.column("lr"), POINTS)),
+        "epochs": run.status().epoch,
     }
 
 

@@ -31,7 +31,8 @@ def filled(name: str, lesson: Lesson) -> dict[str, Any]:
 def _card(card: Card, moments: Moments) -> dict[str, Any]:
     before, after = _Filler(card.link, moments), _Filler(card.link_after, moments)
     made = {"title": card.title, "page": card.page, "link": card.link, "at": card.part,
-            "text": before.html(card.text)}  # fmt: skip
+            "text": before.html(card.text), "app": before.html(card.app),
+            "isInFile": card.is_in_file}  # fmt: skip
     if card.question and card.reveal:
         made["question"] = _question(card.question, before)
         made["reveal"] = _reveal(card.question, card.reveal, after) | {"at": card.part_after}
@@ -49,6 +50,7 @@ def _question(question: Question, filler: "_Filler") -> dict[str, Any]:
 def _reveal(question: Question, reveal: Reveal, filler: "_Filler") -> dict[str, Any]:
     return {
         "text": filler.html(reveal.text),
+        "app": filler.html(reveal.app),
         "link": filler.link,
         "answer": question.answer - 1 if question.answer else None,
         "number": filler.value(question.number)._asdict() if question.number else None,

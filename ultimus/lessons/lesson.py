@@ -34,6 +34,7 @@ _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 Line = Annotated[str, Field(min_length=1, max_length=120)]
 Words = Annotated[str, Field(min_length=1, max_length=5000)]
+More = Annotated[str, Field(max_length=5000)]
 Number = Annotated[str, Field(max_length=200, pattern=r"^\{[^{}\n]+\}$")]
 Show = dict[str, str | int | float | bool]
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -98,6 +99,7 @@ class Reveal(BaseModel):
 
     Attributes:
         text: what the answer is, and why.
+        app: what is to be seen or done in the app alone, said below it.
         show: what the page shows from then on, beside what it showed.
         at: the part of the page that it speaks of, as for a card.
         bars: numbers to draw, placeholders, by their names; the guess is drawn among them.
@@ -106,6 +108,7 @@ class Reveal(BaseModel):
     model_config = STRICT
 
     text: Words
+    app: More = ""
     show: Show = {}
     at: str = ""
     bars: dict[Line, Number] = Field({}, max_length=12)
@@ -120,6 +123,7 @@ class Card(BaseModel):
         show: what that page shows, as its link says it.
         at: the part of the page that it speaks of, one of PARTS; found out where it is not said.
         text: what the card says.
+        app: what can be done or seen in the app alone, said below it; a file puts it away.
         question: to guess.
         reveal: after the guess.
     """
@@ -131,6 +135,7 @@ class Card(BaseModel):
     show: Show = {}
     at: str = ""
     text: Words
+    app: More = ""
     question: Question | None = None
     reveal: Reveal | None = None
 
@@ -163,6 +168,14 @@ class Card(BaseModel):
         """The same once the answer is shown."""
         shown = self.reveal.show if self.reveal else {}
         return self.model_copy(update={"show": self.show | shown}).link
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether a lesson in a file can show what the card speaks of: of Train only the curves of
+        a run that has a name, of Lab and Test set nothing."""
+        if self.page == "train":
+            return bool(self.link.get("run")) and self.part != "start"
+        return self.page in ("look", "attention", "predict")
 
     @property
     def part(self) -> str:
@@ -254,13 +267,13 @@ def texts(lesson: Lesson) -> list[tuple[tuple[str | int, ...], str]]:
     found: list[tuple[tuple[str | int, ...], str]] = []
     for place, card in enumerate(lesson.card):
         at = ("card", place)
-        found.append(((*at, "text"), card.text))
+        found += [((*at, "text"), card.text), ((*at, "app"), card.app)]
         if question := card.question:
             found.append(((*at, "question", "text"), question.text))
             found += [((*at, "question", "choices"), choice) for choice in question.choices]
             found.append(((*at, "question", "number"), question.number or ""))
         if reveal := card.reveal:
-            found.append(((*at, "reveal", "text"), reveal.text))
+            found += [((*at, "reveal", name), getattr(reveal, name)) for name in ("text", "app")]
             found += [((*at, "reveal", "bars"), bar) for bar in reveal.bars.values()]
     return found
 

@@ -1,9 +1,12 @@
 """A lesson in one file, which needs no server: the page of its run, with its cards beside it."""
 
-from ..explorer import page
+from typing import Any
+
+from ..explorer import page, scene
 from .filled import filled
 from .lesson import Card, Lesson
 from .moment import named_run, shown_pictures
+from .values import notebook_log
 
 
 def file_name(name: str) -> str:
@@ -12,7 +15,8 @@ def file_name(name: str) -> str:
 
 
 def lesson_page(name: str, lesson: Lesson) -> bytes:
-    """The file of a lesson, with all runs whose attention its cards show.
+    """The file of a lesson, with all runs whose attention its cards show, and the curves of those
+    whose training they speak of.
 
     Raises:
         UserError: a run or its pictures are not here.
@@ -21,7 +25,17 @@ def lesson_page(name: str, lesson: Lesson) -> bytes:
     names = dict.fromkeys(card.link.get("run", "") for card in cards)
     shown = {run: shown_pictures(run, _pictures(cards, run.id)) for run in map(named_run, names)}
     (first, pictures), *others = shown.items()
-    return page.page(first, filled(name, lesson), pictures, dict(others))
+    return page.page(first, filled(name, lesson) | _trained(lesson), pictures, dict(others))
+
+
+def _trained(lesson: Lesson) -> dict[str, Any]:
+    """Curves by the name of their run, and those of the notebook's log."""
+    links = [card.link for card in lesson.card if card.page == "train" and card.is_in_file]
+    runs = dict.fromkeys(link["run"] for link in links)
+    columns = {"loss": "loss", "accuracy": "train_accuracy", "rate": "lr"}
+    rows = notebook_log()["epochs"]
+    log = {name: [[row["epoch"], row[column]] for row in rows] for name, column in columns.items()}
+    return {"trained": {run: scene.curves(named_run(run)) for run in runs}, "notebook": log}
 
 
 def _pictures(cards: list[Card], run: str) -> str:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..analysis.measured import Measured, measured
 from ..analysis.test_report import wilson
@@ -278,7 +278,7 @@ DIGITS = tuple("0123")
 def _notebook(argument: str) -> Value:
     """A column of the published log at an epoch, or its one test accuracy."""
     argument, _, digits = argument.partition(" digits=")
-    log = _log()
+    log = notebook_log()
     if argument == "test_accuracy":
         return _share(log["test_accuracy"], 0)
     column, _, epoch = argument.rpartition(" ")
@@ -295,7 +295,8 @@ def _notebook(argument: str) -> Value:
 
 
 @cache
-def _log() -> dict:
+def notebook_log() -> dict[str, Any]:
+    """The published notebook's log: `epochs`, one row each, and its one `test_accuracy`."""
     return json.loads((ASSETS / "seed_log.json").read_text(encoding="utf-8"))
 
 
@@ -321,6 +322,6 @@ OF_FIGURES: dict[str, Callable[[str], Value]] = {
     "accuracy": _accuracy,
     "notebook": _notebook,
     "parameters": _parameters,
-    "notebook-interval": lambda _: _between(_log()["test_accuracy"], _OF_TESTS),
+    "notebook-interval": lambda _: _between(notebook_log()["test_accuracy"], _OF_TESTS),
 }
 """By name, what was measured before; none of it is computed here."""
