@@ -283,11 +283,45 @@ def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
         if may:
             factor = next(each for each in page.main.number_input if each.label == "Planned rate ×")
             assert factor.value == 0.5
+            assert page.success[0].value == "The rate is 0.5 × the planned one."
             factor.set_value(0.1)
             checked(change[0].click().run())
-            assert page.success[0].value.endswith("the rate is 0.1 × the planned one.")
+            for _ in "12":  # also where the page is drawn anew at once
+                assert page.success[0].value.endswith("the rate is 0.1 × the planned one.")
+                checked(page.run())
         assert run.take_request() == ("rate 0.1" if may else "")
         assert "rate × 0.5 from step 3 on" in words(page)
+
+
+def test_an_open_menu_stays_the_same_when_a_run_has_its_first_weights(runs: Path):
+    run = _trained_now(runs, OWNER)
+
+    def menus(page: AppTest) -> list[tuple[str, bool]]:
+        found = [menu.proto.popover for menu in page.get("popover")]
+        return [(menu.label, menu.disabled) for menu in found if menu.label]
+
+    with run.hold():
+        page = visit(run=run.id)
+        before = menus(page)
+        (run.folder / "weights" / "0.safetensors").write_bytes(b"")
+        after = menus(checked(page.run()))
+    assert ("Train on", True) in before and ("Train on", False) in after
+    assert [label for label, _ in before] == [label for label, _ in after]
+
+
+@pytest.mark.parametrize(
+    ("choices", "left"),
+    [
+        ({}, "48 s left"),
+        ({"max_seconds": 20}, "8 s left"),
+        ({"target": 0.3}, "until 30 % of the test images are right, at most 48 s left"),
+    ],
+)
+def test_it_is_said_how_long_a_run_trains_and_what_may_end_it(runs: Path, choices, left):
+    run = Run.create(runs, Recipe(data="shapes", **choices))
+    with run.hold():
+        run.set_status(Status("running", step=2, total=10, images_per_second=7, seconds=12))
+        assert f"7 images/s · {left}" in words(visit(run=run.id))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def show(place: DeltaGenerator, run: Run) -> None:
     """Draw the button that opens it, for the browser that started the run."""
     if not session.is_mine(run):
         return
-    with place.popover("Name or delete", icon=":material/edit:"):
+    with place.popover("Name or delete", icon=":material/edit:", key=f"own run {run.id}"):
         st.text_input(
             "Name of this run", housekeeping.name(run), max_chars=housekeeping.MAX_NAME,
             key=f"name {run.id}", on_change=_rename, args=(run,),

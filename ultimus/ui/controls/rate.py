@@ -9,15 +9,16 @@ from ...runs.run import Run, Status
 from ..state import guard, session, teacher
 
 TRAINED = ("running", "paused")
-_TOLD = "what was said of the rate"
 
 
 def show(place: DeltaGenerator, run: Run, status: Status) -> None:
     """Draw the button that opens it, for the browser that started the run and for the teacher."""
     if status.state not in TRAINED or not _may(run) or run.info().sweep:
+        st.session_state.pop(_asked(run), None)
         return
     now = run.info().recipe.factor(status.step)
-    with place.popover("Learning rate", icon=":material/speed:"):
+    # by its key it stays open while buttons beside it come and go
+    with place.popover("Learning rate", icon=":material/speed:", key=f"rate menu of {run.id}"):
         st.markdown(
             "Multiply the rate that the recipe plans, from the next step on. The run keeps what "
             "was changed with its recipe, and its curves show where."
@@ -28,12 +29,25 @@ def show(place: DeltaGenerator, run: Run, status: Status) -> None:
             help="1 is the rate as planned, 0.1 a tenth of it.",
         )  # fmt: skip
         st.button("Change it", type="primary", on_click=_change, args=(run,), key="change the rate")
-        if told := st.session_state.pop(_TOLD, ""):
+        if told := _said(run, now):
             st.success(told)
+
+
+def _said(run: Run, now: float) -> str:
+    """What the rate is or will be, where it is not as planned."""
+    asked = st.session_state.get(_asked(run), now)
+    if f"{asked:g}" != f"{now:g}":
+        return f"From the next step on the rate is {asked:g} × the planned one."
+    st.session_state.pop(_asked(run), None)
+    return f"The rate is {now:g} × the planned one." if now != 1 else ""
 
 
 def _key(run: Run) -> str:
     return f"rate of {run.id}"
+
+
+def _asked(run: Run) -> str:
+    return f"asked of the rate of {run.id}"
 
 
 def _may(run: Run) -> bool:
@@ -49,4 +63,4 @@ def _change(run: Run) -> None:
         )
     factor = st.session_state[_key(run)]
     ask_for_rate(run, factor)
-    st.session_state[_TOLD] = f"From the next step on the rate is {factor:g} × the planned one."
+    st.session_state[_asked(run)] = factor

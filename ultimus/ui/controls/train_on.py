@@ -14,20 +14,22 @@ from . import data, starting
 
 
 def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
-    """Draw the button that opens it, for any run that has kept weights."""
+    """Draw the button that opens it, for any run; one that has kept no weights yet has none."""
     steps = run.snapshots
-    if not steps:
-        return
-    with place.popover("Train on", icon=":material/call_split:"):
+    # by its key it is closed once another run is on show
+    look = {"icon": ":material/call_split:", "key": f"training on from {run.id}"}
+    with place.popover("Train on", disabled=not steps, **look):
         st.markdown(
             "A new run begins with the weights of a step of this one, and does what is chosen "
             "on the left. This run stays as it is."
         )
         if remark := _remark(run):
             st.caption(text.plain(remark))
-        st.selectbox("From step", steps, len(steps) - 1, format_func="{:,}".format, key=_key(run))
+        newest = len(steps) - 1 if steps else None
+        st.selectbox("From step", steps, newest, format_func="{:,}".format, key=_key(run))
         st.button(
-            "Train on from there", type="primary", disabled=not can_start, on_click=_begin,
+            "Train on from there", type="primary", disabled=not (steps and can_start),
+            on_click=_begin,
             args=(run,), key="train on",
         )  # fmt: skip
 

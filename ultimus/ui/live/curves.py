@@ -111,13 +111,25 @@ def _where(run: Run, status: Status) -> str:
         f"step {status.step:,} of {status.total:,}",
     ]
     if status.state == "running" and status.images_per_second:
-        left = (status.total - status.step) / status.step * status.seconds if status.step else 0
-        parts += [f"{status.images_per_second:,.0f} images/s", f"{duration(left)} left"]
+        parts += [f"{status.images_per_second:,.0f} images/s", f"{_left(run, status)} left"]
     elif status.state == "paused":
         parts.append(f"keeps its place for {GRACE:.0f} s, then others may go first")
     elif status.seconds:
         parts.append(f"trained for {duration(status.seconds)}")
     return " · ".join(parts)
+
+
+def _left(run: Run, status: Status) -> str:
+    """How long it will train, or what ends it before that."""
+    recipe = run.info().recipe
+    left = (status.total - status.step) / status.step * status.seconds if status.step else 0
+    if recipe.max_seconds:
+        left = min(left, max(0, recipe.max_seconds - status.seconds))
+    if recipe.target is None:
+        return duration(left)
+    return (
+        f"until {100 * recipe.target:.3g} % of the test images are right, at most {duration(left)}"
+    )
 
 
 def _ending(run: Run, status: Status, metrics: Metrics) -> str:
