@@ -321,7 +321,9 @@ def test_snapshots_are_dense_early():
 
 def test_a_recipe_says_whether_it_is_still_its_preset():
     assert Recipe.of(preset="patches", data="shapes", seed=3, epochs=2).title == "patches"
-    assert Recipe.of(preset="patches", model="images").title == "patches, changed"
+    assert Recipe.of(preset="patches", model="images").title == "patches, model images"
+    assert Recipe.of(preset="seed", lr=0.003, epochs=7, seed=3).title == "seed, lr 0.003"
+    assert Recipe.of(preset="seed", lr=0.003, clip=1.0).title == "seed, changed"
     assert Recipe.of(preset="demo").model_copy(update={"preset": "of another version"}).title == (
         "of another version"
     )

@@ -169,12 +169,20 @@ class Recipe(BaseModel):
 
     @property
     def title(self) -> str:
-        """The preset's name, and whether more than data, length and seed differs from it."""
+        """The preset's name, and what differs from it besides data, length and seed: the choice,
+        where it is one, or that some do."""
         preset = PRESETS.get(self.preset)
         if preset is None:
             return self.preset
-        alike = {name: getattr(self, name) for name in OF_A_RUN}
-        return self.preset if self == preset.model_copy(update=alike) else f"{self.preset}, changed"
+        changes = [
+            name for name in type(self).model_fields
+            if name not in OF_A_RUN and getattr(self, name) != getattr(preset, name)
+        ]  # fmt: skip
+        if len(changes) != 1:
+            return f"{self.preset}, changed" if changes else self.preset
+        value = getattr(self, changes[0])
+        shown = f"{value:g}" if isinstance(value, float) else value
+        return f"{self.preset}, {changes[0]} {shown}"
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

@@ -207,6 +207,17 @@ def test_a_changed_choice_is_in_the_link_and_comes_back(runs: Path):
     assert "lr" not in again.query_params
 
 
+def test_changes_are_undone_at_once(runs: Path):
+    page = visit(preset="patches", model="images", lr="0.5", augment="flip")
+    assert any("here whole images" in line.value for line in page.sidebar.caption)
+    undo = next(one for one in page.sidebar.button if one.label == "Undo changes")
+    checked(undo.click().run())
+    assert page.sidebar.number_input(key="lr").value == PRESETS["patches"].lr
+    assert page.sidebar.selectbox(key="model").value == "patches"
+    undo = next(one for one in page.sidebar.button if one.label == "Undo changes")
+    assert undo.disabled
+
+
 def test_a_link_needs_to_say_only_what_differs_from_its_preset(runs: Path):
     found = choices(visit(preset="seed", epochs="5"))
     assert (found["epochs"], found["groups"], found["lr"]) == (5, 1, 0.01)

@@ -20,6 +20,7 @@ PRESET_NOTES = {
     "vision transformer, with as many weights.",
     "seed": "The published notebook's recipe: a high learning rate, and gradients are not clipped.",
 }
+LOOKS = {"images": "whole images", "patches": "the patches of one picture"}
 MEASURED_ON = {"CIFAR-10": "seed-preset", "Shapes": "seed-preset-shapes"}
 USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing an augmentation means
 ATTENDING_LEFT = {"model": "Who looks at whom"}
@@ -61,9 +62,12 @@ def show() -> None:
         "Recipe", list(PRESETS), default=now.preset, required=True, width="stretch",
         **choices.widget(Train, "preset", then=_forget_changes),
     )  # fmt: skip
-    st.caption(_note(now.preset, data.name_of(now)))
     preset = PRESETS[now.preset]
     model = preset.model if now.model is AS_PRESET else now.model
+    if model == preset.model:
+        st.caption(_note(now.preset, data.name_of(now)))
+    else:
+        st.caption(f"The recipe {now.preset}, changed: here {LOOKS[model]} look at each other.")
     labels = (ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT)
     for column, shown in zip(st.columns(2), labels, strict=True):
         _widgets(column, shown, now, preset)
@@ -79,6 +83,10 @@ def show() -> None:
     if more.open:  # fifteen fields, which would take as long as half of the page
         for column, labels in zip(more.columns(2), (MORE_LEFT, MORE_RIGHT), strict=True):
             _widgets(column, labels, now, preset)
+    st.button(
+        "Undo changes", icon=":material/undo:", on_click=_forget_changes,
+        disabled=not _is_changed(now), help="All choices are again as the recipe has them.",
+    )  # fmt: skip
     choices.put_right(Train)
 
 
@@ -129,6 +137,10 @@ def recipe(now: Train, data: str) -> Recipe:
     if now.augment is not AS_PRESET:
         changes |= {name: _strength(preset, name, name in now.augment) for name in AUGMENTATIONS}
     return Recipe.of(preset=now.preset, data=data, **changes)
+
+
+def _is_changed(now: Train) -> bool:
+    return any(getattr(now, name) is not AS_PRESET for name in ("augment", *RECIPE_CHOICES))
 
 
 def _forget_changes() -> None:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ KEY = "lesson"
 PANEL = "lesson panel"
 TITLES = {"look": "First", "train": "Train", "lab": "Lab", "attention": "Attention",
           "predict": "Predict", "testset": "Test set"}  # fmt: skip
+WITH_SIDEBAR = ("Train", "Lab", "Attention")
 NAMES = understood([Lesson])
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
@@ -51,9 +52,16 @@ def show(page: str) -> None:
             guard.guarded(_show)(names_a_card_alone)
 
 
-def is_on() -> bool:
-    """Whether a lesson runs, which needs the room of the sidebar."""
-    return bool(choices.current(Lesson).lesson or st.query_params.get("lesson"))
+def sidebar(page: str) -> Literal["auto", "collapsed"]:
+    """How the sidebar begins on a page: a lesson needs its room.
+
+    On a page that has none it stays as it was, since an empty one would open.
+    """
+    if choices.current(Lesson).lesson or st.query_params.get("lesson"):
+        st.session_state.sidebar = "collapsed"
+    elif page in WITH_SIDEBAR:
+        st.session_state.sidebar = "auto"
+    return st.session_state.setdefault("sidebar", "auto")
 
 
 def start(name: str) -> NoReturn:

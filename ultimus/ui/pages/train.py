@@ -71,8 +71,10 @@ def _warm_up() -> None:
 
 
 def _whose(run: Run) -> None:
-    """Say why the controls are off."""
-    if not session.is_mine(run):
-        shipped = run.folder.parent == SHIPPED
-        what = "the run that comes with Ultimus" if shipped else "a run that others started"
-        st.caption(f"You look at {what}: to have one of your own, press Start.")
+    """Say why the controls are on or off; always in one line, so that Start stays where it is."""
+    if session.is_mine(run):
+        st.caption("You look at a run of yours: only this browser controls it.")
+        return
+    shipped = run.folder.parent == SHIPPED
+    what = "the run that comes with Ultimus" if shipped else "a run that others started"
+    st.caption(f"You look at {what}: to have one of your own, press Start.")

@@ -23,10 +23,6 @@ def spare_the_collector() -> None:
 
 
 spare_the_collector()
-st.set_page_config(
-    page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide",
-    initial_sidebar_state="collapsed" if panel.is_on() else "auto",
-)  # fmt: skip
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
 st.html(ASSETS / "page.css")
 pages = {
@@ -47,6 +43,10 @@ pages = {
 st.session_state.pages = pages  # for links between them
 teacher.recognize(browser.owner())
 page = st.navigation(list(pages.values()), position="top")
+st.set_page_config(
+    page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide",
+    initial_sidebar_state=panel.sidebar(page.title),
+)  # fmt: skip
 browser.attend(page.title)
 panel.show(page.title)
 page.run()
