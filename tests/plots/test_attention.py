@@ -221,6 +221,13 @@ def test_bars_over_pictures_name_each_image_and_hold_its_number(who, rng):
     assert colors == {style.NEGATIVE}
 
 
+@pytest.mark.parametrize("scale", [1e-7, 1e-3, 0.5])
+def test_what_changes_hardly_anything_looks_small(who, scale):
+    fig = bars.influence_bars(np.linspace(-scale, scale, B), who, "Change of “cat”", 260)
+    low, high = fig.layout.yaxis.range
+    assert -low == high >= max(0.01, scale)
+
+
 def test_words_of_bars_name_the_right_images(who):
     values = np.zeros(B)
     values[5], values[8] = 0.25, -0.5

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,15 @@ def test_nothing_uploaded_shows_the_examples():
         "predicted", "predicted-company", "evidence", "predicted-influence",
     }  # fmt: skip
     assert any("classified correctly" in each.value for each in page.caption)
+
+
+def test_a_network_of_other_classes_is_shown_pictures_of_these():
+    from ultimus.ui.pages.predict import _shown
+    from ultimus.ui.state import pool
+
+    own = replace(pool.examples(), classes=tuple("abcdefghij"), name="test images of Letters")
+    names = [picture.name for picture in _shown(own)]
+    assert len(names) == 20 and names[0] == f"example 0: {'abcdefghij'[own.labels[0]]}"
 
 
 def test_the_pages_numbers_are_the_cores():

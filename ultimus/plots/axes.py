@@ -122,9 +122,12 @@ def coloraxis(scale: Scale, low: float, high: float) -> dict:
 # Axes ---------------------------------------------------------------------------------------------
 
 
-def value_axis(values: np.ndarray) -> dict:
-    """An axis of changes in percent, with room beyond the bars for what is written there."""
-    top = 1.3 * reach(values, None)
+def value_axis(values: np.ndarray, least: float = 0.0) -> dict:
+    """An axis of changes in percent, with room beyond the bars for what is written there.
+
+    It reaches at least to `least`, so that what hardly changes anything does not look large.
+    """
+    top = max(1.3 * reach(values, None), least)
     return {
         "range": [-top, top], "nticks": 5, "tickfont": {"size": 11}, "tickformat": ".2~p",
         "zeroline": True, "zerolinewidth": 1, "fixedrange": True,

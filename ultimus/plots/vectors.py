@@ -27,6 +27,7 @@ from .axes import (
 from .faces import Faces
 from .words import points
 
+WORTH_A_LOOK = 0.01  # of a probability: bars that are smaller are drawn as small as they are
 THUMBNAIL = 30  # pixels of a picture under a bar, at most
 
 
@@ -46,7 +47,7 @@ def influence_bars(
     """
     change = np.asarray(change)
     trace = bars(change, signs(change), f"%{{x}}: <b>%{{y:{DIGITS}}}</b>", title)
-    layout = _over_thumbnails(who, height) | {"yaxis": value_axis(change)}
+    layout = _over_thumbnails(who, height) | {"yaxis": value_axis(change, WORTH_A_LOOK)}
     most = np.abs(change).argmax()
     words = f"{title}: the largest change is {points(change[most])}, when {who.image(most)} leaves."
     return figure([trace | {"x": who.labels}], layout, title, words)

@@ -67,11 +67,12 @@ def _pool(run: Run) -> tuple[Run, Pool]:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
         run = session.shipped_run()
         pictures, note = pool.of(run, wanted)
-    st.segmented_control(
-        "Pictures", list(POOLS), default=wanted, required=True, format_func=POOLS.get,
-        help="Those of the run's data, or the examples that come with Ultimus.",
-        **choices.widget(Attention, "pictures", then=grouping.forget_picked),
-    )  # fmt: skip
+    if not note:  # else the one and the other are the same
+        st.segmented_control(
+            "Pictures", list(POOLS), default=wanted, required=True, format_func=POOLS.get,
+            help="Those of the run's data, or the examples that come with Ultimus.",
+            **choices.widget(Attention, "pictures", then=grouping.forget_picked),
+        )  # fmt: skip
     st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
     return run, pictures.with_own(grouping.own_pictures())
 

@@ -160,9 +160,7 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
     sentences = [
         f"{said} on average over {draws} groups of {companions + 1}, each with {companions} of "
         f"{drawn_from} (then {others}).",
-        f"From group to group it goes from {float(company.low[top]):.1%} to "
-        f"{float(company.high[top]):.1%}; in **{answer.change_rate:.0%}** of them another class "
-        "comes first.",
+        _from_group_to_group(answer),
         f"Alone: {most_probable(answer.alone, classes)}.",
     ]
     if answer.together is not None:
@@ -171,6 +169,18 @@ def _in_words(answer: Prediction, classes: tuple[str, ...], count: int, drawn_fr
             f"{most_probable(answer.together, classes)}."
         )
     return " ".join(sentences)
+
+
+def _from_group_to_group(answer: Prediction) -> str:
+    low, high = (
+        f"{float(end[answer.top]):.1%}" for end in (answer.company.low, answer.company.high)
+    )
+    spread = f"From group to group it goes from {low} to {high}"
+    if low == high:
+        spread = f"It is {low} in every one of them"
+    if not answer.change_rate:
+        return f"{spread}; in none another class comes first."
+    return f"{spread}; in **{answer.change_rate:.0%}** of them another class comes first."
 
 
 def _what_it_sees(picture: Shown) -> None:

@@ -24,6 +24,7 @@ WORDS = (
     "image", "group", "companions", "confidence", "logit", "evidence", "baseline",
     "out-of-distribution warning", "snapshot",
 )  # fmt: skip
+EXAMPLES = 20  # pictures, until there are any of one's own
 INTO_VIEW = """<script>
 const headings = document.querySelectorAll('[data-testid="stMain"] h3')
 headings[0]?.scrollIntoView({ block: "center" })
@@ -122,12 +123,12 @@ def _shown(companions_pool: Pool) -> list[Shown]:
     if brought:
         return brought
     examples = pool.examples()
-    known = companions_pool.classes == examples.classes
+    if companions_pool.classes != examples.classes:
+        examples = companions_pool  # pictures of what the network has learned
+    images, labels = examples.images[:EXAMPLES].numpy(), examples.labels[:EXAMPLES].tolist()
     return [
-        Shown(f"example {n}: {examples.classes[label]}", image, label if known else -1)
-        for n, (image, label) in enumerate(
-            zip(examples.images.numpy(), examples.labels.tolist(), strict=True)
-        )
+        Shown(f"example {n}: {examples.classes[label]}", image, label)
+        for n, (image, label) in enumerate(zip(images, labels, strict=True))
     ]
 
 
@@ -177,7 +178,7 @@ def _below(shown: list[Shown], answers: list[Prediction], classes: tuple[str, ..
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
     known = [n for n, picture in enumerate(shown) if picture.label >= 0]
-    caption = "Choose a row to look closer."
+    caption = "Below is the first one; choose a row to look closer at another."
     if known:
         right = sum(answers[n].top == shown[n].label for n in known)
         caption += f" {right} of these {len(known)} are classified correctly."
