@@ -16,7 +16,7 @@ from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs import metrics
 from ultimus.runs.run import Run, Status
 from ultimus.ui.controls import data
-from ultimus.ui.live.curves import duration
+from ultimus.ui.live.curves import _number, duration
 
 ROOT = Path(__file__).parents[2]
 ENDED = "step 39,000 of 39,000"
@@ -161,6 +161,14 @@ def test_the_figures_hold_the_shipped_runs_numbers(runs: Path):
     trace = next(t for t in figures(visit())["accuracy"]["data"] if t["name"].startswith("test"))
     assert len(tests) == 100
     assert numbers(trace["y"]).tolist() == pytest.approx(tests, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [(6e-8, ".3g", "6 × 10<sup>−8</sup>"), (0.5, ".1%", "50.0%"), (float("nan"), ".3f", "–")],
+)
+def test_numbers_look_as_people_write_them(value: float, form: str, shown: str):
+    assert _number(value, form) == shown
 
 
 @pytest.mark.parametrize("preset", PRESETS)

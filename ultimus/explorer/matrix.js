@@ -51,7 +51,7 @@ export function matrix(view, colors) {
   grid.addEventListener("keydown", (event) => move(event, view));
   rows.addEventListener("click", ({ target }) => pick(target, (i) => view.set({ cell: [i, view.cell[1]] })));
   columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
-  const corner = h("div", { class: "corner" }, h("span", {}, "looks ↓"), h("span", {}, "at →"));
+  const corner = h("div", { class: "corner" }, h("span", {}, "looks"), h("span", {}, "at →"));
   const shares = h("div", { class: "corner sums" }, h("span", { title: `The mean of each column: the share of all attention that a ${view.token} gets` }, "gets"));
   const made = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
   return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);

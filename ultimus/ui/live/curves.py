@@ -170,10 +170,18 @@ def _numbers(metrics: Metrics, grouping: str) -> str:
         ("Gradient norm", _last(metrics.column("grad_norm")), ".3g"),
     )
     cells = (
-        f"<div><dt>{label}</dt><dd>{'–' if math.isnan(value) else format(value, form)}</dd></div>"
+        f"<div><dt>{label}</dt><dd>{_number(value, form)}</dd></div>"
         for label, value, form in numbers
     )
     return f'<dl class="numbers">{"".join(cells)}</dl>'
+
+
+def _number(value: float, form: str) -> str:
+    """A number as people write it, as HTML: 6 × 10⁻⁸ and not 6e-08."""
+    if math.isnan(value):
+        return "–"
+    digits, _, power = format(value, form).partition("e")
+    return f"{digits} × 10<sup>{int(power)}</sup>".replace("-", "−") if power else digits
 
 
 def _last(values: np.ndarray) -> float:
