@@ -11,6 +11,7 @@ from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 from support.pages import OWNER, SECRET, app
 
+from ultimus.lessons import shelf
 from ultimus.recipe import PRESETS
 from ultimus.runs import housekeeping, metrics, nicknames
 from ultimus.runs.run import Run, Status
@@ -99,6 +100,11 @@ def test_without_a_key_there_is_another_one_with_each_start(runs, monkeypatch, c
     teacher.key.cache_clear()
     teacher.announce()
     assert capsys.readouterr().out == ""  # who has set it knows it
+
+
+def test_each_lesson_can_be_taken_away_as_a_file(runs):
+    titles = [lesson.title for _, lesson, _ in shelf.lessons()]
+    assert [button.proto.label for button in visit().get("download_button")] == titles
 
 
 # Runs -----------------------------------------------------------------------------------------

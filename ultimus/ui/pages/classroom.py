@@ -6,7 +6,7 @@ from ...lessons.guesses import guesses
 from ...places import runs_folder
 from ...runs import nicknames
 from ..controls import qr
-from ..lesson import spread
+from ..lesson import sheets, spread
 from ..live import class_runs
 from ..state import browser, choices, guard, lead, teacher, text
 
@@ -19,6 +19,7 @@ def page() -> None:
     choices.arrive("Class")
     row = st.container(horizontal=True, vertical_alignment="center")
     row.title("Class", anchor=False, width="stretch")
+    sheets.offer(row)
     qr.offer(row, link=lambda: qr.home("class"))  # where a class begins
     guard.show_problem()
     if teacher.is_here():
