@@ -10,6 +10,10 @@ from ..lesson import sheets, spread
 from ..live import class_runs
 from ..state import browser, choices, guard, lead, teacher, text
 
+ABOUT = """
+All who open this app are a class. The teacher leads everybody to a view, sees all runs side by
+side, and how the guesses of a lesson are spread; your runs stay yours.
+"""
 REFRESH = 2.0  # seconds
 
 
@@ -27,6 +31,7 @@ def page() -> None:
         spread.show()
         guard.fragment(_runs, run_every=REFRESH)(_who_leads())
     else:
+        st.markdown(ABOUT)
         _nickname()
         _key()
 
