@@ -306,9 +306,13 @@ def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
             factor.set_value(0.1)
             checked(change[0].click().run())
             for _ in "12":  # also where the page is drawn anew at once
-                assert page.success[0].value.endswith("the rate is 0.1 × the planned one.")
+                assert page.success[0].value == "The rate is 0.1 × the planned one."
                 checked(page.run())
         assert run.take_request() == ("rate 0.1" if may else "")
+        if may:  # the run has taken it, and then the teacher's
+            run.ran_with(recipe=run.info().recipe.with_factor(6, 0.2).model_dump())
+            page = checked(page.run())
+            assert page.success[0].value == "The rate is 0.2 × the planned one."
         assert "rate × 0.5 from step 3 on" in words(page)
 
 
@@ -326,6 +330,21 @@ def test_an_open_menu_stays_the_same_when_a_run_has_its_first_weights(runs: Path
         after = menus(checked(page.run()))
     assert ("Train on", True) in before and ("Train on", False) in after
     assert [label for label, _ in before] == [label for label, _ in after]
+
+
+def test_the_planned_rates_are_those_that_the_steps_then_have(runs: Path):
+    run = Run.create(runs, Recipe(data="shapes", max_steps=9))
+    run.ran_with(dataset={"name": "Shapes", "train": 12_800})
+    info = run.info()
+    for step in range(1, 10):
+        lr = info.recipe.rate(step - 1, 9)
+        metrics.report(run.folder, {"step": step, "epoch": step / info.steps_per_epoch, "lr": lr})
+    run.set_status(Status("done", step=9, total=9))
+    page = visit(run=run.id)
+    drawn = {line["name"]: line for line in figures(page)["learning-rate"]["data"]}
+    for axis in "xy":
+        so_far, planned = (numbers(drawn[name][axis]) for name in ("so far", "planned"))
+        assert planned == pytest.approx(so_far)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ TRAINED = ("running", "paused")
 def show(place: DeltaGenerator, run: Run, status: Status) -> None:
     """Draw the button that opens it, for the browser that started the run and for the teacher."""
     if status.state not in TRAINED or not _may(run) or run.info().sweep:
-        st.session_state.pop(_asked(run), None)
         return
-    now = run.info().recipe.factor(status.step)
+    recipe = run.info().recipe
+    now = recipe.factor(max((status.step, *recipe.changed_at)))
     # by its key it stays open while buttons beside it come and go
     with place.popover("Learning rate", icon=":material/speed:", key=f"rate menu of {run.id}"):
         st.markdown(
@@ -29,17 +29,17 @@ def show(place: DeltaGenerator, run: Run, status: Status) -> None:
             help="1 is the rate as planned, 0.1 a tenth of it.",
         )  # fmt: skip
         st.button("Change it", type="primary", on_click=_change, args=(run,), key="change the rate")
-        if told := _said(run, now):
-            st.success(told)
+        if said := _said(run, now):
+            st.success(said)
 
 
 def _said(run: Run, now: float) -> str:
-    """What the rate is or will be, where it is not as planned."""
-    asked = st.session_state.get(_asked(run), now)
-    if f"{asked:g}" != f"{now:g}":
-        return f"From the next step on the rate is {asked:g} × the planned one."
-    st.session_state.pop(_asked(run), None)
-    return f"The rate is {now:g} × the planned one." if now != 1 else ""
+    """What the rate is where it was changed, or is to be from the run's next step on."""
+    asked, changes = st.session_state.get(_asked(run), (now, None))
+    is_to_be = changes == run.info().recipe.rate_changes
+    if not is_to_be and now == 1:
+        return ""
+    return f"The rate is {asked if is_to_be else now:g} × the planned one."
 
 
 def _key(run: Run) -> str:
@@ -62,5 +62,6 @@ def _change(run: Run) -> None:
             "change its rate."
         )
     factor = st.session_state[_key(run)]
+    changes = run.info().recipe.rate_changes  # as long as these stay, the run has not taken it
     ask_for_rate(run, factor)
-    st.session_state[_asked(run)] = factor
+    st.session_state[_asked(run)] = factor, changes

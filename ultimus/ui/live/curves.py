@@ -251,12 +251,12 @@ def _epochs(info: RunInfo) -> float:
 
 
 def _planned(info: RunInfo) -> tuple[np.ndarray, np.ndarray] | None:
-    """The whole schedule: epochs and learning rates."""
+    """The whole schedule: epochs after each step, and the rates of the steps."""
     if not info.total_steps:
         return None
     steps = np.unique(np.linspace(0, info.total_steps - 1, 300).round())
     rates = [info.recipe.rate(step, info.total_steps) for step in steps]
-    return steps / info.steps_per_epoch, np.array(rates)
+    return (steps + 1) / info.steps_per_epoch, np.array(rates)
 
 
 def _reference(name: str) -> plots.Reference:
