@@ -102,7 +102,7 @@ def whole(model: Transformer) -> dict[str, Any]:
 def epochs(run: Run, steps: Sequence[int]) -> list[float]:
     """Steps of a run in epochs."""
     status = run.status()
-    return [step * status.epoch / status.step if status.step else 0.0 for step in steps]
+    return [status.epoch_of(step) for step in steps]
 
 
 def parts(model: Transformer, layers: tuple[str, ...] = ()) -> list[tuple[str, int]]:

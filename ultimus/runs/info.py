@@ -173,6 +173,10 @@ class Status:
             return 1.0
         return min(1.0, self.step / self.total) if self.total else 0.0
 
+    def epoch_of(self, step: int) -> float:
+        """A step in epochs; 0 where the run has made none."""
+        return step * self.epoch / self.step if self.step else 0.0
+
 
 _STATUS = TypeAdapter(Status)
 

@@ -24,7 +24,7 @@ class Snapshot:
     Attributes:
         model: the network.
         step: how many steps it had made.
-        epoch: the same in epochs, NaN where the run does not tell.
+        epoch: the same in epochs, 0 where the run does not tell.
         key: names these weights; changes when they do.
         fingerprint: of the data that they were trained on.
     """
@@ -204,7 +204,8 @@ def at(run: Run, step: int) -> Snapshot:
     """
     path = run.snapshot(step)
     model, _ = _load(str(path), path.stat().st_mtime_ns)
-    return Snapshot(model, step, _epoch(run, step), (run.id, step), run.info().dataset.fingerprint)
+    epoch, fingerprint = run.status().epoch_of(step), run.info().dataset.fingerprint
+    return Snapshot(model, step, epoch, (run.id, step), fingerprint)
 
 
 def live(run: Run) -> Snapshot | None:
@@ -216,12 +217,8 @@ def live(run: Run) -> Snapshot | None:
     except (OSError, UserError):
         return None
     step = run.status().step if step is None else step  # older ones do not tell
-    return Snapshot(model, step, _epoch(run, step), (run.id, stamp), run.info().dataset.fingerprint)
-
-
-def _epoch(run: Run, step: int) -> float:
-    status = run.status()
-    return step * status.epoch / status.step if status.step else 0.0
+    epoch, fingerprint = run.status().epoch_of(step), run.info().dataset.fingerprint
+    return Snapshot(model, step, epoch, (run.id, stamp), fingerprint)
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)

@@ -20,11 +20,12 @@ function showPart(row, place, text) {
   const part = box?.text === text ? box.shown : JSON.parse(text);
   const kind = `ultimus-${kindOf(part)}`;
   if (box?.className !== kind) {
-    const made = Object.assign(document.createElement("div"), { className: kind });
-    if (box) box.before(made);
-    else row.append(made);
-    if (box) discard(box);
-    box = made;
+    const former = box;
+    box = Object.assign(document.createElement("div"), { className: kind });
+    if (former) {
+      end(former);
+      former.replaceWith(box);
+    } else row.append(box);
   }
   if (part.html && box.text !== text) box.innerHTML = part.html;
   Object.assign(box, { text, shown: part }); // an element's `part` is the browser's own
@@ -66,7 +67,7 @@ async function fetchNext(board) {
   const figures = [...board.querySelectorAll(".ultimus-figure")];
   address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
   const answer = await fetch(address);
-  board.share = Number(answer.headers.get("x-ultimus-every")); // seconds, more where many watch
+  board.share = Number(answer.headers.get(EVERY_HEADER)); // seconds, more where many watch
   if (answer.status === 410) return window.dispatchEvent(new Event("ultimus-server-gone"));
   const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
