@@ -68,7 +68,13 @@ def test_it_leads_from_the_first_page_to_the_punch_line_by_keyboard(
     lesson.get_by_role("button", name="Next").click()
     on_card(page, 12)
     expect(page).to_have_url(re.compile("/attention"))
-    expect(lesson.locator(".summary")).to_contain_text("0 of 6 choices guessed right")
+    expect(lesson.locator(".summary")).to_contain_text(
+        "0 of 4 choices guessed right. 0 of 5 numbers guessed to a tenth of their scale."
+    )
+    steps = lesson.get_by_role("navigation").get_by_role("button")
+    done = [1, 2, 6, 11, 12]  # guessed, or read where there is nothing to guess
+    for number in range(1, 13):
+        assert ("done" in (steps.nth(number - 1).get_attribute("class") or "")) == (number in done)
     lesson.get_by_role("button", name="Finish").click()
     expect(lesson).to_have_count(0)
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)  # no empty one opens
@@ -92,6 +98,12 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     expect(page.locator(".shares tbody")).to_be_in_viewport(ratio=1)
     spoken_of = page.locator(".shares").bounding_box()
     assert spoken_of["y"] + spoken_of["height"] < box["y"]
+    slider, below = lesson.get_by_role("slider"), lesson.get_by_role("button", name=" below ↓")
+    expect(slider).not_to_be_in_viewport()
+    expect(below).to_have_text("A question below ↓")  # so that nobody skips it unseen
+    below.click()
+    expect(slider).to_be_in_viewport()
+    expect(below).to_be_hidden()
     lesson.get_by_role("button", name="Make the lesson small").click()
     expect(lesson.get_by_role("button", name="Next")).to_be_hidden()
     page.get_by_role("button", name="Compare").click()  # a second run, for which nothing is closed

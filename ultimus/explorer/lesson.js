@@ -5,11 +5,12 @@
  * as its tab is open.
  */
 
-import { h } from "./dom.js";
+import { h, isStill } from "./dom.js";
 import { bring } from "./pointing.js";
 import { explain } from "./terms.js";
 
 const KEPT = "ultimus-lesson"; // before the names of what is kept
+const CLOSE = 0.1; // of a scale: so near a number is guessed well
 const FINISHED = "ultimus-finished"; // likewise of those that were gone through to their end
 
 /** Whether this browser has gone through a lesson to its end. */
@@ -45,6 +46,7 @@ export class LessonPanel {
     root.addEventListener("focusout", () => (hadFocus = false));
     root.addEventListener("focusin", () => (hadFocus = true));
     explain(root);
+    this.watcher = new ResizeObserver(() => this.tellWhatIsBelow());
     this.draw();
     if (hadFocus) this.focus();
     this.bring();
@@ -119,6 +121,15 @@ export class LessonPanel {
     return `${KEPT} ${this.lesson.name} ${card}`;
   }
 
+  seenAt(card) {
+    return `${KEPT} seen ${this.lesson.name} ${card}`;
+  }
+
+  /** Whether nothing is left to do on a card: guessed, or read where there is nothing to guess. */
+  isDone(card) {
+    return this.lesson.cards[card].question ? this.guess(card) !== null : sessionStorage.getItem(this.seenAt(card)) !== null;
+  }
+
   take(guess) {
     sessionStorage.setItem(this.place(this.card), guess);
     this.draw();
@@ -130,7 +141,7 @@ export class LessonPanel {
 
   /** Forget all guesses, and begin. */
   restart() {
-    this.lesson.cards.forEach((_, card) => sessionStorage.removeItem(this.place(card)));
+    this.lesson.cards.forEach((_, card) => [this.place(card), this.seenAt(card)].forEach((kept) => sessionStorage.removeItem(kept)));
     this.go(0);
   }
 
@@ -139,6 +150,7 @@ export class LessonPanel {
   draw() {
     const { title, text, question } = this.now;
     const isGuessed = Boolean(question) && this.guess() !== null;
+    sessionStorage.setItem(this.seenAt(this.card), "");
     this.root.replaceChildren(
       h("aside", { class: `lesson${this.isSmall ? " small" : ""}`, "aria-label": `Lesson: ${this.lesson.title}` },
         this.head(),
@@ -148,8 +160,41 @@ export class LessonPanel {
           this.inApp(this.now.app),
           question ? this.question(question, isGuessed) : null,
           isGuessed && this.reveal(),
-          this.isLast && this.summary()),
+          this.isLast && (isGuessed || !question) && this.summary()),
         this.foot(Boolean(question) && !isGuessed))); // prettier-ignore
+    this.watch();
+  }
+
+  /** See to it that what is below the lower edge of the text is told. */
+  watch() {
+    const text = this.root.querySelector(".text");
+    text.addEventListener("scroll", () => this.tellWhatIsBelow());
+    this.watcher.disconnect();
+    [text, ...text.children].forEach((part) => this.watcher.observe(part));
+  }
+
+  tellWhatIsBelow() {
+    const below = this.root.querySelector(".below");
+    below.hidden = !this.isBelow(this.root.querySelector(".text").lastElementChild);
+    below.textContent = this.asksBelow ? "A question below ↓" : "More below ↓";
+  }
+
+  /** Whether a part of the text is not seen whole. */
+  isBelow(part) {
+    return part.getBoundingClientRect().bottom > part.parentElement.getBoundingClientRect().bottom + 2; // pixels
+  }
+
+  /** Whether there is a question to answer which is not. */
+  get asksBelow() {
+    const question = this.root.querySelector(".question");
+    return question !== null && this.guess() === null && this.isBelow(question);
+  }
+
+  showMore() {
+    const text = this.root.querySelector(".text");
+    const behavior = isStill() ? "auto" : "smooth";
+    if (this.asksBelow) text.querySelector(".question").scrollIntoView({ block: "nearest", behavior });
+    else text.scrollBy({ top: 0.8 * text.clientHeight, behavior });
   }
 
   /** What can be done or seen in the app alone: in a file, which has none of it, it is put away. */
@@ -166,7 +211,7 @@ export class LessonPanel {
     const { cards, title } = this.lesson;
     const steps = cards.map((card, n) =>
       h("button", { type: "button", title: card.title, "aria-label": `Card ${n + 1}: ${card.title}`,
-        "aria-current": n === this.card ? "step" : false, class: this.guess(n) === null ? null : "guessed",
+        "aria-current": n === this.card ? "step" : false, class: this.isDone(n) ? "done" : null,
         click: () => this.go(n) })); // prettier-ignore
     const small = this.isSmall ? "Show the lesson" : "Make the lesson small";
     return h("header", {},
@@ -186,7 +231,8 @@ export class LessonPanel {
       h("button", { type: "button", class: kind, disabled: card < 0 || card >= this.lesson.cards.length,
         click: () => this.go(card) }, text); // prettier-ignore
     const last = h("button", { type: "button", class: "primary", click: () => this.finish() }, "Finish");
-    return h("footer", {}, button("Back", this.card - 1),
+    const below = h("button", { type: "button", class: "below", hidden: true, click: () => this.showMore() });
+    return h("footer", {}, below, button("Back", this.card - 1),
       this.isLast ? last : button(isAsked ? "Skip" : "Next", this.card + 1, isAsked ? null : "primary")); // prettier-ignore
   }
 
@@ -256,11 +302,19 @@ export class LessonPanel {
 
   /** How the guesses of the lesson went. */
   summary() {
-    const asked = this.lesson.cards.map((card, n) => [card, this.guess(n)]).filter(([card]) => card.question && !card.question.scale);
-    const right = asked.filter(([card, guess]) => guess === card.reveal.answer).length;
-    return h("p", { class: "summary" }, `${right} of ${asked.length} choices guessed right. `,
+    const asked = this.lesson.cards.map((card, n) => [card, this.guess(n)]).filter(([card]) => card.question);
+    const told = (some, what) => (some.length ? `${some.filter(isWell).length} of ${some.length} ${what}. ` : "");
+    const [numbers, choices] = [true, false].map((isScale) => asked.filter(([card]) => Boolean(card.question.scale) === isScale));
+    return h("p", { class: "summary" }, told(choices, "choices guessed right"), told(numbers, "numbers guessed to a tenth of their scale"),
       h("button", { type: "button", click: () => this.restart() }, "Start again")); // prettier-ignore
   }
+}
+
+/** Whether a guess is right, or a number near enough. */
+function isWell([{ question, reveal }, guess]) {
+  if (!question.scale) return guess === reveal.answer;
+  const { low, high } = question.scale;
+  return guess !== null && Math.abs(guess - reveal.number.number) <= CLOSE * (high - low);
 }
 
 /** HTML that the server has made of Markdown. */

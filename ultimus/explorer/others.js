@@ -33,23 +33,30 @@ function withoutEach(view) {
   const [i] = view.cell;
   const top = best(view.answers(i).at(-1));
   const changes = view.influence(i).map((change) => change[top]);
+  const complete = view.answers(i).at(-1)[top];
   const order = [...changes.keys()].filter((j) => view.isOne || j !== i).sort((a, b) => Math.abs(changes[b]) - Math.abs(changes[a])).slice(0, LEAVE);
   const most = Math.abs(changes[order[0]]) || 1;
   const lines = order.map((j) =>
     h("li", {}, h("img", { src: address(view.pixels(j)), alt: "" }), h("span", {}, view.name(j)),
       h("i", { class: changes[j] < 0 ? "less" : "more", style: `--share:${Math.abs(changes[j]) / most}` }),
-      h("data", { value: changes[j], title: changes[j] }, `${changes[j] > 0 ? "+" : ""}${rounded(100 * changes[j], 1)}`))); // prettier-ignore
+      h("data", { value: changes[j], title: changes[j] }, inPoints(complete, changes[j])))); // prettier-ignore
   return [
     h("h3", {}, view.isOne ? "One patch leaves" : "One companion leaves"),
-    h("p", {}, "By how many percentage points ", h("b", {}, `“${view.scene.classes[top]}”`), ` then gets more (+) or less (−) probable for ${view.whose(i)}. `, ...leaver(view, order[0], changes[order[0]], top)),
+    h("p", {}, "By how many percentage points ", h("b", {}, `“${view.scene.classes[top]}”`), ` then gets more (+) or less (−) probable for ${view.whose(i)}. `, ...leaver(view, order[0], changes[order[0]], complete)),
     h("ul", { class: "influence" }, ...lines),
   ]; // prettier-ignore
 }
 
 /** What the first number of the list is. */
-function leaver(view, j, change, top) {
-  const complete = view.answers(view.cell[0]).at(-1)[top];
-  return j === undefined ? [] : [`Without ${view.name(j)} it is `, percent(complete + change), " instead of ", percent(complete), "."];
+function leaver(view, j, change, complete) {
+  return j === undefined ? [] : [`Without ${view.name(j)} it is `, percent(complete + change, 1), " instead of ", percent(complete, 1), "."];
+}
+
+/** What a change makes of a share, in percentage points: of both as they are shown, so that it can be checked. */
+function inPoints(share, change) {
+  const shown = (value) => Math.round(1000 * value);
+  const points = shown(share + change) - shown(share);
+  return `${points > 0 ? "+" : points < 0 ? "−" : ""}${(Math.abs(points) / 10).toFixed(1)}`;
 }
 
 /** The picture in groups of other companions, drawn again at a press. */

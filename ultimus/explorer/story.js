@@ -114,9 +114,9 @@ function meet(view, own, colors) {
     h("div", { class: "eight" },
       strip("query", own.query, colors, top, "q"),
       strip("× key", own.key, colors, top, "k"),
-      strip("products", own.products, colors, most, "p"),
+      strip("terms", own.products, colors, most, "p"),
       h("p", { class: "sum" }, "their sum ", h("b", { class: "fly" }, number(own.total)))),
-    text("The query was made from the 48 features of the one that looks, the key from those of the other. Where both are large with the same sign, the product is large: they fit."),
+    text("The query was made from the 48 features of the one that looks, the key from those of the other. Where both are large with the same sign, the term is large. Their sum is the product of query and key: the larger, the better they fit."),
   ]; // prettier-ignore
 }
 
@@ -124,7 +124,7 @@ function divide(view, own) {
   return [
     formula("sᵢⱼ = qᵢ · kⱼ ÷ √8"),
     h("p", { class: "big" }, number(own.total), " ÷ ", number(Math.sqrt(HEAD)), " = ", h("b", {}, number(own.score))),
-    text("Why √8? A sum of 8 independent products of variance 1 has variance 8, so its spread is √8. The division keeps scores in a range where softmax can still choose, however wide a query is. Here the width never changes, so it is a constant that W_q could learn just as well, were the network trained without it."),
+    text("Why √8? A sum of 8 independent terms of variance 1 has variance 8, so its spread is √8. The division keeps scores in a range where softmax can still choose, however wide a query is. Here the width never changes, so it is a constant that W_q could learn just as well, were the network trained without it."),
   ]; // prettier-ignore
 }
 
@@ -136,7 +136,7 @@ function share(view, own, colors) {
       h("i", { style: `height:${(100 * weight) / most}%;background:${colors.weight(weight)}` }),
       h("img", { src: address(view.pixels(n)), alt: view.name(n) }))); // prettier-ignore
   return [
-    formula("aᵢⱼ = eᵢⱼ ÷ sum of the row, eᵢⱼ = exp(sᵢⱼ − largest)"),
+    formula("aᵢⱼ = exp(sᵢⱼ − largest) ÷ sum of all these in the row"),
     h("div", { class: "bars", style: `--count:${view.size}` }, ...bars),
     h("p", { class: "big" }, "exp(", number(own.score), " − ", number(own.largest), ") = ", number(own.exponentials[j])),
     h("p", { class: "big" }, number(own.exponentials[j]), " ÷ ", number(own.normalizer), " = ", h("b", {}, number(own.weights[j], 4))),

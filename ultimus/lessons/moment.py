@@ -130,6 +130,11 @@ class Moment:
         return float(self.now.weights.diagonal().mean())
 
     @property
+    def mostly_itself(self) -> int:
+        """How many pictures of the group look at none more than at themselves."""
+        return int((self.now.weights.argmax(dim=-1) == torch.arange(self.size)).sum())
+
+    @property
     def by_chance(self) -> float:
         """The same if all looked at all alike."""
         return float(chance_mass(self.labels).mean())

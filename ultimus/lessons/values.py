@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
+from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from ..analysis.measured import Measured, measured
@@ -117,11 +118,15 @@ def _overridden(link: Mapping[str, str], argument: str) -> list:
 
 
 def _share(share: float, digits: int = 1) -> Value:
-    return Value(100 * share, f"{100 * share:.{digits}f}\u00a0%")
+    return Value(100 * share, f"{_fixed(100 * share, digits)}\u00a0%")
 
 
 def _number(number: float, digits: int) -> Value:
-    return Value(number, f"{number:.{digits}f}".replace("-", "−"))
+    return Value(number, _fixed(number, digits))
+
+
+def _fixed(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}".replace("-", "−")
 
 
 def _count(count: int) -> Value:
@@ -144,11 +149,12 @@ OF_CELL: dict[str, Callable[[Moment], Value]] = {
     "root": lambda _: _number(math.sqrt(HEAD), 1),
     "even": lambda m: _share(1 / m.size, 2),
     "keeps": lambda m: _share(m.keeps),
-    "own-class": lambda m: _share(m.own_class, 0),
-    "by-chance": lambda m: _share(m.by_chance, 0),
-    "to-itself": lambda m: _share(m.to_itself, 0),
-    "to-own-class": lambda m: _share(m.own_class - m.to_itself, 0),
-    "to-others": lambda m: _share(1 - m.own_class, 0),
+    "own-class": lambda m: _share(m.own_class),
+    "by-chance": lambda m: _share(m.by_chance),
+    "to-itself": lambda m: _share(m.to_itself),
+    "to-own-class": lambda m: _share(m.own_class - m.to_itself),
+    "to-others": lambda m: _share(1 - m.own_class),
+    "mostly-itself": lambda m: _count(m.mostly_itself),
     "entropy": lambda m: _number(m.entropy, 2),
     "highest-entropy": lambda m: _number(math.log(m.size), 2),
     "class": lambda m: Value(math.nan, m.truth),
@@ -186,8 +192,9 @@ _FIGURE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+)")
 _OF_TESTS = 10_000  # test images of CIFAR-10
 
 
-def _figures(argument: str) -> tuple[str, list[float], str]:
-    """The unit of a figure, one value for each seed, and the keys that are named."""
+def _columns(argument: str) -> tuple[str, list[list[float]]]:
+    """The unit of figures, and of each one value for each seed: of the first, and of what is
+    taken from it."""
     found = _FIGURE.fullmatch(argument)
     if not found:
         raise UserError("a measured figure is written as {measured NAME: key}")
@@ -196,8 +203,13 @@ def _figures(argument: str) -> tuple[str, list[float], str]:
     for key in keys:
         if key not in known.values:
             raise UserError(f"{found[1]} has no {key[:60]!r}: it has {', '.join(known.values)}")
-    columns = zip(*(known.values[key] for key in keys), strict=True)
-    return known.unit, [first - sum(rest) for first, *rest in columns], found[2]
+    return known.unit, [known.values[key] for key in keys]
+
+
+def _figures(argument: str) -> tuple[str, list[float]]:
+    """The unit of a figure, and one value for each seed."""
+    unit, columns = _columns(argument)
+    return unit, [first - sum(rest) for first, *rest in zip(*columns, strict=True)]
 
 
 def _known(name: str) -> Measured:
@@ -238,23 +250,25 @@ def _at(argument: str) -> Value:
 
 
 def _measured(argument: str) -> Value:
-    """The mean over the seeds, with their standard deviation where there are several."""
-    unit, found, keys = _figures(argument)
-    middle = sum(found) / len(found)
-    spread = math.sqrt(sum((x - middle) ** 2 for x in found) / max(1, len(found) - 1))
+    """The mean over the seeds, with their standard deviation where there are several.
+
+    A difference is that of the means as they are shown, so that whoever reads them can check it.
+    """
+    unit, columns = _columns(argument)
     factor, digits = (100, 1) if unit == "share" else (1, 3)
-    text = f"{factor * middle:.{digits}f}".replace("-", "−")
+    first, *rest = (factor * mean(column) for column in columns)
+    middle = round(first, digits) - sum(round(other, digits) for other in rest) if rest else first
+    found = _figures(argument)[1]
+    text = _fixed(middle, digits)
     if len(found) > 1:
-        text += f" ± {factor * spread:.{digits}f}"
-    behind = {"share": "\u00a0points" if " - " in keys else "\u00a0%"}.get(
-        unit, f" {unit}".rstrip()
-    )
-    return Value(factor * middle, text + behind)
+        text += f" ± {_fixed(factor * stdev(found), digits)}"
+    behind = {"share": "\u00a0points" if rest else "\u00a0%"}.get(unit, f" {unit}".rstrip())
+    return Value(middle, text + behind)
 
 
 def _one(which: Callable[[list[float]], float]) -> Callable[[str], Value]:
     def found(argument: str) -> Value:
-        unit, values, _ = _figures(argument)
+        unit, values = _figures(argument)
         return _in_unit(which(values), unit)
 
     return found
@@ -262,9 +276,7 @@ def _one(which: Callable[[list[float]], float]) -> Callable[[str], Value]:
 
 def _interval(argument: str) -> Value:
     """Where a share of the test images may lie, if others of their kind were taken (95 %)."""
-    _, found, _ = _figures(argument)
-    middle = sum(found) / len(found)
-    return _between(middle, _OF_TESTS)
+    return _between(mean(_figures(argument)[1]), _OF_TESTS)
 
 
 def _between(share: float, count: int) -> Value:
