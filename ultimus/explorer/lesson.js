@@ -174,8 +174,9 @@ export class LessonPanel {
   }
 
   tellWhatIsBelow() {
-    const below = this.root.querySelector(".below");
-    below.hidden = !this.isBelow(this.root.querySelector(".text").lastElementChild);
+    const [text, below] = [".text", ".below"].map((part) => this.root.querySelector(part));
+    if (!text) return; // the lesson was closed
+    below.hidden = !this.isBelow(text.lastElementChild);
     below.textContent = this.asksBelow ? "A question below ↓" : "More below ↓";
   }
 
