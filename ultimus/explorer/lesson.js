@@ -231,7 +231,7 @@ export class LessonPanel {
     const button = (text, card, kind) =>
       h("button", { type: "button", class: kind, disabled: card < 0 || card >= this.lesson.cards.length,
         click: () => this.go(card) }, text); // prettier-ignore
-    const last = h("button", { type: "button", class: "primary", click: () => this.finish() }, "Finish");
+    const last = h("button", { type: "button", class: isAsked ? null : "primary", click: () => this.finish() }, "Finish");
     const below = h("button", { type: "button", class: "below", hidden: true, click: () => this.showMore() });
     return h("footer", {}, below, button("Back", this.card - 1),
       this.isLast ? last : button(isAsked ? "Skip" : "Next", this.card + 1, isAsked ? null : "primary")); // prettier-ignore
