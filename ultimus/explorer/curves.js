@@ -12,9 +12,10 @@ const share = (value) => percent(value).textContent;
  * @param log of the published notebook, drawn beside them in grey: points (epoch, value) by the curve's name.
  */
 export function curves(told, log = null) {
-  const { epochs } = told;
+  const { steps, epochs } = told;
+  const inEpochs = ([step, value]) => [(step * epochs) / steps, value];
   const one = (title, name, say, more = {}) =>
-    told[name].length > 1 && drawing(title, { epochs, say, points: told[name], logged: log?.[name] ?? [], ...more });
+    told[name].length > 1 && drawing(title, { epochs, say, points: told[name].map(inEpochs), logged: log?.[name] ?? [], ...more });
   return h("div", { class: "curves" },
     one("Loss on training pictures", "loss", (value) => rounded(value, 1)),
     one("Accuracy on test pictures", "accuracy", share, { ofLog: ", on training pictures" }),

@@ -174,15 +174,16 @@ def _model(run: Run, step: int, classes: int) -> Transformer:
 
 
 def curves(run: Run) -> dict[str, Any]:
-    """How a run was trained: points (epoch, value) of the smoothed training loss, of the test
-    accuracy and of the learning rate; and to which epoch it came."""
-    metrics = run.metrics()
-    epoch, loss = metrics.column("epoch"), metrics.column("loss")
+    """How a run was trained: points (step, value) of the smoothed training loss, of the test
+    accuracy and of the learning rate; and how many steps and epochs it has made."""
+    metrics, status = run.metrics(), run.status()
+    step, loss = metrics.column("step"), metrics.column("loss")
     return {
-        "loss": _points(*thin(epoch, smooth(loss, SMOOTHED), POINTS)),
-        "accuracy": _points(epoch, metrics.column("test_accuracy")),
-        "rate": _points(*thin(epoch, metrics.column("lr"), POINTS)),
-        "epochs": run.status().epoch,
+        "loss": _points(*thin(step, smooth(loss, SMOOTHED), POINTS)),
+        "accuracy": _points(step, metrics.column("test_accuracy")),
+        "rate": _points(*thin(step, metrics.column("lr"), POINTS)),
+        "steps": status.step,
+        "epochs": status.epoch,
     }
 
 

@@ -23,6 +23,8 @@ def spare_the_collector() -> None:
 
 
 spare_the_collector()
+# Before the pages, whose icons would otherwise be fetched from elsewhere, for the browser's tab.
+st.set_page_config("Ultimus", str(ASSETS / "icon.svg"), layout="wide")
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
 st.html(ASSETS / "page.css")
 pages = {
@@ -43,10 +45,7 @@ pages = {
 st.session_state.pages = pages  # for links between them
 teacher.recognize(browser.owner())
 page = st.navigation(list(pages.values()), position="top")
-st.set_page_config(
-    page_title="Ultimus", page_icon=str(ASSETS / "icon.svg"), layout="wide",
-    initial_sidebar_state=panel.sidebar(page.title),
-)  # fmt: skip
+st.set_page_config(initial_sidebar_state=panel.sidebar(page.title))
 browser.attend(page.title)
 panel.show(page.title)
 page.run()
