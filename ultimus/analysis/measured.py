@@ -4,8 +4,10 @@ Each set lies in assets/measured/NAME.json, with its data, its machine and the c
 A text takes its figures from here, so that it changes when they are measured again.
 """
 
+import json
 from functools import cache
 from statistics import mean, stdev
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -82,3 +84,9 @@ def measured(name: str) -> Measured:
         raise UserError(
             f"The measured figures {path} cannot be read ({why}): install Ultimus again."
         ) from error
+
+
+@cache
+def notebook_log() -> dict[str, Any]:
+    """What the published notebook printed: `epochs`, a row each, and its one `test_accuracy`."""
+    return json.loads((ASSETS / "seed_log.json").read_text(encoding="utf-8"))

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from ..analysis.measured import notebook_log
 from ..explorer import page, scene
 from .filled import filled
 from .lesson import Card, Lesson
 from .moment import named_run, shown_pictures
-from .values import notebook_log
 
 
 def file_name(name: str) -> str:

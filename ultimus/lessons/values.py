@@ -10,23 +10,20 @@ A placeholder is a name in braces, with what it needs behind it:
     {recipe: lr}                a choice of the run's recipe
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cache
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..analysis.measured import Measured, measured
+from ..analysis.measured import Measured, measured, notebook_log
 from ..analysis.test_report import wilson
 from ..errors import UserError
 from ..links.kinds import Unfit
 from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
 from ..model import HEAD, Transformer, count_parameters
-from ..places import ASSETS
 from ..recipe import Recipe
 from ..runs.outcome import outcome
 from ..runs.run import Run
@@ -304,12 +301,6 @@ def _notebook(argument: str) -> Value:
     if column == "train_accuracy":
         return _share(number, int(digits) if digits in DIGITS else 1)
     return Value(number, _written_out(number, 2) if column == "lr" else f"{number:g}")
-
-
-@cache
-def notebook_log() -> dict[str, Any]:
-    """The published notebook's log: `epochs`, one row each, and its one `test_accuracy`."""
-    return json.loads((ASSETS / "seed_log.json").read_text(encoding="utf-8"))
 
 
 def _accuracy(name: str) -> Value:

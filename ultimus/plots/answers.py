@@ -31,6 +31,7 @@ from .style import GREY, WEIGHT
 from .words import count_of, percent
 
 WRITTEN = 3  # probabilities that stand beside their bars
+ROOM = 1.22  # of the axis, where 100.0% still fits beside its bar
 
 
 def class_bars(
@@ -61,7 +62,7 @@ def class_bars(
     names = [f"<b>{name} ✓</b>" if i == truth else name for i, name in enumerate(classes)]
     layout = {
         "margin": margin(name_room(names), 8, TOP, 26),
-        "xaxis": percent_axis(1.12),
+        "xaxis": percent_axis(ROOM) | {"tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]},
         "yaxis": name_axis(names),
     }
     words = f"{title}: " + ", ".join(f"{classes[i]} {percent(values[i])}" for i in order)

@@ -1,16 +1,14 @@
 """The board of a run: how far it is, its newest numbers, its curves, its probe group."""
 
 import html
-import json
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from ...analysis.measured import notebook_log
 from ...data.groups import composition, conditions
 from ...data.sources import CIFAR10_CLASSES, is_cifar10
-from ...places import ASSETS
 from ...plots import curves as plots
 from ...recipe import Recipe
 from ...runs.control import GRACE
@@ -261,13 +259,8 @@ def _planned(info: RunInfo) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _reference(name: str) -> plots.Reference:
     label = "notebook log (training)" if name == "train_accuracy" else "notebook log"
-    rows = _log()
+    rows = notebook_log()["epochs"]
     return [row["epoch"] for row in rows], [row[name] for row in rows], label
-
-
-@cache
-def _log() -> list[dict]:
-    return json.loads((ASSETS / "seed_log.json").read_text())["epochs"]
 
 
 def _attending(recipe: Recipe) -> str:
