@@ -84,7 +84,7 @@ def test_a_file_has_the_curves_of_which_its_cards_speak():
     (curves,) = told["trained"].values()
     run = Run.find("steady-cifar10", SHIPPED, SHIPPED)
     assert told["trained"].keys() == {run.id} and curves["epochs"] == run.status().epoch
-    assert curves["rate"][-1] == [run.metrics().column(name)[-1] for name in ("epoch", "lr")]
+    assert curves["rate"][-1] == [run.metrics().column(name)[-1] for name in ("step", "lr")]
     assert told["notebook"]["loss"][6] == [7, 2.355]
     assert [card["isInFile"] for card in told["cards"]] == [True, True, True, False, True]
     assert "**" not in (app := told["cards"][3]["app"]) and "Press <strong>Start</strong>" in app
