@@ -1,7 +1,7 @@
 /** The same picture otherwise: a companion left out, other companions, other attention. */
 
 import { best, redraw } from "./company.js";
-import { choice, h, percent, redrawn, rounded } from "./dom.js";
+import { choice, h, percent, redrawn } from "./dom.js";
 import { CHANGES } from "./network.js";
 import { answers as bars } from "./lines.js";
 import { follow } from "./parts.js";
