@@ -180,9 +180,7 @@ class Recipe(BaseModel):
         ]  # fmt: skip
         if len(changes) != 1:
             return f"{self.preset}, changed" if changes else self.preset
-        value = getattr(self, changes[0])
-        shown = f"{value:g}" if isinstance(value, float) else value
-        return f"{self.preset}, {changes[0]} {shown}"
+        return f"{self.preset}, {changes[0]} {written(getattr(self, changes[0]))}"
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
@@ -357,6 +355,11 @@ PRESETS = {
 the most that was found for images as tokens. `patches`: the patches of a picture attend to each
 other. `seed`: the published notebook's, which collapses. The figures on CIFAR-10 are in
 docs/accuracy.md."""
+
+
+def written(value: Any) -> str:
+    """A choice of a recipe as people read it."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def explain(error: ValidationError) -> str:

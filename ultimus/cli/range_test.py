@@ -30,15 +30,18 @@ def run(options: argparse.Namespace) -> int:
     runs = sweeps.entries(sweep, options.runs)
     found = sweeps.range_test(runs)
     if found.suggestion is not None:
-        print(json.dumps(_as_json(found))) if options.json else _print(found)
+        _print(found, options.json)
     sweep_command.check(runs, ENDS)
     if found.suggestion is None:
         raise UserError(range_test.NOTHING)
     return 0
 
 
-def _print(found: RangeTest) -> None:
+def _print(found: RangeTest, as_json: bool) -> None:
     """The rates, how far single seeds lie apart, and what to do with them."""
+    if as_json:
+        print(json.dumps(_as_json(found)))
+        return
     alone = found.suggestions[np.isfinite(found.suggestions)]
     seeds = f"mean of {len(found.losses)} seeds"
     if len(alone) > 1:

@@ -200,7 +200,8 @@ export class LessonPanel {
 
   /** What can be done or seen in the app alone: in a file, which has none of it, it is put away. */
   inApp(html) {
-    if (!html || !this.listener.isInFile) return html ? written(html) : null;
+    if (!html) return null;
+    if (!this.listener.isInFile) return written(html);
     return h("details", { class: "app" }, h("summary", {}, "In the app"), written(html));
   }
 

@@ -206,7 +206,12 @@ def _columns(argument: str) -> tuple[str, list[list[float]]]:
 def _figures(argument: str) -> tuple[str, list[float]]:
     """The unit of a figure, and one value for each seed."""
     unit, columns = _columns(argument)
-    return unit, [first - sum(rest) for first, *rest in zip(*columns, strict=True)]
+    return unit, _taken_off(columns)
+
+
+def _taken_off(columns: list[list[float]]) -> list[float]:
+    """The first column less all others, seed by seed."""
+    return [first - sum(rest) for first, *rest in zip(*columns, strict=True)]
 
 
 def _known(name: str) -> Measured:
@@ -255,10 +260,9 @@ def _measured(argument: str) -> Value:
     factor, digits = (100, 1) if unit == "share" else (1, 3)
     first, *rest = (factor * mean(column) for column in columns)
     middle = round(first, digits) - sum(round(other, digits) for other in rest) if rest else first
-    found = _figures(argument)[1]
     text = _fixed(middle, digits)
-    if len(found) > 1:
-        text += f" ± {_fixed(factor * stdev(found), digits)}"
+    if len(columns[0]) > 1:
+        text += f" ± {_fixed(factor * stdev(_taken_off(columns)), digits)}"
     behind = {"share": "\u00a0points" if rest else "\u00a0%"}.get(unit, f" {unit}".rstrip())
     return Value(middle, text + behind)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..data.sources import CIFAR10_CLASSES
 from ..errors import UserError
-from ..recipe import Recipe
+from ..recipe import Recipe, written
 from . import housekeeping
 from .info import RunInfo
 from .metrics import Metrics
@@ -78,7 +78,7 @@ def names(members: Sequence[Member]) -> list[str]:
     different = differences(members)
     made = []
     for place, one in enumerate(members):
-        own = [f"{name} {shown(values[place])}" for name, values in different.items()][:SHORT]
+        own = [f"{name} {written(values[place])}" for name, values in different.items()][:SHORT]
         made.append(housekeeping.name(one.run) or ", ".join(own) or one.run.id)
     return [name if made.count(name) == 1 else f"{name} ({members[place].run.id[-6:]})"
             for place, name in enumerate(made)]  # fmt: skip
@@ -125,8 +125,3 @@ def _lookers(grid: int) -> str:
     if grid == 1:
         return "the pictures of a group look at each other"
     return f"the {grid} × {grid} patches of one picture look at each other"
-
-
-def shown(value: Any) -> str:
-    """A choice of a recipe in a table."""
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

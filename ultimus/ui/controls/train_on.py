@@ -29,8 +29,7 @@ def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
         st.selectbox("From step", steps, newest, format_func="{:,}".format, key=_key(run))
         st.button(
             "Train on from there", type="primary", disabled=not (steps and can_start),
-            on_click=_begin,
-            args=(run,), key="train on",
+            on_click=_begin, args=(run,), key="train on",
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from ...links.state import query
 from ...places import SHIPPED, runs_folder
 from ...plots import comparison as plots
 from ...plots.comparison import Series
+from ...recipe import written
 from ...runs import comparison
 from ...runs.comparison import Member
 from ...runs.run import Run
@@ -107,7 +108,7 @@ def _table(members: list[Member], names: list[str]) -> str:
         outcome = one.outcome
         sign = f'<i class="swatch" style="background:{color}"></i>'
         link = f'<a href="train?run={one.run.id}" target="_self">{html.escape(names[place])}</a>'
-        own = [html.escape(comparison.shown(values[place])) for values in different.values()]
+        own = [html.escape(written(values[place])) for values in different.values()]
         cells = [sign, link, *own, outcome.state, f"{outcome.step:,}", _accuracy(one)]
         lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in heads)

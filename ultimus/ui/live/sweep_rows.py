@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from ...plots import sweep as plots
 from ...plots.axes import alt
+from ...recipe import written
 from ...runs import sweep as sweeps
 from ...runs.sweep import Entry, Row, Sweep, Value
 from ..controls.sweep import label
@@ -45,13 +46,9 @@ def _along(entry: Entry) -> Value:
 def _line(others: Sequence[str], entry: Entry) -> str:
     """What it has of the other choice."""
     return ", ".join(
-        f"{label(name).lower()} {_value(value)}"
+        f"{label(name).lower()} {written(value)}"
         for name, value in zip(others, entry.point.values[1:], strict=True)
     )
-
-
-def _value(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 # The table ----------------------------------------------------------------------------------------
@@ -77,7 +74,7 @@ def _row(row: Row, found: Sequence[Entry]) -> str:
     runs = "".join(_link(entry) for entry in found if entry.point.values == row.values)
     spread = "" if row.deviation is None else f" ± {row.deviation:.1%}"
     accuracy = "–" if row.mean is None else f"{row.mean:.1%}{spread}"
-    values = "".join(f"<td>{html.escape(_value(value))}</td>" for value in row.values)
+    values = "".join(f"<td>{html.escape(written(value))}</td>" for value in row.values)
     return f"<tr>{values}<td>{accuracy}</td><td>{runs}</td></tr>"
 
 
