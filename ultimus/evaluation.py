@@ -21,7 +21,8 @@ from .data.groups import SORTED, compose, conditions
 from .errors import UserError
 from .model import FEATURES, PASSES, Transformer
 
-EVALUATION_BATCH = 512  # images convolved at once; more fall out of the processor's cache
+CPU_BATCH = 64  # images convolved at once; more fall out of the processor's cache
+GPU_BATCH = 512
 TTA = ("none", "mirror")  # test-time augmentation: what else of an image is answered for
 CHUNK = 2048  # images that go through the block at once: their numbers stay near the cache
 
@@ -58,7 +59,7 @@ def features_of(
     model: Transformer,
     images: Tensor,
     progress: Callable[[float], None] = lambda done: None,
-    batch: int = EVALUATION_BATCH,
+    batch: int | None = None,
 ) -> Tensor:
     """The features of many images: the slow part of every measurement, shared by all of them.
 
@@ -66,12 +67,13 @@ def features_of(
         model: the trained network.
         images: (N, 3, 32, 32) uint8.
         progress: called with the fraction that is done, 0...1.
-        batch: images that go through the convolutions at once.
+        batch: images that go through the convolutions at once; None for what suits the device.
 
     Returns:
         (N, D), of patches (N, T, D), on the model's device.
     """
     device = model.cap.weight.device
+    batch = batch or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
     tokens = (model.grid**2,) if model.kind == "patches" else ()
     features = [model.cap.weight.new_empty(0, *tokens, FEATURES)]
     with exactly():
