@@ -114,6 +114,25 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     expect(page.get_by_text("There is no lesson 'nowhere' here")).to_be_visible()
 
 
+def test_page_and_card_share_what_an_open_sidebar_leaves(server: str, person: Callable[[], Page]):
+    page = person()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{server}/?lesson=the-right-learning-rate&card=2")
+    expect(page.locator(".ultimus-figure")).to_be_visible()
+    board, figure = (
+        f"document.querySelector('.{part}').clientWidth"
+        for part in ("ultimus-board", "ultimus-figure")
+    )
+    alone = page.evaluate(board)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.wait_for_function(f"{board} > 600 && {board} < 700")  # 300 of sidebar, 312 of card
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.wait_for_function(f"{board} < 400 && {figure} === {board}")  # its words below it
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_function(f"{board} === {alone}")
+
+
 def test_a_lesson_in_a_file_needs_no_server(tmp_path: Path, person: Callable[[], Page]):
     file = tmp_path / "lesson.html"
     assert cli.main(["export", NAME, "--form", "page", "--out", str(file)]) == 0
