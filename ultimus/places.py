@@ -34,7 +34,7 @@ def runs_folder() -> Path:
 def lessons_folder() -> Path | None:
     """Where a teacher keeps lessons beside those that come with Ultimus: ULTIMUS_LESSONS."""
     named = os.environ.get("ULTIMUS_LESSONS")
-    return Path(named).expanduser() if named else None
+    return Path(os.path.expanduser(named)) if named else None
 
 
 def is_public() -> bool:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ultimus.lessons import shelf
-from ultimus.lessons.guesses import KEPT, MOST, Guesses, bin_of, bins, spread
+from ultimus.lessons.guesses import KEPT, MOST, Guesses, bin_of, bins, fits, spread
 from ultimus.lessons.lesson import Question, Scale
 
 NAME = "the-right-learning-rate"
@@ -62,6 +62,12 @@ def test_they_are_forgotten_when_the_lesson_is_closed_or_a_day_is_over(gathered,
     gathered.take(NAME, LESSON, "ada", {CHOICE: 1})
     now[0] = KEPT + 1
     assert gathered.lesson == "" and gathered.of(0) == []
+
+
+def test_a_guess_fits_a_question_that_was_changed_meanwhile_only_if_it_could_be_made_now():
+    was, now = LESSON.card[int(NUMBER)].question, LESSON.card[int(CHOICE)].question
+    assert [fits(was, guess) for guess in (30, 1)] == [True, True]
+    assert [fits(now, guess) for guess in (30, 1)] == [False, True]
 
 
 @pytest.mark.parametrize(

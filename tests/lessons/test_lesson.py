@@ -15,8 +15,9 @@ from ultimus.errors import UserError
 from ultimus.evaluation import features_of
 from ultimus.lessons import shelf
 from ultimus.lessons.filled import filled
-from ultimus.lessons.lesson import Card, read
+from ultimus.lessons.lesson import Card
 from ultimus.lessons.page import lesson_page
+from ultimus.lessons.reading import read
 from ultimus.places import LESSONS, SHIPPED
 from ultimus.runs.run import Run
 
@@ -186,7 +187,7 @@ def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
     ("text", "line", "says"),
     [
         (HEAD, 1, "card is missing"),
-        (HEAD.replace("5", '"five"') + CARD, 3, "minutes should be a valid integer"),
+        (HEAD.replace("5", '"five"') + CARD, 3, "minutes should be a whole number"),
         (HEAD.replace("5", "5000") + CARD, 3, "minutes should be less than or equal to 120"),
         (HEAD + CARD + 'colour = "red"\n', 8, "card.colour is nothing that a lesson has"),
         (HEAD + CARD.replace("attention", "nowhere"), 4, "no page 'nowhere'"),
@@ -213,6 +214,32 @@ def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
         (HEAD + '[[card]]\ntitle = "One\n', 5, "Illegal character"),
         (HEAD + CARD * 41, 4, "at most 40"),
         (HEAD + CARD.replace("Look.", "x" * 5001), 7, "at most 5000"),
+        ("\ufeff" + HEAD + CARD + 'colour = "red"\n', 8, "card.colour is nothing"),
+        ((HEAD + CARD).replace("Look.", "Käse").encode("latin1"), 7, "there is no UTF-8"),
+        ((HEAD + CARD).encode("utf-16"), 1, "there is no UTF-8"),
+        (HEAD + CARD.replace("[[card]]", "[card]"), 4, "begin each with [[card]], in two brackets"),
+        (HEAD + "card = []\n", 4, "card should have at least 1 entry"),
+        (HEAD + "card = [3]\n", 4, "card should be a table"),
+        (HEAD + "[show]\nrum = 3\n" + CARD, 4, "'rum' is no choice of any page"),
+        (HEAD + CARD + "show = { lr = nan }\n", 8, "card.show.lr should be a text in quotes"),
+        (HEAD.replace("Mine", "  ") + CARD, 1, "title is empty"),
+        (HEAD + CARD.replace("One", "a\\nb"), 5, "card.title stands on one line"),
+        (WHOLE.replace('"a", ', ""), 8, "two or more, each another one"),
+        (WHOLE.replace('"a"', '"b "'), 8, "two or more, each another one"),
+        (WHOLE.replace("answer = 2", "answer = 2\nnumber = '{parameters}'"), 8, "with an answer"),
+        (WHOLE.replace(CHOICES, f"{SCALE}\nanswer = 2\nnumber = '{{parameters}}'"), 8, "a number"),
+        (WHOLE.replace(CHOICES, SCALE.replace("2", "2, step = 5")), 10, "no longer than the scale"),
+        (WHOLE.replace(CHOICES, SCALE.replace("2", "inf")), 10, "high should be a finite number"),
+        (WHOLE.replace(CHOICES, f"{SCALE}\nnumber = '{{says}}'"), 11, "{says} is no number"),
+        (WHOLE.replace(CHOICES, f"{SCALE}\nnumber = '{{parameters}}'"), 11, "21,058, is not on"),
+        (WHOLE + "[card.reveal.bars]\nit = '{recipe: preset}'\n", 15, "{recipe: preset} is no num"),
+        (HEAD + CARD.replace("Look.", "{waight}"), 7, "no placeholder, such as {weight}: braces"),
+        (HEAD + CARD.replace("Look.", f"{{weight {'x' * 300}}}"), 7, "no choice of this page"),
+        (HEAD + CARD.replace("Look.", "{accuracy: gone}"), 7, "choose one from the list."),
+        (HEAD + CARD.replace("Look.", "{weight}") + "show = { draw = 5 }\n", 7, 'images = "0,1,2"'),
+        (HEAD + CARD.replace("Look.", "<https://a.org/{weight}>"), 7, "holds a placeholder"),
+        (HEAD + CARD.replace('"Look."', '"""a\u2028b\n{wait}"""') + CARD, 8, "{wait} is no placeh"),
+        (HEAD + CARD.replace('"Look."', '"""a\u2028b"""') + CARD + "x = 1\n", 12, "card.x is noth"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_answered_in_one_sentence_with_its_line(tmp_path, text, line, says):
@@ -220,7 +247,7 @@ def test_a_bad_file_is_answered_in_one_sentence_with_its_line(tmp_path, text, li
         read(written(tmp_path, text))
     sentence = str(refused.value)
     assert f"on line {line} " in sentence and says in sentence, sentence
-    assert "\n" not in sentence and sentence.endswith(".") and len(sentence) < 700
+    assert re.search(r"[^.]\.$", sentence) and "\n" not in sentence and len(sentence) < 700
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x00" * 300_000, b"a=" + b"[" * 90_000])
@@ -288,7 +315,72 @@ def test_a_teachers_own_lessons_stand_beside_those_that_are_shipped(tmp_path, mo
         shelf.find("../x")
 
 
-def test_a_lesson_of_a_run_that_is_not_here_says_so(tmp_path):
-    path = written(tmp_path, HEAD + CARD.replace("Look.", "{weight}") + 'show = { run = "gone" }\n')
-    with pytest.raises(UserError, match="There is no run 'gone' here"):
-        filled("mine", read(path))
+@pytest.mark.parametrize(
+    "card",
+    [
+        CARD.replace("Look.", "{weight}") + 'show = { run = "gone" }\n',
+        CARD + 'show = { run = "gone" }\n',
+        TRAIN.replace("One", "Two") + 'show = { run = "gone" }\n',
+        f'{ASKED}[card.reveal]\ntext = "b."\nshow = {{ run = "gone" }}\n',
+    ],
+)
+def test_a_lesson_of_a_run_that_is_not_here_says_on_which_card(tmp_path, card):
+    first = CARD.replace("One", "First")
+    lesson = read(written(tmp_path, HEAD + first + card))
+    with pytest.raises(UserError, match=r"^Card 2 of the lesson mine .*: there is no run 'gone' "):
+        lesson_page("mine", lesson)
+
+
+def test_a_bar_of_what_is_no_number_in_this_run_is_refused(tmp_path):
+    bars = '[card.reveal.bars]\nlimit = "{recipe: beta1_at_peak}"\n'  # it has none
+    with pytest.raises(UserError, match=r"^Card 1 .*beta1_at_peak} is none here"):
+        filled("mine", read(written(tmp_path, WHOLE + bars)))
+
+
+def test_a_file_as_editors_on_windows_write_it_is_read(tmp_path):
+    text = "\ufeff" + WHOLE.replace("\n", "\r\n")
+    assert read(written(tmp_path, text)) == read(written(tmp_path, WHOLE))
+
+
+def test_a_placeholder_that_an_editor_has_wrapped_is_filled(tmp_path):
+    wrapped = CARD.replace('"Look."', f'"""{{{BEST}:\n  learned}}"""')
+    assert "69.0" in filled("mine", read(written(tmp_path, HEAD + wrapped)))["cards"][0]["text"]
+
+
+def test_the_page_shows_the_pictures_that_a_number_is_computed_from(tmp_path):
+    card = read(written(tmp_path, HEAD + CARD.replace("Look.", "{looks}"))).card[0]
+    assert card.link["images"] == ",".join(map(str, range(16)))
+    assert "images" not in read(written(tmp_path, HEAD + CARD)).card[0].link
+
+
+def test_a_file_of_several_runs_knows_that_of_each_card(tmp_path):
+    patches = CARD.replace("One", "Two") + 'show = { run = "patches-cifar10" }\n'
+    made = lesson_page("mine", read(written(tmp_path, HEAD + patches + CARD))).decode()
+    told = json.loads(re.search(r'id="lesson">(.*?)</script>', made, re.S)[1])
+    runs = [card["link"]["run"] for card in told["cards"]]
+    assert runs == ["patches-cifar10", "best-cifar10"]
+
+
+@pytest.mark.parametrize("named", ["gone", "mine.toml", "x" * 300, "~nobody/x"])
+def test_a_folder_of_lessons_that_is_none_is_told(tmp_path, monkeypatch, named):
+    written(tmp_path, WHOLE)
+    place = named if named[0] == "~" else str(tmp_path / named)
+    monkeypatch.setenv("ULTIMUS_LESSONS", place)
+    first, *others = shelf.lessons()
+    assert first.lesson is None and "which ULTIMUS_LESSONS names" in first.problem
+    assert str(tmp_path) not in first.problem and all(listed.lesson for listed in others)
+
+
+def test_no_file_of_a_teachers_folder_is_left_out_unsaid(tmp_path, monkeypatch):
+    for name in ("good", "Lektion 1", "Übung", "._good"):
+        written(tmp_path, WHOLE, name)
+    (tmp_path / "loud.TOML").write_text(WHOLE)
+    (tmp_path / "gone.toml").symlink_to("nowhere")
+    (tmp_path / "folder.toml").mkdir()
+    monkeypatch.setenv("ULTIMUS_LESSONS", str(tmp_path))
+    mine = [listed for listed in shelf.lessons() if listed.problem or listed.lesson.title == "Mine"]
+    assert {listed.name for listed in mine if listed.lesson} == {"good", "loud"}
+    said = sorted(listed.problem for listed in mine if listed.problem)
+    assert [re.search(r"Lektion 1|Übung|gone", problem)[0] for problem in said] == [
+        "Lektion 1", "Übung", "gone",
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from support.pages import OWNER, SECRET, app
 
 from ultimus.lessons import shelf
+from ultimus.lessons.guesses import guesses
 from ultimus.recipe import PRESETS
 from ultimus.runs import housekeeping, metrics, nicknames
 from ultimus.runs.run import Run, Status
@@ -380,3 +381,13 @@ def test_a_link_becomes_a_code(runs):
     code = qr.code("https://class.example/train?run=20260101-101010-demo-aaaa&x='\"<script>")
     assert code.startswith("data:image/svg") and not {'"', "<", ">"} & {*code}
     assert "viewBox='0 0 29 29'" in unquote(qr.code("a"))  # 21 modules, no Micro QR, and a margin
+
+
+def test_guesses_of_a_lesson_that_is_gone_can_be_closed(runs):
+    guesses.open("gone")
+    page = visit()
+    page.text_input(key="teacher_key").set_value(KEY)
+    page = press(page, "Open the teacher's page")
+    assert "There is no lesson 'gone' here" in page.error[0].value
+    press(page, "Close, and forget the guesses")
+    assert guesses.lesson == ""

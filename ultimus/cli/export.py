@@ -14,7 +14,7 @@ from ..lessons.page import file_name, lesson_page
 from ..runs import curve_files
 from ..runs.exchange import export
 from ..runs.run import Run
-from .common import find_run, last_snapshot
+from .common import find_run, last_snapshot, note
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,6 +72,8 @@ def _found(options: argparse.Namespace) -> Run:
         if options.form != "page":
             raise
         lessons = ", ".join(sorted(shelf.names()))
+        for problem in shelf.problems():
+            note(problem)
         raise UserError(f"{str(error).removesuffix('.')}, or of a lesson ({lessons}).") from error
 
 

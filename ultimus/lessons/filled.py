@@ -2,9 +2,12 @@
 
 import html
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from ..errors import UserError
 from . import markup, values
 from .lesson import Card, Lesson, Question, Reveal
 from .moment import Moments
@@ -24,18 +27,38 @@ def filled(name: str, lesson: Lesson) -> dict[str, Any]:
         "name": name,
         "title": lesson.title,
         "minutes": lesson.minutes,
-        "cards": [_card(card, moments) for card in lesson.card],
+        "cards": [
+            _numbered(name, place, card, moments) for place, card in enumerate(lesson.card, 1)
+        ],
     }
 
 
+def _numbered(name: str, place: int, card: Card, moments: Moments) -> dict[str, Any]:
+    with of_card(name, place):
+        return _card(card, moments)
+
+
+@contextmanager
+def of_card(name: str, place: int) -> Iterator[None]:
+    """Say on which card of a lesson it was, should something not be here."""
+    try:
+        yield
+    except UserError as error:
+        what = str(error)
+        raise UserError(
+            f"Card {place} of the lesson {name} cannot be shown: {what[:1].lower()}{what[1:]}"
+        ) from error
+
+
 def _card(card: Card, moments: Moments) -> dict[str, Any]:
-    before, after = _Filler(card.link, moments), _Filler(card.link_after, moments)
+    before, after = _Filler(card.said, moments), _Filler(card.revealed.said, moments)
     made = {"title": card.title, "page": card.page, "link": card.link, "at": card.part,
             "text": before.html(card.text), "app": before.html(card.app),
             "isInFile": card.is_in_file}  # fmt: skip
     if card.question and card.reveal:
         made["question"] = _question(card.question, before)
-        made["reveal"] = _reveal(card.question, card.reveal, after) | {"at": card.part_after}
+        made["reveal"] = _reveal(card.question, card.reveal, after)
+        made["reveal"] |= {"at": card.part_after, "link": card.link_after}
     return made
 
 
@@ -51,7 +74,6 @@ def _reveal(question: Question, reveal: Reveal, filler: "_Filler") -> dict[str, 
     return {
         "text": filler.html(reveal.text),
         "app": filler.html(reveal.app),
-        "link": filler.link,
         "answer": question.answer - 1 if question.answer else None,
         "number": filler.value(question.number)._asdict() if question.number else None,
         "bars": [{"name": name, **filler.value(bar)._asdict()}
@@ -73,8 +95,15 @@ class _Filler:
         return self._marked(text, markup.inline)
 
     def value(self, text: str) -> Value:
-        """What a text that is one placeholder stands for."""
-        return self._computed(values.placeholders(text)[0])
+        """What a text that is one placeholder stands for.
+
+        Raises:
+            UserError: it is no number, as a limit that a run did not have.
+        """
+        found = self._computed(values.placeholders(text)[0])
+        if not math.isfinite(found.number):
+            raise UserError(f"{text} is {found.text} here: a guess or a bar needs a number.")
+        return found
 
     def _marked(self, text: str, read: Callable[[str], str]) -> str:
         """Markdown as HTML, whose placeholders are filled afterwards, so that none is Markdown."""

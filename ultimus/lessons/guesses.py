@@ -77,7 +77,7 @@ class Guesses:
         sound = {
             place: guessed[str(place)]
             for place, card in enumerate(lesson.card)
-            if card.question and _is_guess(card.question, guessed.get(str(place)))
+            if card.question and fits(card.question, guessed.get(str(place)))
         }
         with self._lock:
             now = self._now()
@@ -117,7 +117,8 @@ class Guesses:
 guesses = Guesses()  # of this app
 
 
-def _is_guess(question: Question, guess: object) -> bool:
+def fits(question: Question, guess: object) -> bool:
+    """Whether this is a guess of a question as it stands; its lesson may be changed meanwhile."""
     if isinstance(guess, bool) or not isinstance(guess, int | float):
         return False
     if question.scale:

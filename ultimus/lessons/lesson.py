@@ -1,28 +1,26 @@
-"""A lesson as its file says it: TOML, a table for each card, texts in Markdown.
+"""A lesson as its file says it (reading.py): TOML, a table for each card, texts in Markdown.
 
 What a card shows is written with the names of its page's link, and checked by what checks links.
 Numbers stand in texts as placeholders, such as {weight} or {measured NAME: key}; see values.py.
 """
 
-import re
-import tomllib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from ..errors import UserError, reason
-from ..files import read_bounded
-from ..glossary import term
 from ..links.kinds import Unfit
-from ..links.pages import PAGES
+from ..links.pages import PAGES, Attention
 from ..links.state import opened, understood
-from . import markup, values
-from .lines import Path as Place
-from .lines import line_of
+from . import values
+from .lines import Path
 
-MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
 PARTS = {
     "attention": ("matrix", "steps", "walk", "shares", "vectors", "passes", "company", "ablations"),
     "train": ("start", "loss", "accuracy", "rate"),
@@ -30,10 +28,23 @@ PARTS = {
     "testset": ("classes", "confusion", "sure"),
 }
 """What a card may point at, by its page; explorer/pointing.js brings it into view."""
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
+_ANY_PAGE = understood(state for states in PAGES.values() for state in states)
 
-Line = Annotated[str, Field(min_length=1, max_length=120)]
-Words = Annotated[str, Field(min_length=1, max_length=5000)]
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty: write something")
+    return text
+
+
+def _on_one_line(text: str) -> str:
+    if len(_said(text).splitlines()) > 1 or "\0" in text:
+        raise ValueError("it stands on one line, without control characters")
+    return text
+
+
+Line = Annotated[str, Field(max_length=120), AfterValidator(_on_one_line)]
+Words = Annotated[str, Field(max_length=5000), AfterValidator(_said)]
 More = Annotated[str, Field(max_length=5000)]
 Number = Annotated[str, Field(max_length=200, pattern=r"^\{[^{}\n]+\}$")]
 Show = dict[str, str | int | float | bool]
@@ -61,6 +72,8 @@ class Scale(BaseModel):
     def _is_wide(self) -> "Scale":
         if not self.low < self.high or (self.high - self.low) / self.step > 10_000:
             raise ValueError("a scale goes from low up to high, in 10,000 steps at most")
+        if self.step > self.high - self.low:
+            raise ValueError("a step of a scale is no longer than the scale")
         return self
 
 
@@ -87,8 +100,12 @@ class Question(BaseModel):
     def _is_one_kind(self) -> "Question":
         if bool(self.choices) == bool(self.scale):
             raise ValueError("a question has either choices or a scale")
+        if self.choices and len({*map(str.strip, self.choices)}) < max(len(self.choices), 2):
+            raise ValueError("choices should be two or more, each another one")
         if self.choices and not 1 <= (self.answer or 0) <= len(self.choices):
             raise ValueError(f"answer should be the right choice, from 1 to {len(self.choices)}")
+        if (self.answer if self.scale else self.number) is not None:
+            raise ValueError("choices go with an answer, and a scale with a number")
         if self.scale and not self.number:
             raise ValueError("number should be a placeholder, such as {measured NAME: key}")
         return self
@@ -151,23 +168,43 @@ class Card(BaseModel):
         if (self.question is None) != (self.reveal is None):
             raise ValueError("a question needs a reveal, and a reveal a question")
         try:
-            opened(self.link, PAGES[self.page])
-            opened(self.link_after, PAGES[self.page])
+            opened(self.said, PAGES[self.page])
+            opened(self.revealed.said, PAGES[self.page])
         except Unfit as unfit:
             raise ValueError(str(unfit)) from unfit
         return self
 
     @property
-    def link(self) -> dict[str, str]:
-        """What the page's link says."""
+    def said(self) -> dict[str, str]:
+        """What the card shows, as a link says it."""
         return {name: str(value).lower() if isinstance(value, bool) else str(value)
                 for name, value in self.show.items()}  # fmt: skip
 
     @property
-    def link_after(self) -> dict[str, str]:
+    def link(self) -> dict[str, str]:
+        """What the page's link says: of a card with computed numbers, also of which pictures."""
+        said = self.said
+        if not self.has_computed or said.get("images", "").strip():
+            return said
+        size = int(said.get("size", Attention.size))
+        return said | {"images": ",".join(map(str, range(size)))}
+
+    @property
+    def has_computed(self) -> bool:
+        """Whether numbers in its texts are computed from the group that it shows."""
+        found = (name for text in _texts(self) for name in values.placeholders(text[1]))
+        return any(map(values.is_of_cell, found))
+
+    @property
+    def revealed(self) -> "Card":
         """The same once the answer is shown."""
         shown = self.reveal.show if self.reveal else {}
-        return self.model_copy(update={"show": self.show | shown}).link
+        return self.model_copy(update={"show": self.show | shown})
+
+    @property
+    def link_after(self) -> dict[str, str]:
+        """What the page's link says then."""
+        return self.revealed.link
 
     @property
     def is_in_file(self) -> bool:
@@ -229,6 +266,14 @@ class Lesson(BaseModel):
             return entries  # which is said where they are checked
         return entries | {"card": [_with(shared, card) for card in cards]}
 
+    @field_validator("show")
+    @classmethod
+    def _fits_some_page(cls, show: Show) -> Show:
+        for name in show:
+            if name not in _ANY_PAGE:
+                raise ValueError(f"{name[:40]!r} is no choice of any page")
+        return show
+
 
 def _with(shared: dict[str, Any], card: Any) -> Any:
     if not isinstance(card, dict) or not isinstance(card.get("show", {}), dict):
@@ -237,84 +282,23 @@ def _with(shared: dict[str, Any], card: Any) -> Any:
     return card | {"show": {k: v for k, v in shared.items() if k in known} | card.get("show", {})}
 
 
-def read(path: Path) -> Lesson:
-    """The lesson in a file.
-
-    Raises:
-        UserError: it cannot be used; the sentence names the line.
-    """
-    try:
-        text = read_bounded(path, MOST_BYTES).decode()
-        lesson = Lesson.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _problem(path, line_of(text, first["loc"]), _what(first)) from error
-    except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        raise _problem(path, line, _AT_LINE.sub("", str(error)).strip()) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"The lesson {path.name} cannot be read ({reason(error)}): it should be a file of "
-            "TOML in UTF-8."
-        ) from error
-    _check_texts(path, text, lesson)
-    return lesson
-
-
-def texts(lesson: Lesson) -> list[tuple[tuple[str | int, ...], str]]:
+def texts(lesson: Lesson) -> list[tuple[Path, str]]:
     """All texts that may hold placeholders, and where they stand."""
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    for place, card in enumerate(lesson.card):
-        at = ("card", place)
-        found += [((*at, "text"), card.text), ((*at, "app"), card.app)]
-        if question := card.question:
-            found.append(((*at, "question", "text"), question.text))
-            found += [((*at, "question", "choices"), choice) for choice in question.choices]
-            found.append(((*at, "question", "number"), question.number or ""))
-        if reveal := card.reveal:
-            found += [((*at, "reveal", name), getattr(reveal, name)) for name in ("text", "app")]
-            found += [((*at, "reveal", "bars"), bar) for bar in reveal.bars.values()]
+    return [
+        (("card", place, *at), text)
+        for place, card in enumerate(lesson.card)
+        for at, text in _texts(card)
+    ]
+
+
+def _texts(card: Card) -> list[tuple[Path, str]]:
+    """The same of one card."""
+    found: list[tuple[Path, str]] = [(("text",), card.text), (("app",), card.app)]
+    if question := card.question:
+        found.append((("question", "text"), question.text))
+        found += [(("question", "choices"), choice) for choice in question.choices]
+        found.append((("question", "number"), question.number or ""))
+    if reveal := card.reveal:
+        found += [(("reveal", name), getattr(reveal, name)) for name in ("text", "app")]
+        found += [(("reveal", "bars"), bar) for bar in reveal.bars.values()]
     return found
-
-
-def _check_texts(path: Path, text: str, lesson: Lesson) -> None:
-    for place, words in texts(lesson):
-        page = PAGES[lesson.card[int(place[1])].page]
-        for placeholder in values.placeholders(words):
-            _check(path, text, place, placeholder, values.check, page)
-        for name in markup.terms(words):
-            _check(path, text, place, name, _no_term if "choices" in place else term)
-
-
-def _no_term(name: str) -> None:
-    raise UserError(f"a choice explains no term: explain {name[:40]!r} in a text")
-
-
-def _check(
-    path: Path, text: str, place: Place, found: str, check: Callable[..., Any], *more: Any
-) -> None:
-    try:
-        check(found, *more)
-    except UserError as error:
-        line = line_of(text, place)
-        before = text.split("\n")[line - 1 :]
-        further = next((n for n, row in enumerate(before) if found in row), 0)
-        raise _problem(path, line + further, str(error)) from error
-
-
-def _what(detail: Any) -> str:
-    """What pydantic found, for whoever wrote the file."""
-    field = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
-    if detail["type"] == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return f"{field[-60:]} is nothing that a lesson has"
-    if detail["type"] == "missing":
-        return f"{field} is missing"
-    _, _, rule = detail["msg"].partition(" should ")
-    return f"{field} should {rule or detail['msg']}"
-
-
-def _problem(path: Path, line: int, what: str) -> UserError:
-    return UserError(f"The lesson {path.name} cannot be used, since on line {line} {what[:400]}.")

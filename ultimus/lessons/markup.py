@@ -49,9 +49,14 @@ _READER = _reader()
 
 def terms(text: str) -> list[str]:
     """The words of the glossary that a text explains."""
-    parts = (part for block in _READER.parse(text) for part in block.children or ())
-    links = (unquote(str(part.attrGet("href"))) for part in parts if part.type == "link_open")
+    links = addresses(text)
     return [link.removeprefix(_TERM) for link in links if link.startswith(_TERM)]
+
+
+def addresses(text: str) -> list[str]:
+    """Where the links of a text lead."""
+    parts = (part for block in _READER.parse(text) for part in block.children or ())
+    return [unquote(str(part.attrGet("href"))) for part in parts if part.type == "link_open"]
 
 
 def html(text: str) -> str:

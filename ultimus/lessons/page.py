@@ -4,7 +4,8 @@ from typing import Any
 
 from ..analysis.measured import notebook_log
 from ..explorer import page, scene
-from .filled import filled
+from ..runs.run import Run
+from .filled import filled, of_card
 from .lesson import Card, Lesson
 from .moment import named_run, shown_pictures
 
@@ -21,21 +22,38 @@ def lesson_page(name: str, lesson: Lesson) -> bytes:
     Raises:
         UserError: a run or its pictures are not here.
     """
+    lesson = lesson.model_copy(update={"card": [_with_its_run(card) for card in lesson.card]})
     cards = [card for card in lesson.card if card.page == "attention"] or lesson.card[:1]
-    names = dict.fromkeys(card.link.get("run", "") for card in cards)
-    shown = {run: shown_pictures(run, _pictures(cards, run.id)) for run in map(named_run, names)}
+    cards = [shown for card in cards for shown in (card, card.revealed)]
+    runs = {run.folder: run for run in (_run(name, lesson, card) for card in cards)}.values()
+    shown = {run: shown_pictures(run, _pictures(cards, run.id)) for run in runs}
     (first, pictures), *others = shown.items()
-    return page.page(first, filled(name, lesson) | _trained(lesson), pictures, dict(others))
+    told = filled(name, lesson) | _trained(name, lesson)
+    return page.page(first, told, pictures, dict(others))
 
 
-def _trained(lesson: Lesson) -> dict[str, Any]:
+def _with_its_run(card: Card) -> Card:
+    """A card that names the run whose attention it shows, since a file may hold several."""
+    if card.page != "attention" or "run" in card.show:
+        return card
+    return card.model_copy(update={"show": {"run": named_run("").id} | card.show})
+
+
+def _run(name: str, lesson: Lesson, card: Card) -> Run:
+    """The run that a card shows."""
+    place = [shown.title for shown in lesson.card].index(card.title)
+    with of_card(name, place + 1):
+        return named_run(card.link.get("run", ""))
+
+
+def _trained(name: str, lesson: Lesson) -> dict[str, Any]:
     """Curves by the name of their run, and those of the notebook's log."""
-    links = [card.link for card in lesson.card if card.page == "train" and card.is_in_file]
-    runs = dict.fromkeys(link["run"] for link in links)
+    cards = [card for card in lesson.card if card.page == "train" and card.is_in_file]
+    runs = {card.link["run"]: _run(name, lesson, card) for card in cards}
     columns = {"loss": "loss", "accuracy": "train_accuracy", "rate": "lr"}
     rows = notebook_log()["epochs"]
     log = {name: [[row["epoch"], row[column]] for row in rows] for name, column in columns.items()}
-    return {"trained": {run: scene.curves(named_run(run)) for run in runs}, "notebook": log}
+    return {"trained": {key: scene.curves(run) for key, run in runs.items()}, "notebook": log}
 
 
 def _pictures(cards: list[Card], run: str) -> str:

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from statistics import mean, stdev
 from typing import NamedTuple
 
@@ -24,12 +25,12 @@ from ..links.kinds import Unfit
 from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
 from ..model import HEAD, Transformer, count_parameters
-from ..recipe import Recipe
+from ..recipe import Recipe, written
 from ..runs.outcome import outcome
 from ..runs.run import Run
 from .moment import Moment, named_run
 
-_PLACEHOLDER = re.compile(r"\{([^{}\n]{1,200})\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _MOMENT = (Shown, Attention)
 
 
@@ -72,6 +73,29 @@ def check(placeholder: str, states: Iterable[type]) -> None:
         _overridden({}, argument)
 
 
+def is_of_cell(placeholder: str) -> bool:
+    """Whether it speaks of the group that a card shows."""
+    return _line(placeholder).partition(":")[0].partition(" ")[0] in OF_CELL
+
+
+def check_number(placeholder: str) -> None:
+    """See to it that a placeholder, checked, stands for a number, which can be drawn.
+
+    Raises:
+        UserError: it stands for a name; a part of a sentence.
+    """
+    name, argument = _parts(placeholder)
+    is_word = name in OF_RUN and isinstance(getattr(Recipe(), argument), str)
+    if is_word or name in WORDS:
+        raise UserError(f"{{{placeholder[:60]}}} is no number")
+
+
+def known(placeholder: str) -> Value | None:
+    """What a placeholder, checked, stands for wherever a lesson runs; None if that depends."""
+    name, argument = _parts(placeholder)
+    return OF_FIGURES[name](argument) if name in OF_FIGURES and name != "accuracy" else None
+
+
 def value(placeholder: str, link: Mapping[str, str], find: Callable[[Shown, Attention], Moment]
           ) -> Value:  # fmt: skip
     """Compute a placeholder.
@@ -95,11 +119,20 @@ def value(placeholder: str, link: Mapping[str, str], find: Callable[[Shown, Atte
 
 def _parts(placeholder: str) -> tuple[str, str]:
     """The name of a placeholder, and what stands behind it."""
-    name, argument = re.fullmatch(r"\s*([\w-]*):?(.*)", placeholder, re.S).groups()
-    if name not in {*OF_CELL, *OF_FIGURES, *OF_RUN}:
-        known = ", ".join([*OF_CELL, *OF_FIGURES, *OF_RUN])
-        raise UserError(f"{{{placeholder[:40]}}} is no placeholder: there are {known}")
+    line = _line(placeholder)
+    name, argument = re.fullmatch(r"([\w-]*):?(.*)", line).groups()
+    names = [*OF_CELL, *OF_FIGURES, *OF_RUN]
+    if name not in names:
+        near = get_close_matches(name, names, 1) or ["weight"]
+        raise UserError(
+            f"{{{line[:40]}}} is no placeholder, such as {{{near[0]}}}: braces hold nothing else"
+        )
     return name, argument.strip()
+
+
+def _line(placeholder: str) -> str:
+    """On one line, though an editor may have wrapped it."""
+    return " ".join(placeholder.split())
 
 
 def _overridden(link: Mapping[str, str], argument: str) -> list:
@@ -163,6 +196,8 @@ OF_CELL: dict[str, Callable[[Moment], Value]] = {
     "right": lambda m: _count(m.right),
 }
 """By name, what a cell of a pass and its picture are, at the step and in the group of a card."""
+WORDS = ("looks", "looked", "class", "says", "says-alone")
+"""Those that are no numbers."""
 
 
 # What the run is ----------------------------------------------------------------------------------
@@ -176,8 +211,9 @@ def _recipe_choice(name: str) -> str:
 
 def _recipe(run: Run, name: str) -> Value:
     chosen = getattr(run.info().recipe, _recipe_choice(name))
-    is_number = isinstance(chosen, int | float)
-    return Value(chosen if is_number else math.nan, f"{chosen:,g}" if is_number else str(chosen))
+    if isinstance(chosen, int | float):
+        return Value(chosen, f"{chosen:,g}")
+    return Value(math.nan, written(chosen))
 
 
 OF_RUN: dict[str, Callable[[Run, str], Value]] = {"recipe": _recipe}

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...errors import counted
 from ...lessons import shelf
-from ...lessons.guesses import bin_of, bins, guesses, spread
+from ...lessons.guesses import bin_of, bins, fits, guesses, spread
 from ...lessons.lesson import Lesson, Question, Scale
 from ..controls import qr
 from ..state import guard, teacher
@@ -59,6 +59,7 @@ def _gathered(name: str) -> None:
     teacher.check()
     if guesses.lesson != name:
         st.rerun()  # it was closed, or another one was begun
+    st.button("Close, and forget the guesses", icon=":material/close:", on_click=_close)
     lesson = shelf.find(name)
     cards = panel.numbered(name, lesson)["cards"]
     st.subheader(f"Guesses: {lesson.title}", anchor=False)
@@ -66,7 +67,6 @@ def _gathered(name: str) -> None:
     row.markdown(f"**{guesses.people}** in the class have guessed so far.", width="content")
     first_card = f"?lesson={name}&card=1"
     qr.offer(row, "Code of the lesson", lambda: qr.home("class") + first_card)
-    row.button("Close, and forget the guesses", icon=":material/close:", on_click=_close)
     for place in _asked_cards(lesson):
         _question(lesson, cards[place], place)
 
@@ -77,7 +77,8 @@ def _asked_cards(lesson: Lesson) -> list[int]:
 
 def _question(lesson: Lesson, card: dict[str, Any], place: int) -> None:
     """A question with bars of what was guessed; its answer only once it is asked for."""
-    question, guessed = lesson.card[place].question, guesses.of(place)
+    question = lesson.card[place].question
+    guessed = [guess for guess in guesses.of(place) if fits(question, guess)]
     is_shown = guesses.is_shown(place)
     with st.container(border=True):
         st.html(
