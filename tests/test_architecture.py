@@ -198,3 +198,8 @@ def test_the_files_that_the_map_names_are_there():
     named = re.findall(r"`([\w/]+\.\w+)`", str(rows))
     assert len(named) > 20
     assert [name for name in named if not (PACKAGE / name).is_file()] == []
+
+
+def test_every_finding_is_listed_and_no_other():
+    listed = re.findall(r"\]\(([\w-]+\.sh)\)", (ROOT / "findings" / "README.md").read_text())
+    assert sorted(listed) == sorted(file.name for file in (ROOT / "findings").glob("*.sh"))
