@@ -205,10 +205,10 @@ def _texture(rng: Generator, n: int) -> Array:
     """Per picture a ramp, stripes, checks or blotches: (N, S, S) float32 in about -1..1."""
     x, y, _ = _places(rng, n, 0.6, 1.6, spread=5, turn=np.pi)
     kind = rng.integers(len(TEXTURES), size=n)
-    made = np.empty_like(x)
+    textures = np.empty_like(x)
     for number, texture in enumerate(TEXTURES):
-        made[kind == number] = texture(x[kind == number], y[kind == number])
-    return made
+        textures[kind == number] = texture(x[kind == number], y[kind == number])
+    return textures
 
 
 def _blend(below: Array, above: Array, cover: Array) -> Array:

@@ -212,19 +212,19 @@ def _label(found: dict[str, list[tuple[File, str | None]]], listed: Content) -> 
     Where a list calls classes otherwise, what it says of pictures in class folders tells how.
     """
     names = dict(enumerate(listed.classes or ()))
-    told = {
+    listed_label = {
         file.parts: names.get(label, str(label))
         for part in listed.parts
         for file, label in zip(part.pictures(), part.labels, strict=True)
         if isinstance(file, File) and label is not None
     }
-    meant = {told[file.parts]: name for pairs in found.values() for file, name in pairs
-             if name is not None and file.parts in told}  # fmt: skip
+    meant = {listed_label[file.parts]: name for pairs in found.values() for file, name in pairs
+             if name is not None and file.parts in listed_label}  # fmt: skip
     known = {name for pairs in found.values() for _, name in pairs} - {None}
     meant = {name: name for name in known} | meant
     notes = []
     for split, pairs in found.items():
-        labels = [told.get(file.parts) for file, _ in pairs]
+        labels = [listed_label.get(file.parts) for file, _ in pairs]
         if not any(labels) or any(name is not None for _, name in pairs):
             continue
         if set(filter(None, labels)) <= meant.keys():
@@ -247,12 +247,12 @@ def _without_splits(
     _check_empty(tree, depth, level)
     found: dict[str, list[tuple[File, str | None]]] = defaultdict(list)
     inside = _split_inside(level, depth)
-    told, said = ({}, []) if inside else split_lists.roles(tree, pictures)
+    roles, said = ({}, []) if inside else split_lists.roles(tree, pictures)
     notes += said
     for name, files in level.items():
         for file in files:
             below = file.parts[depth + 1] if inside and len(file.parts) > depth + 2 else ""
-            split = below if splits.role(below) else told.get(file.parts, "")
+            split = below if splits.role(below) else roles.get(file.parts, "")
             found[split].append((file, name))
     if inside:
         notes.append(f"Splits lie inside the class folders: {', '.join(filter(None, found))}.")

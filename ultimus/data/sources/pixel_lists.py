@@ -56,11 +56,11 @@ def _names(file: File) -> list[str]:
 def _parts(file: File, names: list[str]) -> tuple[list[Part], Sequence[str]]:
     table = _table(file, names)
     label = next(name for name in names if is_called(name, LABELS))
-    told = next((name for name in names if is_called(name, SPLITS)), None)
-    rows = _rows(table, [name for name in names if name not in (label, told)], file)
+    splits_in = next((name for name in names if is_called(name, SPLITS)), None)
+    rows = _rows(table, [name for name in names if name not in (label, splits_in)], file)
     images, notes = pixels.pictures(rows, file.shown)
     labels: list[Label] = table[label].to_pylist()
-    roles = [splits.role(str(name)) for name in table[told].to_pylist()] if told else []
+    roles = [splits.role(str(name)) for name in table[splits_in].to_pylist()] if splits_in else []
     of_file = splits.role_of(file.parts)
     roles = roles if roles and not of_file else [of_file] * len(labels)
     parts = []
