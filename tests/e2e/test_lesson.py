@@ -188,7 +188,36 @@ def test_a_file_draws_the_training_that_its_cards_speak_of(
     expect(log).to_have_count(0)  # which would tell the answer
     lesson.get_by_role("button", name="This is my guess").click()
     expect(log).to_have_count(3)
+    drawn = lesson.get_by_role("img", name="Loss after each epoch")
+    expect(drawn.locator("polyline.log")).to_be_visible()
+    guess, ends = drawn.locator("line.mine").bounding_box(), drawn.bounding_box()
+    assert ends["y"] < guess["y"] < ends["y"] + ends["height"]  # 2.00, of 1.4 to 3.2
+    expect(page.get_by_role("img", name="Loss on training pictures")).to_be_in_viewport(ratio=1)
     for _ in range(2):
         page.keyboard.press("ArrowRight")
     expect(page.get_by_role("img", name="Learning rate")).to_be_in_viewport(ratio=1)
     expect(log).to_have_count(0)
+
+
+def test_a_file_draws_the_range_test_that_its_cards_speak_of(
+    tmp_path: Path, person: Callable[[], Page]
+):
+    file = tmp_path / "lesson.html"
+    name = "the-right-learning-rate"
+    assert cli.main(["export", name, "--form", "page", "--out", str(file)]) == 0
+    page = person()
+    page.goto(file.as_uri())
+    lesson = page.locator(".lesson")
+    lesson.get_by_role("button", name="Skip").click()
+    drawn = page.get_by_role("img", name="Loss while the rate rises: steepest at 0.00029, div")
+    expect(drawn).to_be_in_viewport(ratio=1)
+    expect(drawn.locator("polyline.seed")).to_have_count(10)
+    expect(drawn.locator("circle.alone")).to_have_count(10)
+    steep, first = drawn.locator("line.steepest"), drawn.locator("circle.alone").first
+    at, dot = steep.bounding_box()["x"], first.bounding_box()
+    assert at == pytest.approx(dot["x"] + dot["width"] / 2, abs=3)  # seed 0 says what the mean says
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("main")).to_be_hidden()  # runs are trained in the app alone
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("img", name="Learning rate")).to_be_in_viewport(ratio=1)

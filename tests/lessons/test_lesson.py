@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from ultimus.analysis import range_test
 from ultimus.analysis.ablation import ablate
+from ultimus.analysis.measured import measured, notebook_log
 from ultimus.analysis.prediction import examples
 from ultimus.checkpoints import checkpoint
 from ultimus.data.augment import preprocess
@@ -31,6 +33,7 @@ CHOICES = 'choices = ["a", "b"]\nanswer = 2'
 BEST = "measured ablation-best-cifar10"
 SCALE = "scale = { low = 1, high = 2 }"
 WHOLE = f'{HEAD}{ASKED}[card.reveal]\ntext = "b."\n'
+DRAWN = '[card.reveal.curves]\ntitle = "A"\nlines = {{ "a" = "{}" }}\n'
 
 
 def written(folder: Path, text: str | bytes, name: str = "mine") -> Path:
@@ -89,6 +92,50 @@ def test_a_file_has_the_curves_of_which_its_cards_speak():
     assert told["notebook"]["loss"][6] == [7, 2.355]
     assert [card["isInFile"] for card in told["cards"]] == [True, True, True, False, True]
     assert "**" not in (app := told["cards"][3]["app"]) and "Press <strong>Start</strong>" in app
+
+
+def test_a_file_has_the_range_test_of_which_its_cards_speak():
+    made = lesson_page("mine", shelf.find("the-right-learning-rate")).decode()
+    told = json.loads(re.search(r'id="lesson">(.*?)</script>', made, re.S)[1])
+    test, _ = range_test.shipped()
+    assert told["range"]["steepest"] == test.suggestion == told["range"]["alone"][0]
+    assert len(told["range"]["seeds"]) == 10
+    assert [len(seed) for seed in told["range"]["seeds"]] == [len(test.rates)] * 10
+    assert set(told["range"]["alone"]) < set(told["range"]["rates"])
+    assert [card["isInFile"] for card in told["cards"]] == [True, True, True, False, True]
+
+
+def test_a_curve_is_that_which_was_measured(tmp_path):
+    lines = '"a" = "{curve seed-preset: seed 1, loss, loss}"\n"b" = "{curve notebook: lr}"\n'
+    path = written(
+        tmp_path,
+        f'{WHOLE}[card.reveal.curves]\ntitle = "Both"\n[card.reveal.curves.lines]\n{lines}',
+    )
+    drawn = filled("mine", read(path))["cards"][0]["reveal"]["curves"]
+    assert (drawn["title"], drawn["isShare"]) == ("Both", False)
+    kept = measured("seed-preset").curves["seed 1, loss"]
+    assert drawn["lines"][0]["points"] == list(zip(kept["epoch"], kept["loss"], strict=True))
+    assert [line["isLog"] for line in drawn["lines"]] == [False, True]
+    assert drawn["lines"][1]["points"][4] == (5, notebook_log()["epochs"][4]["lr"])
+    place = f"seed 1, loss, loss, epoch={kept['epoch'][9]:g}"  # no share, though accuracies are
+    assert _told(tmp_path, f"{{at seed-preset: {place}}}", "step = 0") == f"{kept['loss'][9]:.3g}"
+    shares = filled("mine", shelf.find("why-did-it-collapse"))["cards"][1]["reveal"]["curves"]
+    assert shares["isShare"] and len(shares["lines"]) == 3
+
+
+def test_a_card_is_named_and_its_place_is_counted(tmp_path):
+    first = CARD.replace("Look.", "See **{card: end}**.")
+    end = f'{ASKED}[card.reveal]\ntext = "b."\n'.replace('"One"', '"Last"\nname = "end"')
+    made = filled("mine", read(written(tmp_path, HEAD + first + CARD + end)))
+    assert '<strong><button type="button" class="way" data-card="2">card 3<' in str(made)
+    in_a_choice = HEAD + first + end.replace('["a"', '["{card: end}"')
+    made = filled("mine", read(written(tmp_path, in_a_choice)))
+    assert made["cards"][1]["question"]["choices"][0] == "card 2"
+
+
+@pytest.mark.parametrize("path", sorted(LESSONS.glob("*.toml")), ids=lambda path: path.stem)
+def test_no_text_types_the_number_of_a_card(path):
+    assert not re.search(r"\bcards?\s+\d", path.read_text(), re.I)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +252,13 @@ def test_a_run_of_patches_has_a_recipe_to_tell_of(tmp_path):
         (HEAD + TRAIN.replace("Look.", "{weight}"), 7, "speaks of a cell"),
         (HEAD + CARD.replace("Look.", "An [x](term:luck)."), 7, "no term 'luck': it has image"),
         (WHOLE.replace('["a"', '["[a](term:step)"'), 10, "a choice explains no term"),
+        (HEAD + CARD.replace("Look.", "{card: end}"), 7, "no card has the name 'end'"),
+        (HEAD + CARD + 'name = "Two words"\n', 8, "name should"),
+        (HEAD + (CARD + 'name = "a"\n') * 2, 1, "two cards have the name 'a'"),
+        (WHOLE + DRAWN.format("{curve x: y, z}"), 16, "no figures 'x' in"),
+        (WHOLE + DRAWN.format("{curve seed-preset: y}"), 16, "has no curve 'y' by epoch: it"),
+        (WHOLE + DRAWN.format("{curve notebook: y}"), 16, "the notebook's log has no 'y'"),
+        (WHOLE + DRAWN.format("{weight}"), 16, "a curve is written as {curve NAME:"),
         (HEAD + ASKED, 4, "a question needs a reveal"),
         (WHOLE.replace("answer = 2", "answer = 3"), 8, "from 1 to 2"),
         (WHOLE.replace("answer = 2", SCALE), 8, "either choices or a scale"),

@@ -17,12 +17,14 @@ from numpy.typing import ArrayLike
 
 from ..errors import UserError
 from ..recipe import Recipe
+from .measured import measured
 
 SMOOTHING = 0.05  # weight of the newest loss in the smoothed one
 SKIPPED = (10, 5)  # steps at the beginning and at the end where nothing is suggested
 BLOWN_UP = 5  # times the lowest smoothed loss: what follows is not looked at
 LEAST_STEPS = sum(SKIPPED) + 2
 LOW, HIGH, STEPS = 1e-5, 1.0, 200
+SHIPPED = "range-test-seed-shapes"  # of the measured figures
 NOTHING = (
     "No rate is suggested, since the loss does not fall by more than it scatters: take more seeds "
     "or steps, begin at a lower rate if it only rises, or end at a higher one if it hardly moves."
@@ -118,6 +120,16 @@ def read(rates: ArrayLike, losses: ArrayLike, failed: ArrayLike = True) -> Range
         np.array([math.nan if rate is None else rate for rate in alone]),
         _diverging(rates, whole, mean, lowest, ends),
     )  # fmt: skip
+
+
+def shipped() -> tuple[RangeTest, str]:
+    """A test that comes with Ultimus, and what it is of."""
+    kept = measured(SHIPPED)
+    curves = [kept.curves[f"seed {seed}"] for seed in kept.seeds]
+    rates = max((curve["rate"] for curve in curves), key=len)
+    gone = [math.nan] * len(rates)  # where a loss is no number any more
+    losses = [[*curve["loss"], *gone[len(curve["loss"]) :]] for curve in curves]
+    return read(rates, losses), f"the preset seed on shapes, {len(curves)} seeds"
 
 
 def _mean(losses: np.ndarray) -> np.ndarray:

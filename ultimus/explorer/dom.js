@@ -41,6 +41,13 @@ export function rounded(value, digits = 3) {
   return value.toFixed(kept).replace(/^-(?=[0.]*$)/, "").replace("-", "−"); // no minus zero
 }
 
+/** A number with two digits that count, as people write it: 9.8 × 10⁻⁶ and not 9.8e-6. */
+export function short(value) {
+  const [digits, power] = value.toExponential(1).split("e-");
+  if (!power || power < 5) return String(Number(value.toPrecision(2)));
+  return `${digits} × 10⁻${[...power].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
+}
+
 /** Buttons of which one is chosen. */
 export function choice(label, options, chosen, choose) {
   const buttons = Object.entries(options).map(([value, text]) =>

@@ -5,6 +5,7 @@
  * as its tab is open.
  */
 
+import { course } from "./course.js";
 import { h, isStill } from "./dom.js";
 import { bring } from "./pointing.js";
 import { explain } from "./terms.js";
@@ -46,6 +47,7 @@ export class LessonPanel {
     root.addEventListener("focusout", () => (hadFocus = false));
     root.addEventListener("focusin", () => (hadFocus = true));
     explain(root);
+    root.addEventListener("click", ({ target }) => this.go(Number(target.closest(".way")?.dataset.card ?? this.card)));
     this.watcher = new ResizeObserver(() => this.tellWhatIsBelow());
     this.draw();
     if (hadFocus) this.focus();
@@ -281,6 +283,7 @@ export class LessonPanel {
     return h("div", { class: "reveal" },
       h("p", { class: "verdict", tabindex: -1, role: "status" }, verdict),
       reveal.bars.length ? this.compared() : null,
+      reveal.curves ? course(reveal.curves, question.scale ? this.guess() : null) : null,
       written(reveal.text), this.inApp(reveal.app)); // prettier-ignore
   }
 

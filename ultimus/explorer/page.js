@@ -11,6 +11,7 @@ import { others } from "./others.js";
 import { overview } from "./overview.js";
 import { own } from "./own.js";
 import * as patches from "./patches_page.js";
+import { range } from "./range.js";
 import { unpack } from "./scene.js";
 import { scrubber } from "./scrubber.js";
 import { shares } from "./shares.js";
@@ -159,7 +160,7 @@ function keepLink(view) {
 
 // A lesson ----------------------------------------------------------------------------------------
 
-const SECTIONS = { look: "page", train: "training", predict: "yours" };
+const SECTIONS = { look: "page", train: "training", lab: "training", predict: "yours" };
 
 /** The cards of a lesson beside the page, which shows what each card says of the app's pages. */
 function teach(file, scenes, lesson) {
@@ -177,6 +178,7 @@ function teach(file, scenes, lesson) {
     else if (page === "attention") file.view.read(said);
     else {
       if (page === "train") file.train(lesson.trained[said.run], said.run, said.seed_run === "false" ? null : lesson.notebook);
+      if (page === "lab") file.training.replaceChildren(range(lesson.range));
       scrollTo(SECTIONS[page]);
     }
   };

@@ -4,6 +4,7 @@ What a card shows is written with the names of its page's link, and checked by w
 Numbers stand in texts as placeholders, such as {weight} or {measured NAME: key}; see values.py.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import (
@@ -111,6 +112,20 @@ class Question(BaseModel):
         return self
 
 
+class Curves(BaseModel):
+    """Curves to draw beside each other, epoch by epoch.
+
+    Attributes:
+        title: what they are of.
+        lines: placeholders, see curves.py, by their names.
+    """
+
+    model_config = STRICT
+
+    title: Line
+    lines: dict[Line, Number] = Field(min_length=1, max_length=3)
+
+
 class Reveal(BaseModel):
     """What is shown once somebody has guessed.
 
@@ -120,6 +135,7 @@ class Reveal(BaseModel):
         show: what the page shows from then on, beside what it showed.
         at: the part of the page that it speaks of, as for a card.
         bars: numbers to draw, placeholders, by their names; the guess is drawn among them.
+        curves: to draw, with the guess as a line through them.
     """
 
     model_config = STRICT
@@ -128,6 +144,7 @@ class Reveal(BaseModel):
     app: More = ""
     show: Show = {}
     at: str = ""
+    curves: Curves | None = None
     bars: dict[Line, Number] = Field({}, max_length=12)
 
 
@@ -136,6 +153,7 @@ class Card(BaseModel):
 
     Attributes:
         title: of the card.
+        name: by which others speak of it, see values.py.
         page: that stands beside it, a name of `links.pages.PAGES`.
         show: what that page shows, as its link says it.
         at: the part of the page that it speaks of, one of PARTS; found out where it is not said.
@@ -148,6 +166,7 @@ class Card(BaseModel):
     model_config = STRICT
 
     title: Line
+    name: str = Field("", max_length=40, pattern=r"^[a-z0-9-]*$")
     page: str
     show: Show = {}
     at: str = ""
@@ -209,9 +228,11 @@ class Card(BaseModel):
     @property
     def is_in_file(self) -> bool:
         """Whether a lesson in a file can show what the card speaks of: of Train only the curves of
-        a run that has a name, of Lab and Test set nothing."""
+        a run that has a name, of Lab the figure of a range test, of Test set nothing."""
         if self.page == "train":
             return bool(self.link.get("run")) and self.part != "start"
+        if self.page == "lab":
+            return self.link.get("tool") == "range" and self.part == "figure"
         return self.page in ("look", "attention", "predict")
 
     @property
@@ -274,6 +295,19 @@ class Lesson(BaseModel):
                 raise ValueError(f"{name[:40]!r} is no choice of any page")
         return show
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Lesson":
+        names = [card.name for card in self.card if card.name]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two cards have the name {name!r}")
+        return self
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where the cards that have a name stand, from 1."""
+        return {card.name: place for place, card in enumerate(self.card, 1) if card.name}
+
 
 def _with(shared: dict[str, Any], card: Any) -> Any:
     if not isinstance(card, dict) or not isinstance(card.get("show", {}), dict):
@@ -302,3 +336,11 @@ def _texts(card: Card) -> list[tuple[Path, str]]:
         found += [(("reveal", name), getattr(reveal, name)) for name in ("text", "app")]
         found += [(("reveal", "bars"), bar) for bar in reveal.bars.values()]
     return found
+
+
+def curves(lesson: Lesson) -> Iterator[tuple[Path, str]]:
+    """All placeholders of curves, and where they stand."""
+    for place, card in enumerate(lesson.card):
+        if card.reveal and card.reveal.curves:
+            for line in card.reveal.curves.lines.values():
+                yield ("card", place, "reveal", "curves", "lines"), line

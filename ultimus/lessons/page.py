@@ -1,7 +1,11 @@
 """A lesson in one file, which needs no server: the page of its run, with its cards beside it."""
 
+import math
 from typing import Any
 
+import numpy as np
+
+from ..analysis import range_test
 from ..analysis.measured import notebook_log
 from ..explorer import page, scene
 from ..runs.run import Run
@@ -28,7 +32,7 @@ def lesson_page(name: str, lesson: Lesson) -> bytes:
     runs = {run.folder: run for run in (_run(name, lesson, card) for card in cards)}.values()
     shown = {run: shown_pictures(run, _pictures(cards, run.id)) for run in runs}
     (first, pictures), *others = shown.items()
-    told = filled(name, lesson) | _trained(name, lesson)
+    told = filled(name, lesson) | _trained(name, lesson) | _ranged(lesson)
     return page.page(first, told, pictures, dict(others))
 
 
@@ -54,6 +58,29 @@ def _trained(name: str, lesson: Lesson) -> dict[str, Any]:
     rows = notebook_log()["epochs"]
     log = {name: [[row["epoch"], row[column]] for row in rows] for name, column in columns.items()}
     return {"trained": {key: scene.curves(run) for key, run in runs.items()}, "notebook": log}
+
+
+def _ranged(lesson: Lesson) -> dict[str, Any]:
+    """The range test that comes with Ultimus, if a card speaks of one: rates (N,), losses of the
+    seeds (S, N) and their mean (N,), with None where there is none, and what is read from them."""
+    if not any(card.page == "lab" and card.is_in_file for card in lesson.card):
+        return {}
+    test, of = range_test.shipped()
+    return {
+        "range": {
+            "of": of,
+            "rates": test.rates.tolist(),
+            "seeds": [_known(seed) for seed in test.smoothed.round(4)],
+            "mean": _known(test.mean.round(4)),
+            "steepest": test.suggestion,
+            "alone": _known(test.suggestions),
+            "diverging": test.diverging,
+        }
+    }
+
+
+def _known(numbers: np.ndarray) -> list[float | None]:
+    return [number if math.isfinite(number) else None for number in numbers.tolist()]
 
 
 def _pictures(cards: list[Card], run: str) -> str:

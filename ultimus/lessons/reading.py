@@ -13,7 +13,8 @@ from ..files import read_bounded
 from ..glossary import term
 from ..links.pages import PAGES
 from . import markup, values, wrong
-from .lesson import Card, Lesson, Scale, texts
+from .curves import curve
+from .lesson import Card, Lesson, Scale, curves, texts
 from .lines import Path as Place
 from .lines import line_of
 
@@ -55,12 +56,14 @@ def _check_texts(path: Path, text: str, lesson: Lesson) -> None:
     for place, words in texts(lesson):
         page = PAGES[lesson.card[int(place[1])].page]
         for placeholder in values.placeholders(words):
-            _check(path, text, place, placeholder, values.check, page)
+            _check(path, text, place, placeholder, values.check, page, lesson.places)
             _check(path, text, place, placeholder, _names_its_pictures, lesson.card[int(place[1])])
         for name in markup.terms(words):
             _check(path, text, place, name, _no_term if "choices" in place else term)
         for address in markup.addresses(words):
             _check(path, text, place, address, _has_no_placeholder)
+    for place, line in curves(lesson):
+        _check(path, text, place, line, curve)
     for place, number, scale in _numbers(lesson):
         _check(path, text, place, number[1:-1], _can_be_drawn, scale)
 

@@ -8,11 +8,12 @@ A placeholder is a name in braces, with what it needs behind it:
     {measured NAME: a - b}      the difference of two
     {notebook: loss 6}          what the notebook's log says of an epoch
     {recipe: lr}                a choice of the run's recipe
+    {card: NAME}                where the card of that name stands
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from statistics import mean, stdev
@@ -28,10 +29,12 @@ from ..model import HEAD, Transformer, count_parameters
 from ..recipe import Recipe, written
 from ..runs.outcome import outcome
 from ..runs.run import Run
+from .curves import unit_of
 from .moment import Moment, named_run
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _MOMENT = (Shown, Attention)
+CARD = "card"
 
 
 class Value(NamedTuple):
@@ -56,14 +59,22 @@ def replaced(text: str, by: Callable[[str], str]) -> str:
     return _PLACEHOLDER.sub(lambda found: by(found[1]), text)
 
 
-def check(placeholder: str, states: Iterable[type]) -> None:
+def check(placeholder: str, states: Iterable[type], cards: Container[str] = ()) -> None:
     """See to it that a placeholder can be computed on a page with these states.
+
+    Args:
+        placeholder: what stands in the braces.
+        states: of the card's page.
+        cards: names of the lesson's cards.
 
     Raises:
         UserError: it cannot be; a part of a sentence.
     """
     name, argument = _parts(placeholder)
-    if name in OF_FIGURES:
+    if name == CARD:
+        if argument not in cards:
+            raise UserError(f"no card has the name {argument[:40]!r}")
+    elif name in OF_FIGURES:
         OF_FIGURES[name](argument)
     elif name in OF_RUN:
         _recipe_choice(argument)
@@ -86,7 +97,7 @@ def check_number(placeholder: str) -> None:
     """
     name, argument = _parts(placeholder)
     is_word = name in OF_RUN and isinstance(getattr(Recipe(), argument), str)
-    if is_word or name in WORDS:
+    if is_word or name in {*WORDS, CARD}:
         raise UserError(f"{{{placeholder[:60]}}} is no number")
 
 
@@ -117,11 +128,17 @@ def value(placeholder: str, link: Mapping[str, str], find: Callable[[Shown, Atte
     return OF_CELL[name](find(*_overridden(link, argument)))
 
 
+def named_card(placeholder: str) -> str:
+    """The name of the card that a placeholder speaks of; empty if it speaks of none."""
+    name, argument = _parts(placeholder)
+    return argument if name == CARD else ""
+
+
 def _parts(placeholder: str) -> tuple[str, str]:
     """The name of a placeholder, and what stands behind it."""
     line = _line(placeholder)
     name, argument = re.fullmatch(r"([\w-]*):?(.*)", line).groups()
-    names = [*OF_CELL, *OF_FIGURES, *OF_RUN]
+    names = [*OF_CELL, *OF_FIGURES, *OF_RUN, CARD]
     if name not in names:
         near = get_close_matches(name, names, 1) or ["weight"]
         raise UserError(
@@ -284,7 +301,7 @@ def _at(argument: str) -> Value:
     places = [place for place, x in enumerate(columns[other]) if f"{x:g}" == wanted]
     if not places:
         raise UserError(f"{other[:40]} of {name} is nowhere {wanted[:40]!r}")
-    return _in_unit(columns[column][places[-1]], known.unit)
+    return _in_unit(columns[column][places[-1]], unit_of(known, column))
 
 
 def _measured(argument: str) -> Value:

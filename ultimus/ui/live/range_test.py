@@ -1,7 +1,6 @@
 """A range test on show: its curve, what is read from it, and three runs that show what it means."""
 
 import html
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from ...analysis import range_test
-from ...analysis.measured import measured
 from ...analysis.range_test import NOTHING, RangeTest
 from ...errors import counted
 from ...links.pages import Lab, Train
@@ -29,8 +27,6 @@ smoothed as the package torch-lr-finder does it. A rate for a whole run lies bet
 point and the lowest: try it out.</p>
 """
 
-EXAMPLE = "range-test-seed-shapes"  # of the measured figures
-
 
 def rows(sweep: Sweep, found: Sequence[Entry]) -> list[dict[str, Any]]:
     """The parts of its row."""
@@ -49,14 +45,9 @@ def is_live(entry: Entry) -> bool:
 
 def example() -> None:
     """A test that comes with Ultimus, to look at where nothing was tried yet."""
-    kept = measured(EXAMPLE)
-    curves = [kept.curves[f"seed {seed}"] for seed in kept.seeds]
-    rates = max((curve["rate"] for curve in curves), key=len)
-    gone = [math.nan] * len(rates)  # where a loss is no number any more
-    losses = [[*curve["loss"], *gone[len(curve["loss"]) :]] for curve in curves]
-    test = range_test.read(rates, losses)
-    words = f"This one comes with Ultimus: the preset seed on shapes, {len(curves)} seeds."
-    board.show(board.message([_row(test, _facts(words, test), EXAMPLE)]), "example")
+    test, of = range_test.shipped()
+    words = f"This one comes with Ultimus: {of}."
+    board.show(board.message([_row(test, _facts(words, test), range_test.SHIPPED)]), "example")
 
 
 def _row(test: RangeTest, facts: str, uirevision: str) -> list[dict[str, Any]]:
