@@ -12,7 +12,8 @@ from ultimus.analysis import range_test
 from ultimus.data.augment import Epoch
 from ultimus.data.dataset import open_dataset
 from ultimus.recipe import Recipe
-from ultimus.training.trainer import Training, train
+from ultimus.training.trainer import train
+from ultimus.training.training import Training
 
 RATES = np.geomspace(1e-5, 1, 200)
 

@@ -18,7 +18,7 @@ from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS
 from ultimus.runs import recorder
 from ultimus.runs.run import Run
-from ultimus.training.trainer import FIRST_STEPS
+from ultimus.training.training import FIRST_STEPS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ultimus.runs.due import EVERY, Schedule
-from ultimus.training.trainer import FIRST_STEPS
+from ultimus.training.training import FIRST_STEPS
 
 
 @pytest.fixture

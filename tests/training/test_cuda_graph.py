@@ -5,7 +5,6 @@ same memory with the Python numbers of the first time, which is what a CUDA grap
 """
 
 import math
-import sys
 
 import pytest
 import torch
@@ -23,17 +22,11 @@ from ultimus.runs import worker
 from ultimus.runs.recorder import Recorder
 from ultimus.runs.run import Run
 from ultimus.runs.worker import work
-from ultimus.training import cuda_graph
+from ultimus.training import cuda_graph, strides, trainer
 from ultimus.training.cuda_graph import Adam, Rates, Steps
-from ultimus.training.trainer import (
-    FIRST_STEPS,
-    DivergedError,
-    GraphTraining,
-    Progress,
-    Stride,
-    Training,
-    train,
-)
+from ultimus.training.strides import GraphTraining, Stride
+from ultimus.training.trainer import train
+from ultimus.training.training import FIRST_STEPS, DivergedError, Progress, Training
 
 TRAIN, TEST, CLASSES = 101, 43, 3
 PER_EPOCH, EPOCHS = TRAIN // 14, 4
@@ -43,7 +36,6 @@ RICH = {
     "block_rate": 0.25, "lr": 0.003,
 }  # fmt: skip
 
-training_module = sys.modules["ultimus.training.trainer"]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -61,7 +53,7 @@ def _split(count: int, seed: int) -> Split:
 @pytest.fixture(autouse=True)
 def _long_strides(monkeypatch):
     """However slow the machine is: only what is due ends a stride."""
-    monkeypatch.setattr(training_module, "STRIDE", 600)
+    monkeypatch.setattr(strides, "STRIDE", 600)
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +337,7 @@ def test_a_step_that_fails_amid_a_stride_changes_nothing(
 ):
     recipe = _recipe(optimizer=optimizer)
     _spoilt(dataset, monkeypatch, failing, what)
-    monkeypatch.setattr(training_module, "FIRST_STEPS", 0)
+    monkeypatch.setattr(strides, "FIRST_STEPS", 0)
     training = _graph(recipe, dataset, recorded=True)
     training._snapshots, training._stride.length = (99,), 7
     if failing:
@@ -476,7 +468,7 @@ def gpu_in_name(monkeypatch):
     monkeypatch.setattr(cuda_graph, "record", record)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
-        training_module,
+        trainer,
         "GraphTraining",
         lambda recipe, dataset, device, model: GraphTraining(
             recipe, dataset, {"cuda": "cpu"}[device], model

@@ -13,7 +13,8 @@ from ultimus.errors import UserError
 from ultimus.evaluation import evaluate
 from ultimus.model import Transformer
 from ultimus.recipe import Recipe
-from ultimus.training.trainer import DivergedError, Training, train
+from ultimus.training.trainer import train
+from ultimus.training.training import DivergedError, Training
 
 TRAIN, TEST, CLASSES = 101, 43, 3
 

@@ -16,7 +16,8 @@ from ..data.dataset import Dataset
 from ..errors import UserError
 from ..recipe import PRESETS, Recipe
 from ..runs import machine
-from ..training.trainer import GraphTraining, train
+from ..training.strides import GraphTraining
+from ..training.trainer import train
 
 SECONDS = {"seed": 120, "best": 110, "patches": 40}  # that a run's steps may take, by preset
 CHECKED = 24  # steps that are made both ways: enough for all that a step could leave behind

@@ -19,7 +19,7 @@ from ..runs.continuation import Start
 from ..runs.exchange import adopt_file
 from ..runs.run import Run, Status
 from ..runs.worker import move_data, work
-from ..training.trainer import Progress
+from ..training.training import Progress
 from .common import choice, find_run, given, last_snapshot, note, open_data
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from ..training.trainer import FIRST_STEPS, Progress
+from ..training.training import FIRST_STEPS, Progress
 
 Part = Literal["report", "snapshot", "live", "state"]
 EVERY: dict[Part, float] = {"report": 0.4, "live": 0.5, "state": 5.0}

@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..evaluation import Evaluation
 from ..files import write_atomically
 from ..recipe import Recipe
-from ..training.trainer import Progress, Training
+from ..training.training import Progress, Training
 from . import metrics
 from .control import PATIENCE, Control
 from .due import Schedule

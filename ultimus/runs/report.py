@@ -9,7 +9,7 @@ from ..data.dataset import Dataset
 from ..evaluation import fixed_groups
 from ..model import entropy
 from ..recipe import Recipe
-from ..training.trainer import EpochResult, Progress, Training
+from ..training.training import EpochResult, Progress, Training
 
 
 class Report:

@@ -14,7 +14,8 @@ from ..data.dataset import Dataset, is_ready, open_dataset
 from ..data.sources import located
 from ..errors import UserError
 from ..files import read_bounded, storage_problem
-from ..training.trainer import DivergedError, Progress, train
+from ..training.trainer import train
+from ..training.training import DivergedError, Progress
 from . import metrics
 from .continuation import model_of
 from .control import PATIENCE
