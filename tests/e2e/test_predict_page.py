@@ -51,10 +51,27 @@ def table(page: Page) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text())))
 
 
+def _as_if_computed(page: Page) -> dict[str, float]:
+    """Where Streamlit's sign stands that something is computed, before the table, for a moment."""
+    page.evaluate("""() => {
+        const sign = Object.assign(document.createElement("div"), { className: "stCacheSpinner" });
+        document.querySelector(".stDataFrame").parentElement.before(sign);
+        sign.textContent = "The companions pass …";
+    }""")
+    sign = page.locator(".stCacheSpinner", has_text="The companions pass …")
+    place = sign.bounding_box()
+    sign.evaluate("sign => sign.remove()")
+    return place
+
+
 def test_the_pages_numbers_are_the_command_lines(
     server: str, person: Callable[[], Page], photograph: Path
 ):
     page = visit(person(), server)
+    expect(page.locator(".stDataFrame")).to_be_visible()
+    computing = _as_if_computed(page)
+    board = page.locator(".stDataFrame").bounding_box()
+    assert computing["y"] > board["y"] + board["height"]  # it lies on nothing that is there
     upload(page, photograph, EXAMPLE)
     expect(page.get_by_text("2 of your own pictures")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("heading", name="a photograph.jpg")).to_be_visible()

@@ -15,7 +15,7 @@ from ultimus.data.dataset import open_dataset
 from ultimus.recipe import PRESETS, Recipe
 from ultimus.runs import metrics
 from ultimus.runs.run import Run, Status
-from ultimus.ui.controls import data
+from ultimus.ui.controls import data, rate
 from ultimus.ui.live.curves import _number, duration
 
 ROOT = Path(__file__).parents[2]
@@ -314,6 +314,32 @@ def test_the_rate_of_a_live_run_is_its_owners_and_the_teachers(
             page = checked(page.run())
             assert page.success[0].value == "The rate is 0.2 × the planned one."
         assert "rate × 0.5 from step 3 on" in words(page)
+
+
+@pytest.mark.parametrize("is_pressed", [False, True])
+def test_a_rate_that_is_chosen_as_the_run_ends_is_not_lost_without_a_word(
+    runs: Path, is_pressed: bool
+):
+    run = _trained_now(runs, OWNER)
+
+    def part(kind: str, label: str):
+        return next(each for each in page.main.get(kind) if each.label == label)
+
+    with run.hold():
+        page = visit(run=run.id)
+        part("number_input", "Planned rate ×").set_value(0.1)
+        checked(part("button", "Change it").click().run() if is_pressed else page.run())
+    run.set_status(Status("done", step=10, total=10))
+    for _ in "12":
+        page = checked(page.run())
+        assert part("number_input", "Planned rate ×").value == 0.1
+        assert part("button", "Change it").disabled
+        assert [each.value for each in page.info] == [rate.NOT_TRAINED]
+        assert [each.value for each in page.warning] == is_pressed * [
+            "The run ended before its rate became 0.1 × the planned one."
+        ]
+    other = visit(run=run.id)  # who comes later has nothing to lose
+    assert "Planned rate ×" not in [each.label for each in other.main.number_input]
 
 
 def test_an_open_menu_stays_the_same_when_a_run_has_its_first_weights(runs: Path):

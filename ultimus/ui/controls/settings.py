@@ -1,5 +1,6 @@
 """The choice of a recipe: a preset, what matters for a lesson, and the rest under "More"."""
 
+from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
@@ -68,9 +69,7 @@ def show() -> None:
         st.caption(_note(now.preset, data.name_of(now)))
     else:
         st.caption(f"The recipe {now.preset}, changed: here {LOOKS[model]} look at each other.")
-    labels = (ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT)
-    for column, shown in zip(st.columns(2), labels, strict=True):
-        _widgets(column, shown, now, preset)
+    _widgets(st, ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT, now, preset)
     usual = _augmentations(preset)
     st.pills(
         "Augmentation", list(AUGMENTATIONS), selection_mode="multi",
@@ -81,8 +80,7 @@ def show() -> None:
     )  # fmt: skip
     more = st.expander("More", key="more", on_change="rerun")
     if more.open:  # fifteen fields, which would take as long as half of the page
-        for column, labels in zip(more.columns(2), (MORE_LEFT, MORE_RIGHT), strict=True):
-            _widgets(column, labels, now, preset)
+        _widgets(more, MORE_LEFT, MORE_RIGHT, now, preset)
     st.button(
         "Undo changes", icon=":material/undo:", on_click=_forget_changes,
         disabled=not _is_changed(now), help="All choices are again as the recipe has them.",
@@ -148,10 +146,15 @@ def _forget_changes() -> None:
     choices.change(Train, augment=AS_PRESET, **dict.fromkeys(RECIPE_CHOICES, AS_PRESET))
 
 
-def _widgets(column: Any, labels: dict[str, str], now: Train, preset: Recipe) -> None:
-    for name, label in labels.items():
-        usual, chosen = getattr(preset, name), getattr(now, name)
-        _widget(column, name, label, usual if chosen is AS_PRESET else chosen, usual)
+def _widgets(
+    place: Any, left: dict[str, str], right: dict[str, str], now: Train, preset: Recipe
+) -> None:
+    """Fields in pairs that stand on one line, however long their names are."""
+    for pair in zip_longest(left.items(), right.items()):
+        columns = place.columns(2, vertical_alignment="bottom")
+        for column, (name, label) in zip(columns, filter(None, pair), strict=False):
+            usual, chosen = getattr(preset, name), getattr(now, name)
+            _widget(column, name, label, usual if chosen is AS_PRESET else chosen, usual)
 
 
 def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
