@@ -96,6 +96,7 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     on_card(page, 8)
     box = lesson.bounding_box()
     assert box["x"] == 0 and box["width"] == 390 and box["y"] > 844 / 2  # the page stays in sight
+    assert page.locator(".stMain").evaluate("main => main.scrollWidth") == 390
     expect(page.locator(".shares tbody")).to_be_in_viewport(ratio=1)
     spoken_of = page.locator(".shares").bounding_box()
     assert spoken_of["y"] + spoken_of["height"] < box["y"]

@@ -166,5 +166,6 @@ def test_accuracy_by_group_size_has_a_line_for_each_order_and_tells_all_in_words
     go.Figure(fig.to_dict())  # with plotly's own checks
     shuffled, by_class = fig.data
     assert shuffled.y.tolist() == [0.5, 0.6, 0.7] and by_class.y.tolist() == [0.5, 0.45, 0.4]
-    assert fig.layout.xaxis.type == "log"
+    assert fig.layout.xaxis.type == "log" and fig.layout.xaxis.tickvals == (1, 4)  # both ends
+    assert not fig.layout.yaxis.title.text  # plotly would move it among the lines
     assert "sorted by class: 50.0% in groups of 1, 45.0% in groups of 2" in alt(fig)

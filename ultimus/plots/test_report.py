@@ -223,11 +223,12 @@ def size_figure(sizes: ArrayLike, shuffled: ArrayLike, by_class: ArrayLike) -> g
     ]  # fmt: skip
     bare = {"fixedrange": True, "zeroline": False, "tickfont": {"size": 12}}
     layout = {
-        "margin": margin(62, 16, TOP + 26, 46),
+        "margin": margin(44, 16, TOP + 26, 46),
         "xaxis": bare
         | axis_title("images in a group", 6)
-        | {"type": "log", "tickvals": sizes[::2]},
-        "yaxis": bare | axis_title("test accuracy", 8) | {"tickformat": ".0%", "nticks": 6},
+        | {"type": "log", "tickvals": [*sizes[:-1:2], sizes[-1]], "tickformat": ","},
+        # no title, which plotly moves into the figure to keep clear of the legend
+        "yaxis": bare | {"tickformat": ".0%", "nticks": 6},
         "showlegend": True,
         "legend": legend(),
     }
