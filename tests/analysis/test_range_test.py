@@ -107,8 +107,9 @@ def test_the_rate_rises_by_one_factor_from_low_to_high():
         (1, 1, 100, "rise"),
         (0.1, 0.01, 100, "rise"),
         (0, 1, 100, "rise"),
-        (1e-9, 1, 100, "start_divisor"),
-        (1, 20, 100, "lr"),
+        (1e-9, 1, 100, "1,000,000 times the first"),
+        (1, 20, 100, "rises to 10 at most"),
+        (1e-3, 1, 5001, "choose up to 5,000"),
         (1e-3, 1, 5, "5 steps"),
         (float("nan"), 1, 100, "rise"),
     ],
@@ -116,6 +117,18 @@ def test_the_rate_rises_by_one_factor_from_low_to_high():
 def test_what_makes_no_range_test_is_refused(low, high, steps, words, refused):
     with refused(words):
         range_test.recipe_for(Recipe(), 1000, low, high, steps)
+
+
+def test_its_steps_fit_the_epochs_that_a_run_may_have(refused):
+    with refused("choose up to 1,000"):  # one step is one epoch
+        range_test.recipe_for(Recipe(), 128, 1e-3, 1, 1200)
+
+
+def test_what_it_chooses_itself_is_all_that_it_changes():
+    chosen = Recipe(target=0.5, rate_changes="3:0.5", max_seconds=5)
+    made = range_test.recipe_for(chosen, 1000, 1e-4, 0.5, 100)
+    changed = {name for name, value in made if value != getattr(chosen, name)}
+    assert changed <= set(range_test.CHOSEN) and made.target is None
 
 
 def test_the_curve_is_that_of_torch_lr_finder_on_the_same_batches(capsys):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -466,6 +467,11 @@ def _bad(trained: Run, data: str, tmp_path: Path) -> dict[str, tuple[list[str], 
         "no data": (["evaluate", str(tmp_path / "five.safetensors")], "give --data"),
         "cut": (["evaluate", str(tmp_path / "cut.safetensors"), "--data", data], "cut.safetensors"),
         "data": (["data", str(tmp_path / "nowhere")], "no data folder"),
+        "from and resume": (["train", "--from", "x", "--resume", "y", *runs], "leave out one"),
+        "range": (["range-test", "--lr", "1", "--max-steps", "9", *runs], "--lr, --max-steps"),
+        "rates": (["range-test", "--data", data, "--high", "1e3", *SMALL, *runs], "to 10 at most"),
+        "older": (["runs", "--older", "nan", "--remove", *runs], "'nan'"),
+        "no changes": (["train", "--rate-changes", "none", *runs], "not 'none'"),
     }  # fmt: skip
 
 
@@ -474,7 +480,8 @@ CASES = [
     "group", "no lesson", "unknown", "path", "long", "done", "choices", "damaged", "unwritable",
     "evaluate damaged", "evaluate unknown", "evaluate group", "evaluate no group",
     "evaluate word", "classes", "predict unknown", "predict nothing", "predict damaged",
-    "predict classes", "predict missing", "no data", "cut", "data",
+    "predict classes", "predict missing", "no data", "cut", "data", "from and resume", "range",
+    "rates", "older", "no changes",
 ]  # fmt: skip
 
 
@@ -599,7 +606,8 @@ def test_a_sweep_that_is_done_is_told_and_not_trained_again(data, tmp_path, caps
 @pytest.mark.parametrize(
     ("states", "told"),
     [("failed failed", "2 of 2 runs did not come to an end (2 failed): choose"),
-     ("done failed", "1 of 2 runs"), ("done damaged", "1 of 2 runs")],
+     ("done failed", "1 of 2 runs"), ("done damaged", "1 of 2 runs"),
+     ("done unmeasured", "1 of 2 runs did not come to an end (1 without a test accuracy)")],
 )  # fmt: skip
 def test_a_sweep_whose_runs_did_not_end_is_no_success(data, tmp_path, capsys, states, told):
     sweep = sweeps.plan(Recipe.of(data=data, group=7, groups=2), {"lr": [0.1, 0.2]})
@@ -607,8 +615,12 @@ def test_a_sweep_whose_runs_did_not_end_is_no_success(data, tmp_path, capsys, st
         run = Run.create(tmp_path, point.recipe, sweep=sweep.id)
         if state == "damaged":
             (run.folder / "status.json").write_text("{")
+        elif state == "failed":
+            run.set_status(Status("failed", reason="It blew up."))
         else:
-            run.set_status(Status(state, reason="It blew up." if state == "failed" else ""))
+            run.set_status(Status("done"))
+        if state == "done":
+            metrics.report(run.folder, {"step": 1, "test_accuracy": 0.5, "test_group": 7})
     command = ["sweep", "--runs", str(tmp_path), "--data", data, *SMALL, "--lr", "0.1,0.2"]
     assert main(command) == 2
     spoken = capsys.readouterr()
@@ -626,6 +638,9 @@ def test_what_has_not_ended_of_a_sweep_can_go_on_and_a_diverged_range_test_has_e
     with refused("2 of 2 runs", "1 failed, 1 stopped", "the same command goes on"):
         sweep_command.check([failed, stopped])
     sweep_command.check([failed], range_test.ENDS)
+    shutil.rmtree(stopped.run.folder)
+    with refused("1 failed, 1 gone", "the same command goes on"):
+        sweep_command.check(sweeps.entries(sweep, tmp_path))
     with refused("1 of 2 runs", "1 stopped"):
         sweep_command.check([failed, stopped], range_test.ENDS)
 
@@ -651,6 +666,7 @@ def test_whoever_ends_a_sweep_is_told_that_it_can_go_on(data, tmp_path, capsys, 
         (["--preset", "demo,best"], "demo,best"),
         (["--lr", "1,2", "--clip", "1,2", "--warmup", "0,1"], "at most 2"),
         (["--group", "7,600", "--groups", "1"], "600 images"),
+        (["--grid", "2,4"], "choose model patches"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_before_there_are_runs(
@@ -689,6 +705,13 @@ def test_a_network_of_patches_is_trained_measured_and_asked(data, tmp_path, caps
     out = tmp_path / "it.pt"
     assert main(["export", str(run.folder), "--form", "pt", "--out", str(out)]) == 0
     assert checkpoint.load(out).grid == 2
+
+
+def test_weights_of_another_kind_than_the_preset_say_so(trained, data, tmp_path, capsys):
+    begin = ["train", "--runs", str(tmp_path), "--from", str(trained.folder), "--data", data]
+    assert main([*begin, *SMALL, "--preset", "patches", "--max-steps", "1"]) == 0
+    assert "These weights attend among images, and so does the run" in capsys.readouterr().err
+    assert _only_run(tmp_path).info().recipe.model == "images"
 
 
 def test_composed_groups_are_trained_and_said(data, tmp_path, capsys):

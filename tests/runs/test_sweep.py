@@ -28,6 +28,15 @@ def _ended(runs: Path, sweep: Sweep, number: int, state: str, accuracy: float | 
     return run
 
 
+def test_a_damaged_file_of_a_sweep_is_written_again_by_whoever_knows_it(tmp_path):
+    sweep = sweeps.plan(RECIPE, {"lr": [0.1, 0.2]})
+    for content in ("{", ""):
+        sweeps.save(sweep, tmp_path)
+        (tmp_path / "sweeps" / f"{sweep.id}.json").write_text(content)
+    sweeps.save(sweep, tmp_path)
+    assert sweeps.find(sweep.id, tmp_path) == sweep
+
+
 # What is wanted -------------------------------------------------------------------------------
 
 

@@ -23,8 +23,15 @@ SMOOTHING = 0.05  # weight of the newest loss in the smoothed one
 SKIPPED = (10, 5)  # steps at the beginning and at the end where nothing is suggested
 BLOWN_UP = 5  # times the lowest smoothed loss: what follows is not looked at
 LEAST_STEPS = sum(SKIPPED) + 2
+MOST_STEPS, MOST_EPOCHS = 5000, 1000
 LOW, HIGH, STEPS = 1e-5, 1.0, 200
 SHIPPED = "range-test-seed-shapes"  # of the measured figures
+HIGHEST, MOST_RISE = 10, 1e6  # as a recipe has them
+CHOSEN = (
+    "schedule", "rate_changes", "lr", "start_divisor", "epochs", "max_steps", "max_seconds",
+    "target", "snapshots",
+)  # fmt: skip
+"""Choices of a recipe that a range test makes itself."""
 NOTHING = (
     "No rate is suggested, since the loss does not fall by more than it scatters: take more seeds "
     "or steps, begin at a lower rate if it only rises, or end at a higher one if it hardly moves."
@@ -82,21 +89,24 @@ def recipe_for(recipe: Recipe, images: int, low: float, high: float, steps: int)
     """
     if not 0 < low < high < math.inf:
         raise UserError(f"The rate has to rise, not from {low:g} to {high:g}: choose a higher end.")
+    if high > HIGHEST or high / low > MOST_RISE:
+        raise UserError(
+            f"The rate rises to {HIGHEST:g} at most, and to {MOST_RISE:,.0f} times the first one, "
+            f"not from {low:g} to {high:g}: choose other ends."
+        )
     if steps < LEAST_STEPS:
         raise UserError(f"{steps} steps tell nothing: choose {LEAST_STEPS} or more.")
-    return Recipe.parse(
-        recipe.model_dump()
-        | {
-            "schedule": "geometric",
-            "rate_changes": "",
-            "lr": high,
-            "start_divisor": high / low,
-            "epochs": math.ceil(steps / recipe.steps_per_epoch(images)),
-            "max_steps": steps,
-            "max_seconds": None,
-            "snapshots": 2,
-        }
-    )
+    epochs = math.ceil(steps / recipe.steps_per_epoch(images))
+    if steps > MOST_STEPS or epochs > MOST_EPOCHS:
+        raise UserError(
+            f"{steps:,} steps are more than a range test makes: choose up to "
+            f"{min(MOST_STEPS, MOST_EPOCHS * recipe.steps_per_epoch(images)):,}."
+        )
+    own = {
+        "schedule": "geometric", "rate_changes": "", "lr": high, "start_divisor": high / low,
+        "epochs": epochs, "max_steps": steps, "max_seconds": None, "target": None, "snapshots": 2,
+    }  # fmt: skip
+    return Recipe.parse(recipe.model_dump() | own)
 
 
 def read(rates: ArrayLike, losses: ArrayLike, failed: ArrayLike = True) -> RangeTest:

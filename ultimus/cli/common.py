@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 from tqdm import tqdm
 
@@ -38,9 +40,10 @@ def given(options: argparse.Namespace) -> dict[str, str]:
     return {name: getattr(options, name) for name in Recipe.model_fields if hasattr(options, name)}
 
 
-def choice(text: str) -> str | None:
-    """A choice as a recipe takes it."""
-    return None if text.lower() in ("none", "off") else text
+def choice(name: str, text: str) -> str | None:
+    """A choice as a recipe takes it: None where it may be without."""
+    can_be_none = NoneType in get_args(Recipe.model_fields[name].annotation)
+    return None if can_be_none and text.lower() in ("none", "off") else text
 
 
 def last_snapshot(run: Run) -> Path:

@@ -96,6 +96,21 @@ def sizes(text: str) -> tuple[int, ...]:
         ) from error
 
 
+def amount(text: str) -> float:
+    """A number that is 0 or more.
+
+    Raises:
+        ArgumentTypeError: it is something else.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not found >= 0:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number that is 0 or more")
+    return found
+
+
 def _flag(flag: str, **about) -> argparse.ArgumentParser:
     """A flag that several commands share."""
     parent = argparse.ArgumentParser(add_help=False)
@@ -222,8 +237,8 @@ def _runs(runs: argparse.ArgumentParser) -> None:
     runs.add_argument(
         "names", metavar="RUN", nargs="*", type=name, help="only these; all by default"
     )
-    runs.add_argument("--older", type=float, metavar="DAYS", help="only those unchanged so long")
-    runs.add_argument("--larger", type=float, metavar="MB", help="only those of so much")
+    runs.add_argument("--older", type=amount, metavar="DAYS", help="only those unchanged so long")
+    runs.add_argument("--larger", type=amount, metavar="MB", help="only those of so much")
     runs.add_argument("--remove", action="store_true", help="remove them, live ones never")
     runs.add_argument("--dry-run", action="store_true", help="with --remove: only say which")
 

@@ -22,7 +22,11 @@ ENDS = ("done", "failed")  # of a run whose rate rises until it diverges
 
 def run(options: argparse.Namespace) -> int:
     """Make the test and say what it tells; returns the exit code."""
-    chosen = Recipe.of(**{name: choice(text) for name, text in given(options).items()})
+    choices = {name: choice(name, text) for name, text in given(options).items()}
+    if theirs := [name for name in range_test.CHOSEN if name in choices]:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in theirs)
+        raise UserError(f"A range test chooses {flags} itself: leave it out.")
+    chosen = Recipe.of(**choices)
     images = len(open_data(chosen.data).train)
     recipe = range_test.recipe_for(chosen, images, options.low, options.high, options.steps)
     sweep = sweeps.plan(recipe, {}, options.seeds)

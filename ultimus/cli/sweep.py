@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from tqdm import tqdm
 
 from ..errors import UserError, counted
-from ..recipe import Recipe
+from ..recipe import Recipe, written
 from ..runs import sweep as sweeps
 from ..runs.scheduler import Lab
 from ..runs.sweep import Entry, Row, Sweep
@@ -47,9 +47,9 @@ def _planned(options: argparse.Namespace) -> Sweep:
     for name, text in given(options).items():
         values = [text] if name in sweeps.ONE_VALUE else text.split(",")
         if len(values) == 1:
-            fixed[name] = choice(text)
+            fixed[name] = choice(name, text)
         else:
-            several[name] = [choice(value.strip()) for value in values]
+            several[name] = [choice(name, value.strip()) for value in values]
     return sweeps.plan(Recipe.of(**fixed), several, options.seeds)
 
 
@@ -59,6 +59,7 @@ def train(sweep: Sweep, options: argparse.Namespace) -> None:
     Raises:
         UserError: some of it cannot be trained; the rest has been.
     """
+    sweeps.save(sweep, options.runs)
     if not any(map(sweeps.is_open, sweeps.entries(sweep, options.runs))):
         return
     address = os.environ.get("ULTIMUS_SCHEDULER", "")
@@ -95,18 +96,27 @@ def check(found: Sequence[Entry], ends: Sequence[str] = ("done",)) -> None:
     Raises:
         UserError: some have not.
     """
-    outcomes = [entry.outcome for entry in found if entry.run]
-    for reason in dict.fromkeys(outcome.reason for outcome in outcomes):
+    for reason in dict.fromkeys(entry.outcome.reason for entry in found if entry.run):
         note(reason)
-    short = Counter(outcome.state for outcome in outcomes if outcome.state not in ends)
+    short = Counter(state for state in map(_end, found) if state not in ends)
     if short:
         states = ", ".join(f"{count} {state}" for state, count in short.items())
         can_go_on = any(map(sweeps.is_open, found))
-        advice = "the same command goes on" if can_go_on else "choose other values"
+        again = "choose other values, or remove these runs and give the command again"
+        advice = "the same command goes on" if can_go_on else again
         raise UserError(
             f"{short.total()} of {counted(len(found), 'run')} did not come to an end ({states}): "
             f"{advice}."
         )
+
+
+def _end(entry: Entry) -> str:
+    """The state in which a run has ended, or what it lacks."""
+    if entry.run is None:
+        return "gone"
+    found = entry.outcome
+    is_unmeasured = found.state == "done" and found.accuracy is None
+    return "without a test accuracy" if is_unmeasured else found.state
 
 
 @contextmanager
@@ -150,7 +160,8 @@ def _line(sweep: Sweep, entry: Entry) -> str:
 
 
 def _values(sweep: Sweep, values: tuple) -> str:
-    return "".join(f"{name} {value}  " for name, value in zip(sweep.values, values, strict=True))
+    named = zip(sweep.values, values, strict=True)
+    return "".join(f"{name} {written(value)}  " for name, value in named)
 
 
 def _print(sweep: Sweep, rows: list[Row], as_json: bool) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from .. import __version__
 from ..data.sources import located
 from ..errors import UserError
-from ..recipe import Recipe
+from ..recipe import PRESETS, Recipe
 from ..runs import continuation
 from ..runs.continuation import Start
 from ..runs.exchange import adopt_file
@@ -40,9 +40,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _created(options: argparse.Namespace) -> Run:
-    choices = {name: choice(text) for name, text in given(options).items()}
+    choices = {name: choice(name, text) for name, text in given(options).items()}
     start = _start(options)
     recipe = Recipe.of(**(_like(start) | choices if start else choices))
+    if start and recipe.model != PRESETS[recipe.preset].model:
+        note(f"These weights attend among {recipe.model}, and so does the run: {recipe.title}.")
     dataset = open_data(recipe.data)  # before there is a run, so that bad data leaves none behind
     recipe.steps_per_epoch(len(dataset.train))
     recipe = recipe.with_data(located(recipe.data))
@@ -81,6 +83,8 @@ def _like(start: Start) -> dict[str, Any]:
 
 
 def _resumed(options: argparse.Namespace) -> Run:
+    if options.start or options.from_step is not None:
+        raise UserError("--from begins a new run, and --resume goes on with one: leave out one.")
     changes = given(options)
     place = changes.pop("data", None)
     if changes:

@@ -85,12 +85,13 @@ def to_tensorboard(run: Run, folder: Path) -> None:
 
 
 def _zipped_events(run: Run) -> bytes:
-    """The same in an archive."""
+    """The same in an archive, under a name of the run's own: unpacked once more it takes the place
+    of the former, while TensorBoard would draw both."""
     buffer = io.BytesIO()
     with TemporaryDirectory() as place, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as found:
         to_tensorboard(run, Path(place))
-        for file in _files(Path(place)):
-            found.write(file, file.name)
+        for number, file in enumerate(_files(Path(place))):
+            found.write(file, f"events.out.tfevents.{number}.{run.id}")
     return buffer.getvalue()
 
 

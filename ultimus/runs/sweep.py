@@ -81,6 +81,8 @@ class Sweep(BaseModel, frozen=True):
             raise ValueError(
                 f"{', '.join(self.values)} have several values: at most {MOST_CHOICES} choices may"
             )
+        if "grid" in self.values and "model" not in self.values and self.recipe.model == "images":
+            raise ValueError("grid counts patches, and here images attend: choose model patches")
         if self.seeds < 1:
             raise ValueError(f"seeds should be 1 or more, not {self.seeds}")
         runs = prod(map(len, self.values.values())) * self.seeds
@@ -152,10 +154,18 @@ def save(sweep: Sweep, runs: Path) -> None:
     path = _path(runs, sweep.id)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if not _is_kept(path):
             write_atomically(path, sweep.model_dump_json(indent=1).encode())
     except OSError as error:
         raise storage_problem(error, path.parent) from error
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a sweep's file is there, and whole."""
+    try:
+        return bool(_read(path, os.stat(path).st_mtime_ns))
+    except (OSError, UserError):
+        return False
 
 
 def find(sweep_id: str, runs: Path) -> Sweep:
