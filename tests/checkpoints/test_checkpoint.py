@@ -76,6 +76,24 @@ def test_weights_that_do_not_speak_of_patches_are_of_images(tmp_path, about):
     assert checkpoint.load(saved(tmp_path / "it.pt", about | {"w": weights})).kind == "images"
 
 
+def test_what_kind_of_network_it_is_stands_beside_the_weights_at_any_depth():
+    patches, images = Transformer(7, grid=4), Transformer(7)
+    ours = torch.load(BytesIO(checkpoint.to_seed_bytes(patches)), weights_only=True)
+    written = {"network": "patches", "grid": 4, **patches.state_dict()}  # as people write a number
+    for held in (written, {"epoch": 3, "model": ours}, {"folds": [{"net": {"ema": ours}}]}):
+        model, _, form, note = checkpoint.loads(_pickled(held), "x.pt")
+        assert (model.kind, model.grid, form) == ("patches", 4, "pt") and "network" not in note
+    both = _pickled({"ours": ours, "plain": images.state_dict()})
+    kinds = [checkpoint.loads(both, "x.pt", name).model.kind for name in ("ours.weights", "plain")]
+    assert kinds == ["patches", "images"]
+
+
+def _pickled(held: dict) -> bytes:
+    buffer = BytesIO()
+    torch.save(held, buffer)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize("grid", ["", "1", "9", "four", "٤", "4.0", " 4", "9" * 5000])
 def test_patches_of_an_impossible_grid_are_refused(tmp_path, grid):
     about = {"network": "patches", "grid": grid}

@@ -80,9 +80,10 @@ def _grid(metadata: dict[str, Any], name: str) -> int:
     """The grid of the network in a file, see `Transformer.signature`; without it of images."""
     if metadata.get("network") != "patches":
         return 1
-    grids = {str(grid): grid for grid in range(SMALLEST_GRID, LARGEST_GRID + 1)}
+    grids = {said: grid for grid in range(SMALLEST_GRID, LARGEST_GRID + 1)
+             for said in (grid, str(grid))}  # fmt: skip
     grid = metadata.get("grid")
-    if not isinstance(grid, str) or grid not in grids:
+    if not isinstance(grid, str | int) or grid not in grids:
         raise UserError(
             f"{name} holds a network of patches and does not say of which grid, {SMALLEST_GRID} to "
             f"{LARGEST_GRID} a side: choose another file."
@@ -156,8 +157,8 @@ def loads(content: bytes, name: str, weights: str = "") -> Checkpoint:
         raise
     except UserError as error:
         raise _named_for_what_it_is(content, name) or error from None
-    model = _model(found, name, _grid(metadata, name))
-    origin = Origin.read(metadata if form == "safetensors" else {})
+    model = _model(found, name, _grid(metadata if form == "safetensors" else found.said, name))
+    origin = Origin.read(metadata)
     if len(origin.classes) != model.classes:
         origin = replace(origin, classes=())
     aside = tuple(name for name in found.aside if name not in model.signature)
@@ -189,8 +190,7 @@ def _opened(content: bytes, name: str) -> tuple[Form, Content, dict[str, Any]]:
         tensors, metadata = _safetensors(content, name)
         return "safetensors", Content(tensors), metadata
     if safe_pickle.is_pickled(content):
-        held = _pickled(content, name)
-        return "pt", held, held.value if isinstance(held.value, dict) else {}
+        return "pt", _pickled(content, name), {}
     raise UserError(
         f"{name} is not a checkpoint, or only a part of one: choose a .safetensors file, or a .pt "
         "file that holds model.state_dict()."

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..data.limits import MAX_CLASSES, MIN_CLASSES, one_line, shown
 from ..errors import UserError
-from ..model import Transformer
+from ..model import SMALLEST_GRID, Transformer
 from . import foreign
 from .pickle_reader import Placeholder, StoredTensor
 
@@ -29,6 +29,7 @@ NAMES = tuple(Transformer().state_dict())  # sixteen
 LENGTHS = sorted({name.count(".") + 1 for name in NAMES})  # in parts between dots
 WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 BESIDE = re.compile(r"(criterion|loss|metric|acc|ema|n_averaged|num_)|.*(loss|metric|acc(uracy)?)$")
+SIGNATURE = tuple(Transformer(grid=SMALLEST_GRID).signature)
 TOP = "top"  # what weights are called that lie in no entry and have no prefix
 
 
@@ -58,6 +59,7 @@ class Found:
         tensors: name in the network -> what the file has under it, of any kind.
         others: names under the same prefix that the network does not have.
         aside: what is beside the weights, at the levels that lead to them.
+        said: entries there of the names of a network's signature; the nearest where there are more.
     """
 
     label: str
@@ -66,6 +68,7 @@ class Found:
     tensors: dict[str, Any]
     others: dict[str, Any]
     aside: tuple[str, ...]
+    said: dict[str, Any]
 
     @property
     def is_whole(self) -> bool:
@@ -208,7 +211,14 @@ def _under(prefix: str, entries: dict[str, Any], path: Path) -> Found:
         tensors=tensors,
         others=others,
         aside=_aside(prefix, entries, tensors, path),
+        said=_said([container for container, _ in path] + [entries]),
     )
+
+
+def _said(containers: Sequence[Any]) -> dict[str, Any]:
+    """What the dictionaries that lead to weights say of their network, the nearest last."""
+    dictionaries = [container for container in containers if isinstance(container, dict)]
+    return {name: held[name] for held in dictionaries for name in SIGNATURE if name in held}
 
 
 def _aside(
