@@ -46,3 +46,29 @@ def test_a_sweep_fills_and_a_point_leads_to_its_run(person: Callable[[], Page], 
     press_point(figure, 1, 1)
     expect(page).to_have_url(re.compile(f"/train.*run={run}"))
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
+
+
+CONTRAST = """chip => {
+    const light = (color) => {
+        const [r, g, b] = color.match(/[\\d.]+/g).map((part) => part / 255)
+            .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const back = light(getComputedStyle(chip).backgroundColor);
+    const front = light(getComputedStyle(chip.querySelector("span")).color);
+    return Math.max(back, front) / Math.min(back, front);
+}"""  # as WCAG 2 has it
+
+
+def test_compared_runs_can_be_read_on_a_phone_in_the_dark(server: str, person: Callable[[], Page]):
+    page = person()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{server}/lab?tool=compare&runs=best-cifar10%0Asteady-cifar10")
+    chips = page.locator("[data-tag]")
+    expect(chips).to_have_count(2)
+    assert chips.first.evaluate(CONTRAST) > 4.5
+    words = page.get_by_text("The attention of the first two to the same pictures, side by side")
+    expect(words).to_be_visible()
+    assert words.evaluate("words => words.scrollWidth <= words.parentElement.clientWidth")
+    assert words.bounding_box()["height"] > 30  # in two lines

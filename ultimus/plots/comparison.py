@@ -88,9 +88,12 @@ def _epochs(lines: list[dict]) -> dict:
     """An axis on which the shortest run can be seen beside the longest."""
     lengths = [float(line["x"][-1]) for line in lines if len(line["x"]) and line["x"][-1] > 0]
     if not lengths or max(lengths) < WIDE * min(lengths):
-        return {"title": {"text": "epoch", "standoff": 10}, "rangemode": "tozero"}
+        return {
+            "title": {"text": "epoch", "standoff": 10, "font": {"size": 13}},
+            "rangemode": "tozero",
+        }
     ends = np.log10([min(lengths) / SHOWN, 1.05 * max(lengths)])
-    title = {"text": "epoch, on a logarithmic axis", "standoff": 10}
+    title = {"text": "epoch, on a logarithmic axis", "standoff": 10, "font": {"size": 13}}
     return {"title": title, "type": "log", "range": ends.tolist(), "dtick": 1, "tickformat": "~g"}
 
 

@@ -108,10 +108,10 @@ def _labels(suggestion: float | None, diverging: float | None) -> list[dict]:
         {
             "x": float(np.log10(rate)), "y": y, "yref": "paper", "yanchor": "top",
             "xanchor": "right", "showarrow": False, "text": f"{text} {rate:.2g}",
-            "font": {"size": 13, "color": color},
+            "font": {"size": 13},  # in the page's colour: that of the line is too light to read
         }
-        for rate, color, text, y in (
-            (suggestion, GREEN, "steepest at", 0.1), (diverging, VERMILION, "diverging from", 0.99),
+        for rate, text, y in (
+            (suggestion, "steepest at", 0.1), (diverging, "diverging from", 0.99),
         )
         if rate
     ]  # fmt: skip
