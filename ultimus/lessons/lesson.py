@@ -295,14 +295,6 @@ class Lesson(BaseModel):
                 raise ValueError(f"{name[:40]!r} is no choice of any page")
         return show
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> "Lesson":
-        names = [card.name for card in self.card if card.name]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two cards have the name {name!r}")
-        return self
-
     @property
     def places(self) -> dict[str, int]:
         """Where the cards that have a name stand, from 1."""

@@ -20,6 +20,7 @@ from .lines import line_of
 
 MOST_BYTES = 200_000  # of a file, of which a long lesson takes a tenth
 DRAWN = {"draw", "classes"}  # of what a card shows: pictures that differ from machine to machine
+_HOLE = "{-}"  # stands for a placeholder in an address, which no space may end
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 
@@ -53,6 +54,10 @@ def read(path: Path) -> Lesson:
 
 
 def _check_texts(path: Path, text: str, lesson: Lesson) -> None:
+    for place, card in enumerate(lesson.card):
+        if card.name in {former.name for former in lesson.card[:place] if former.name}:
+            at = line_of(text, ("card", place, "name"))
+            raise _problem(path, at, f"two cards have the name {card.name!r}")
     for place, words in texts(lesson):
         page = PAGES[lesson.card[int(place[1])].page]
         for placeholder in values.placeholders(words):
@@ -60,7 +65,7 @@ def _check_texts(path: Path, text: str, lesson: Lesson) -> None:
             _check(path, text, place, placeholder, _names_its_pictures, lesson.card[int(place[1])])
         for name in markup.terms(words):
             _check(path, text, place, name, _no_term if "choices" in place else term)
-        for address in markup.addresses(words):
+        for address in markup.addresses(values.replaced(words, lambda _: _HOLE)):
             _check(path, text, place, address, _has_no_placeholder)
     for place, line in curves(lesson):
         _check(path, text, place, line, curve)
@@ -99,8 +104,9 @@ def _can_be_drawn(placeholder: str, scale: Scale | None) -> None:
 
 
 def _has_no_placeholder(address: str) -> None:
-    if values.placeholders(address):
-        raise UserError(f"the link to {address[:40]!r} holds a placeholder: leave it out")
+    before, hole, _ = address.partition(_HOLE)
+    if hole:
+        raise UserError(f"the link to {before[:40]!r} holds a placeholder: leave it out")
 
 
 def _no_term(name: str) -> None:

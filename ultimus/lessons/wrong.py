@@ -45,6 +45,8 @@ def told(detail: Any) -> str:
 
 
 def _rule(kind: str, detail: Any) -> str:
+    if kind == "string_pattern_mismatch" and detail["loc"][-1] == "name":
+        return "be letters a to z, digits and -"
     if kind in _KINDS:
         return f"be {_KINDS[kind]}"
     if kind in _COUNTS:
