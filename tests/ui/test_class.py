@@ -214,18 +214,37 @@ def test_a_nickname_is_kept_and_taken_away(runs):
     assert Run.all(runs) == []
 
 
-@pytest.mark.parametrize("name", ["x" * 25, "a\u202eb", "\x1b[2J", "a\u200b" * 12, "\x00"])
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 25, "a\u202eb", "\x1b[2J", "a\u200b" * 12, "\x00", "\u3164", "a\u2800\u2800",
+     "\u0301", "Zalgo" + "\u0301" * 5],
+)  # fmt: skip
 def test_a_nickname_that_would_disturb_is_refused(runs, name, refused):
     with refused("nickname"):
         nicknames.call(OWNER, name, runs)
     assert nicknames.nickname(OWNER, runs) == ""
 
 
-@pytest.mark.parametrize("name", ["👩\u200d🏫 Zoë", "علي\u200cرضا", "<b>$x^2$ `y`"])
+@pytest.mark.parametrize(
+    "name", ["👩\u200d🏫 Zoë", "علي\u200cرضا", "<b>$x^2$ `y`", "Nguye\u0302\u0303n", "שָׁלוֹם"]
+)
 def test_a_nickname_is_kept_as_people_write_it(runs, name):
     nicknames.call(OWNER, name, runs)
     a_run(runs)
     assert visit(teaches=True).dataframe[0].value["Who"][0] == name
+
+
+def test_so_many_people_may_have_a_nickname_that_a_list_of_a_class_stays_quick(
+    runs, monkeypatch, refused
+):
+    monkeypatch.setattr(nicknames, "MOST_PEOPLE", 2)
+    for number in range(2):
+        nicknames.call(str(number) * 32, "Ada", runs)
+    with refused("2 people have a nickname here"):
+        nicknames.call("2" * 32, "Ada", runs)
+    nicknames.call("1" * 32, "Grace", runs)  # who has one may change it
+    nicknames.call("0" * 32, "", runs)
+    nicknames.call("2" * 32, "Ada", runs)
 
 
 def test_people_with_the_same_nickname_are_told_apart(runs):
