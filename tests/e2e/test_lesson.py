@@ -96,8 +96,10 @@ def test_a_teachers_link_opens_its_card_beside_what_the_card_shows(
     on_card(page, 8)
     box = lesson.bounding_box()
     assert box["x"] == 0 and box["width"] == 390 and box["y"] > 844 / 2  # the page stays in sight
-    assert page.locator(".stMain").evaluate("main => main.scrollWidth") == 390
     expect(page.locator(".shares tbody")).to_be_in_viewport(ratio=1)
+    assert page.locator(".stMain").evaluate("main => main.scrollWidth") == 390
+    steps = page.locator(".chapters button:not(.play)")  # of the walk, in one row
+    assert steps.evaluate_all("all => [...new Set(all.map((one) => one.offsetTop))].length") == 1
     spoken_of = page.locator(".shares").bounding_box()
     assert spoken_of["y"] + spoken_of["height"] < box["y"]
     slider, below = lesson.get_by_role("slider"), lesson.get_by_role("button", name=" below ↓")
