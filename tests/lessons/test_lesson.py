@@ -404,7 +404,10 @@ def test_a_placeholder_that_an_editor_has_wrapped_is_filled(tmp_path):
 
 def test_the_page_shows_the_pictures_that_a_number_is_computed_from(tmp_path):
     card = read(written(tmp_path, HEAD + CARD.replace("Look.", "{looks}"))).card[0]
-    assert card.link["images"] == ",".join(map(str, range(16)))
+    assert card.link["images"] == ",".join(map(str, range(16))) and card.link["cell"] == "0-1"
+    assert _told(tmp_path, "{looks} {looked}", "step = 0") == "cat #0 ship #1"
+    group = read(written(tmp_path, HEAD + CARD.replace("Look.", "{right} {weight cell=2-3}")))
+    assert "images" in group.card[0].link and "cell" not in group.card[0].link
     assert "images" not in read(written(tmp_path, HEAD + CARD)).card[0].link
 
 

@@ -21,6 +21,7 @@ from ..links.pages import PAGES, Attention
 from ..links.state import opened, understood
 from . import values
 from .lines import Path
+from .moment import FIRST
 
 PARTS = {
     "attention": ("matrix", "steps", "walk", "shares", "vectors", "passes", "company", "ablations"),
@@ -201,18 +202,16 @@ class Card(BaseModel):
 
     @property
     def link(self) -> dict[str, str]:
-        """What the page's link says: of a card with computed numbers, also of which pictures."""
+        """What the page's link says: of a card with computed numbers also of which pictures, and of
+        which cell, so that the page shows what they speak of."""
         said = self.said
-        if not self.has_computed or said.get("images", "").strip():
-            return said
-        size = int(said.get("size", Attention.size))
-        return said | {"images": ",".join(map(str, range(size)))}
-
-    @property
-    def has_computed(self) -> bool:
-        """Whether numbers in its texts are computed from the group that it shows."""
-        found = (name for text in _texts(self) for name in values.placeholders(text[1]))
-        return any(map(values.is_of_cell, found))
+        told = [found for _, text in _texts(self) for found in values.placeholders(text)]
+        shown = {}
+        if any(map(values.is_of_cell, told)) and not said.get("images", "").strip():
+            shown["images"] = ",".join(map(str, range(int(said.get("size", Attention.size)))))
+        if any(map(values.names_no_cell, told)) and "cell" not in said:
+            shown["cell"] = "-".join(map(str, FIRST))
+        return said | shown
 
     @property
     def revealed(self) -> "Card":

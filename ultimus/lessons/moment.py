@@ -21,6 +21,8 @@ from ..model import Pass, Trace, Transformer, entropy
 from ..places import SHIPPED, runs_folder
 from ..runs.run import Run
 
+FIRST = (0, 1)  # the cell of a card that names none
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -34,7 +36,7 @@ class Moment:
         classes: names of all classes.
         number: of the pass, 1...P.
         passes: after how many the answer is read.
-        cell: (i, j), who looks and who is looked at; None for whom the first looks at most.
+        cell: (i, j), who looks and who is looked at; None for FIRST.
     """
 
     step: int
@@ -62,19 +64,15 @@ class Moment:
         """B."""
         return len(self.labels)
 
-    @cached_property
+    @property
     def i(self) -> int:
         """The place of the picture that looks."""
-        return self.cell[0] if self.cell else 0
+        return (self.cell or FIRST)[0]
 
-    @cached_property
+    @property
     def j(self) -> int:
         """The place of the picture that is looked at."""
-        if self.cell:
-            return self.cell[1]
-        others = self.now.weights[0].clone()
-        others[0] = -1  # itself
-        return int(others.argmax())
+        return (self.cell or FIRST)[1]
 
     def name(self, place: int) -> str:
         """What pages call a picture of the group."""

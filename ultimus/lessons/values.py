@@ -89,6 +89,12 @@ def is_of_cell(placeholder: str) -> bool:
     return _line(placeholder).partition(":")[0].partition(" ")[0] in OF_CELL
 
 
+def names_no_cell(placeholder: str) -> bool:
+    """Whether it speaks of the cell that a card shows, and not of another one."""
+    name, _, argument = _line(placeholder).partition(" ")
+    return name.removesuffix(":") not in OF_GROUP and is_of_cell(name) and "cell=" not in argument
+
+
 def check_number(placeholder: str) -> None:
     """See to it that a placeholder, checked, stands for a number, which can be drawn.
 
@@ -213,6 +219,12 @@ OF_CELL: dict[str, Callable[[Moment], Value]] = {
     "right": lambda m: _count(m.right),
 }
 """By name, what a cell of a pass and its picture are, at the step and in the group of a card."""
+OF_GROUP = (
+    "size", "step", "product-size", "term-size", "growth", "root", "even", "own-class", "by-chance",
+    "to-itself", "to-own-class", "to-others", "mostly-itself", "entropy", "highest-entropy",
+    "right",
+)  # fmt: skip
+"""Those that are the same in all cells of a pass."""
 WORDS = ("looks", "looked", "class", "says", "says-alone")
 """Those that are no numbers."""
 
