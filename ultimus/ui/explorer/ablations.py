@@ -75,7 +75,7 @@ def _about_images() -> str:
 
 def _about_patches() -> str:
     """What attention contributes to the shipped run of patches."""
-    shipped, trained = measured("ablation-patches-cifar10"), measured("patches-attend-cifar10")
+    shipped, trained = measured("ablation-patches-cifar10"), measured("who-attends-cifar10")
     return (
         f"Measured on the shipped run of patches ({shipped.data}): as learned "
         f"{shipped.percent('learned')}, looking at all patches alike {shipped.percent('uniform')}, "
