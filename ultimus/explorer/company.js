@@ -16,9 +16,9 @@ export function answer(network, features, i, options) {
 
 /** The features (B, D) of some pictures of a pool (N, D). */
 export function gather(pool, members) {
-  const made = new Float32Array(members.length * FEATURES);
-  members.forEach((member, n) => made.set(row(pool, member, FEATURES), n * FEATURES));
-  return made;
+  const features = new Float32Array(members.length * FEATURES);
+  members.forEach((member, n) => features.set(row(pool, member, FEATURES), n * FEATURES));
+  return features;
 }
 
 /**

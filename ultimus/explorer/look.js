@@ -53,8 +53,8 @@ export function drawn(view) {
 
 /** The matrix or the lines; each is made, by the function of its name, when it is first asked for. */
 export function stage(view, forms) {
-  const made = {};
-  return live(view, ["as"], () => (made[view.as] ??= forms[view.as]()));
+  const drawn = {};
+  return live(view, ["as"], () => (drawn[view.as] ??= forms[view.as]()));
 }
 
 /** What follows for the selected picture, a tab for each of what is inside. */

@@ -53,8 +53,8 @@ export function matrix(view, colors) {
   columns.addEventListener("click", ({ target }) => pick(target, (j) => view.set({ cell: [view.cell[0], j] })));
   const corner = h("div", { class: "corner" }, h("span", {}, "looks"), h("span", {}, "at →"));
   const shares = h("div", { class: "corner sums" }, h("span", { title: `The mean of each column: the share of all attention that a ${view.token} gets` }, "gets"));
-  const made = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
-  return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);
+  const box = h("div", { class: "matrix" }, h("div", { class: "axes" }, corner, columns, rows, grid, shares, received), readout, legend);
+  return follow(view, box, draw, ["index", "members", "pass", "show", "isFitted", "cell"]);
 }
 
 /** The numbers that are shown, and the largest absolute value that colours reach to. */
@@ -163,7 +163,7 @@ function weightTicks(size, top) {
 /** All numbers with all their digits, to be copied; made only while they are open. */
 export function figures(view) {
   const table = h("div", {});
-  const made = h("details", { class: "figures" }, h("summary", {}, "The numbers"), table);
+  const details = h("details", { class: "figures" }, h("summary", {}, "The numbers"), table);
   const draw = () => {
     const names = view.places.map((n) => view.name(n));
     const line = (name, i) =>
@@ -173,9 +173,9 @@ export function figures(view) {
       h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "looks at"), ...names.map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, ...names.map(line)))); // prettier-ignore
   };
-  made.addEventListener("toggle", () => made.open && draw());
-  view.listen(() => made.open && draw());
-  return made;
+  details.addEventListener("toggle", () => details.open && draw());
+  view.listen(() => details.open && draw());
+  return details;
 }
 
 function move(event, view) {

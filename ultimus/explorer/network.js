@@ -32,36 +32,36 @@ export function maps(network, pixels) {
 
 /** Features (B, D) of B pictures (3, S, S). */
 export function features(network, pictures) {
-  const made = new Float32Array(pictures.length * FEATURES);
-  pictures.forEach((pixels, i) => made.set(maps(network, pixels).features, i * FEATURES));
-  return made;
+  const rows = new Float32Array(pictures.length * FEATURES);
+  pictures.forEach((pixels, i) => rows.set(maps(network, pixels).features, i * FEATURES));
+  return rows;
 }
 
 /** A 3 x 3 convolution with a border of zeros, then ReLU: (I, S, S) to (O, S, S). */
 export function convolve({ weight, bias }, x) {
   const inputs = x.length / SIDE ** 2;
   const bordered = withBorder(x, inputs);
-  const made = new Float32Array(bias.length * SIDE ** 2);
+  const output = new Float32Array(bias.length * SIDE ** 2);
   for (let o = 0; o < bias.length; o++) {
     const sums = new Float64Array(SIDE ** 2).fill(bias[o]);
     for (let i = 0; i < inputs; i++) {
       const tap = (o * inputs + i) * 9;
       addTaps(sums, bordered.subarray(i * EDGE ** 2, (i + 1) * EDGE ** 2), weight.subarray(tap));
     }
-    made.set(sums.map((value) => Math.max(value, 0)), o * SIDE ** 2);
+    output.set(sums.map((value) => Math.max(value, 0)), o * SIDE ** 2);
   }
-  return made;
+  return output;
 }
 
 function withBorder(x, count) {
-  const made = new Float64Array(count * EDGE ** 2);
+  const bordered = new Float64Array(count * EDGE ** 2);
   for (let map = 0; map < count; map++) {
     for (let y = 0; y < SIDE; y++) {
       const row = (map * SIDE + y) * SIDE;
-      made.set(x.subarray(row, row + SIDE), (map * EDGE + y + 1) * EDGE + 1);
+      bordered.set(x.subarray(row, row + SIDE), (map * EDGE + y + 1) * EDGE + 1);
     }
   }
-  return made;
+  return bordered;
 }
 
 /** Slide nine weights over one bordered map; written out, since this is where the time goes. */
@@ -109,15 +109,15 @@ export function convolveAndAverage(layer, x, grid = 1) {
 
 /** What the three taps of a kernel's side see of a line, by patch: from, to, and of how many. */
 function reach(grid) {
-  const made = [];
+  const reaches = [];
   for (let patch = 0; patch < grid; patch++) {
     const begin = Math.floor((patch * SIDE) / grid);
     const end = Math.ceil(((patch + 1) * SIDE) / grid);
     for (const move of [-1, 0, 1]) {
-      made.push([Math.max(begin + move, 0), Math.min(end + move, SIDE), end - begin]);
+      reaches.push([Math.max(begin + move, 0), Math.min(end + move, SIDE), end - begin]);
     }
   }
-  return made;
+  return reaches;
 }
 
 function averageRows(map, [from, to, size]) {
@@ -162,15 +162,15 @@ export const CHANGES = {
  *   mixed (B, H), residual and state (B, D); logits, P + 1 matrices (B, C), of patches (C).
  */
 export function trace(network, x, { change = "learned", passes = PASSES, patches = false } = {}) {
-  const made = [];
+  const applied = [];
   let state = x;
   for (let number = 0; number < passes; number++) {
-    made.push(applyBlock(network, state, CHANGES[change]));
-    state = made[number].state;
+    applied.push(applyBlock(network, state, CHANGES[change]));
+    state = applied[number].state;
   }
-  const states = [x, ...made.map((pass) => pass.state)];
+  const states = [x, ...applied.map((pass) => pass.state)];
   const classified = patches ? states.map(meanRow) : states;
-  return { features: x, passes: made, logits: classified.map((each) => linear(network.cap, each)) };
+  return { features: x, passes: applied, logits: classified.map((each) => linear(network.cap, each)) };
 }
 
 /** The mean of all rows (B, D): (D). */
@@ -202,25 +202,25 @@ export function linear({ weight, bias }, x) {
   const outputs = bias.length;
   const inputs = weight.length / outputs;
   const rows = x.length / inputs;
-  const made = new Float32Array(rows * outputs);
+  const y = new Float32Array(rows * outputs);
   for (let n = 0; n < rows; n++) {
     for (let o = 0; o < outputs; o++) {
       let sum = bias[o];
       for (let i = 0; i < inputs; i++) sum += x[n * inputs + i] * weight[o * inputs + i];
-      made[n * outputs + o] = sum;
+      y[n * outputs + o] = sum;
     }
   }
-  return made;
+  return y;
 }
 
 /** Each query with each key, q kᵀ: (B, B), in double precision. */
 function productsOf(q, k, size) {
-  const made = new Float64Array(size ** 2);
-  for (let n = 0; n < made.length; n++) {
+  const products = new Float64Array(size ** 2);
+  for (let n = 0; n < products.length; n++) {
     const [i, j] = [Math.floor(n / size) * HEAD, (n % size) * HEAD];
-    for (let h = 0; h < HEAD; h++) made[n] += q[i + h] * k[j + h];
+    for (let h = 0; h < HEAD; h++) products[n] += q[i + h] * k[j + h];
   }
-  return made;
+  return products;
 }
 
 function scaled(products) {
@@ -228,11 +228,11 @@ function scaled(products) {
 }
 
 function softmaxRows(scores, size) {
-  const made = new Float64Array(scores.length);
+  const weights = new Float64Array(scores.length);
   for (let begin = 0; begin < scores.length; begin += size) {
-    made.set(softmax(scores.subarray(begin, begin + size)), begin);
+    weights.set(softmax(scores.subarray(begin, begin + size)), begin);
   }
-  return made;
+  return weights;
 }
 
 /** Numbers to shares that add up to one, in double precision. */
@@ -245,15 +245,15 @@ export function softmax(numbers) {
 
 /** The values averaged with the weights, weights @ v: (B, H). */
 function mix(weights, v, size) {
-  const made = new Float32Array(size * HEAD);
+  const mixed = new Float32Array(size * HEAD);
   for (let i = 0; i < size; i++) {
     for (let h = 0; h < HEAD; h++) {
       let sum = 0;
       for (let j = 0; j < size; j++) sum += weights[i * size + j] * v[j * HEAD + h];
-      made[i * HEAD + h] = sum;
+      mixed[i * HEAD + h] = sum;
     }
   }
-  return made;
+  return mixed;
 }
 
 /** Row i of a matrix with so many columns. */

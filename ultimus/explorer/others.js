@@ -24,9 +24,9 @@ export function others(view, colors) {
 
 /** What becomes of its answer when one companion leaves. */
 export function leaving(view) {
-  const made = h("article", { class: "left" });
-  const draw = () => made.replaceChildren(...withoutEach(view));
-  return follow(view, made, draw, ["index", "members", "cell"], { rests: true });
+  const box = h("article", { class: "left" });
+  const draw = () => box.replaceChildren(...withoutEach(view));
+  return follow(view, box, draw, ["index", "members", "cell"], { rests: true });
 }
 
 function withoutEach(view) {
@@ -61,31 +61,31 @@ function inPoints(share, change) {
 
 /** The picture in groups of other companions, drawn again at a press. */
 export function company(view, colors) {
-  const made = h("article", { class: "company" });
+  const box = h("article", { class: "company" });
   const draw = async () => {
     const { index, cell, seed, draws } = view;
     const pool = await view.company(cell[0]).catch((error) => error);
     if (view.index !== index || view.cell !== cell || view.seed !== seed || view.draws !== draws) return;
     const parts = pool instanceof Error ? [h("p", {}, pool.message)] : inCompany(view, colors(), pool);
-    redrawn(made, () => made.replaceChildren(...parts));
+    redrawn(box, () => box.replaceChildren(...parts));
   };
-  return follow(view, made, draw, ["index", "members", "cell", "seed", "draws"], { rests: true });
+  return follow(view, box, draw, ["index", "members", "cell", "seed", "draws"], { rests: true });
 }
 
 function inCompany(view, colors, pool) {
   const [i] = view.cell;
-  const made = redraw(view.snapshot.network, pool, 0, { draws: view.draws, size: view.size, seed: view.seed });
-  const top = best(made.mean);
-  const order = [...made.mean.keys()].sort((a, b) => made.mean[b] - made.mean[a]).slice(0, 4);
+  const found = redraw(view.snapshot.network, pool, 0, { draws: view.draws, size: view.size, seed: view.seed });
+  const top = best(found.mean);
+  const order = [...found.mean.keys()].sort((a, b) => found.mean[b] - found.mean[a]).slice(0, 4);
   const lines = order.map((c) =>
     h("li", {}, h("span", {}, view.scene.classes[c]),
-      h("div", { class: "dots" }, ...made.answers.map((answer) => h("i", { style: `left:${100 * answer[c]}%;background:${colors.classes[c]}`, title: answer[c] }))),
-      percent(made.mean[c]))); // prettier-ignore
+      h("div", { class: "dots" }, ...found.answers.map((answer) => h("i", { style: `left:${100 * answer[c]}%;background:${colors.classes[c]}`, title: answer[c] }))),
+      percent(found.mean[c]))); // prettier-ignore
   return [
     h("h3", {}, "Other companions"),
     h("p", {}, `${view.name(i)} in ${view.draws} groups of ${view.size}, a dot for each: on average `,
-      h("b", {}, view.scene.classes[top]), "; in ", percent(made.flips), " of the groups another class comes first. Alone: ",
-      h("b", {}, view.scene.classes[best(made.alone)]), " ", percent(Math.max(...made.alone)), "."),
+      h("b", {}, view.scene.classes[top]), "; in ", percent(found.flips), " of the groups another class comes first. Alone: ",
+      h("b", {}, view.scene.classes[best(found.alone)]), " ", percent(Math.max(...found.alone)), "."),
     h("ul", { class: "spread" }, ...lines),
     h("button", { type: "button", "data-value": "draw", click: () => view.set({ seed: view.seed + 1 }) }, "Draw others"),
   ]; // prettier-ignore
@@ -93,9 +93,9 @@ function inCompany(view, colors, pool) {
 
 /** The group under other attention, and what the picture then says. */
 export function otherwise(view, colors) {
-  const made = h("article", { class: "change" });
-  const draw = () => redrawn(made, () => made.replaceChildren(...changed(view, colors())));
-  return follow(view, made, draw, ["index", "members", "cell", "ablation"], { rests: true });
+  const box = h("article", { class: "change" });
+  const draw = () => redrawn(box, () => box.replaceChildren(...changed(view, colors())));
+  return follow(view, box, draw, ["index", "members", "cell", "ablation"], { rests: true });
 }
 
 function changed(view, colors) {

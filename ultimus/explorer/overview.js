@@ -17,6 +17,6 @@ export function overview(view, colors) {
     canvases.forEach((canvas, n) => paint(canvas, view, colors(), all[n], top, 1));
     buttons.forEach((button, n) => button.setAttribute("aria-pressed", passes[n] === view.pass));
   };
-  const made = h("div", { class: "overview", role: "group", "aria-label": "All passes, on one scale" }, ...buttons);
-  return follow(view, made, draw, ["index", "members", "pass", "show", "isFitted"]);
+  const box = h("div", { class: "overview", role: "group", "aria-label": "All passes, on one scale" }, ...buttons);
+  return follow(view, box, draw, ["index", "members", "pass", "show", "isFitted"]);
 } // prettier-ignore

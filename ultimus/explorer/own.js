@@ -22,19 +22,19 @@ export function own(view) {
   };
   input.addEventListener("change", () => take([...input.files]));
   view.listen(() => (remove.hidden = !view.own.length));
-  const made = h("div", { class: "own" },
+  const box = h("div", { class: "own" },
     h("div", { class: "doors" },
       h("button", { type: "button", class: "primary", click: () => input.click() }, "Choose a picture"),
       h("button", { type: "button", click: () => film(view, stage, problem) }, "Use the camera"),
       remove),
     input, stage, problem,
     h("p", { class: "note" }, "It stays in this page: nothing is sent anywhere. The network sees its middle square, 32 × 32 pixels.")); // prettier-ignore
-  made.addEventListener("dragover", (event) => event.preventDefault());
-  made.addEventListener("drop", (event) => {
+  box.addEventListener("dragover", (event) => event.preventDefault());
+  box.addEventListener("drop", (event) => {
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
-  return made;
+  return box;
 }
 
 async function film(view, stage, problem) {

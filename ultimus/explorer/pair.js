@@ -40,8 +40,8 @@ export function lookAtBoth(views, names, colors, ...more) {
 
 /** What the selected picture is taken for, before any pass and in the end, and how many are right. */
 function said(view) {
-  const made = h("p", { class: "said" });
-  return follow(view, made, () => made.replaceChildren(...told(view)), ["index", "members", "cell"], { first: true });
+  const sentence = h("p", { class: "said" });
+  return follow(view, sentence, () => sentence.replaceChildren(...told(view)), ["index", "members", "cell"], { first: true });
 }
 
 function told(view) {

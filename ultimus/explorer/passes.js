@@ -8,9 +8,9 @@ import { MOST_PASSES } from "./view.js";
 
 /** A bar of class probabilities after each number of passes; returns the element. */
 export function passByPass(view, colors) {
-  const made = h("article", { class: "passes" });
-  const draw = () => redrawn(made, () => made.replaceChildren(...told(view, colors())));
-  return follow(view, made, draw, ["index", "members", "cell", "passes"]);
+  const box = h("article", { class: "passes" });
+  const draw = () => redrawn(box, () => box.replaceChildren(...told(view, colors())));
+  return follow(view, box, draw, ["index", "members", "cell", "passes"]);
 }
 
 function told(view, colors) {

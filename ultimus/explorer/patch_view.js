@@ -162,8 +162,8 @@ function seen(network, pixels, grid) {
 function cut(pixels, place, grid) {
   const side = Math.ceil(SIDE / grid);
   const [top, left] = [Math.floor(place / grid), place % grid].map((at) => Math.min(Math.floor((at * SIDE) / grid), SIDE - side));
-  const made = new Uint8Array(3 * side ** 2);
-  return made.map((_, n) => {
+  const patch = new Uint8Array(3 * side ** 2);
+  return patch.map((_, n) => {
     const [channel, y, x] = [Math.floor(n / side ** 2), Math.floor((n % side ** 2) / side), n % side];
     return pixels[channel * SIDE ** 2 + (top + y) * SIDE + left + x];
   });

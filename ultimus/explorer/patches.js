@@ -90,27 +90,27 @@ export function maps(view) {
     four.forEach((map) => map.draw());
     note.textContent = told(view);
   };
-  const made = h("div", { class: "heats" }, ...four.map((map) => map.box));
-  return h("div", { class: "patches" }, follow(view, made, draw, NEEDS, { first: true }), note);
+  const heats = h("div", { class: "heats" }, ...four.map((map) => map.box));
+  return h("div", { class: "patches" }, follow(view, heats, draw, NEEDS, { first: true }), note);
 }
 
 /** What the picture is taken for after each pass. */
 export function said(view, colors) {
-  const made = h("div", { class: "answered" });
-  const draw = () => made.replaceChildren(h("h3", {}, `${view.whose()}: the mean of all patches, classified`), answers(view, colors(), 0));
-  return follow(view, made, draw, ["index", "members"], { first: true });
+  const box = h("div", { class: "answered" });
+  const draw = () => box.replaceChildren(h("h3", {}, `${view.whose()}: the mean of all patches, classified`), answers(view, colors(), 0));
+  return follow(view, box, draw, ["index", "members"], { first: true });
 }
 
 // Parts -------------------------------------------------------------------------------------------
 
 /** All pictures, to choose one. */
 function album(view) {
-  const made = h("div", { class: "album", role: "group", "aria-label": "Pictures" });
+  const box = h("div", { class: "album", role: "group", "aria-label": "Pictures" });
   const button = (member, place) =>
     h("button", { type: "button", "data-value": place, "aria-label": `picture ${place}: ${view.called(member)}`, "aria-pressed": member === view.member, click: () => view.set({ picture: place }) },
       h("img", { src: address(view.pixelsOf(member)), alt: "" })); // prettier-ignore
-  const draw = () => redrawn(made, () => made.replaceChildren(...view.members.map(button)));
-  return follow(view, made, draw, ["members"], { first: true });
+  const draw = () => redrawn(box, () => box.replaceChildren(...view.members.map(button)));
+  return follow(view, box, draw, ["members"], { first: true });
 }
 
 /** The picture with the selected patch's row of one pass over it; each patch is a button. */

@@ -53,11 +53,11 @@ export function shrink(source, width, height) {
   }
   const canvas = scaled(from, SIDE);
   const { data } = canvas.getContext("2d").getImageData(0, 0, SIDE, SIDE);
-  const made = new Uint8Array(3 * SIDE ** 2);
-  for (let n = 0; n < made.length; n++) {
-    made[n] = data[4 * (n % SIDE ** 2) + Math.floor(n / SIDE ** 2)];
+  const bytes = new Uint8Array(3 * SIDE ** 2);
+  for (let n = 0; n < bytes.length; n++) {
+    bytes[n] = data[4 * (n % SIDE ** 2) + Math.floor(n / SIDE ** 2)];
   }
-  return made;
+  return bytes;
 }
 
 function scaled([source, x, y, size], side) {

@@ -7,9 +7,9 @@
 /** Bytes of a base64 text. */
 export function bytes(text) {
   const letters = atob(text);
-  const made = new Uint8Array(letters.length);
-  for (let n = 0; n < made.length; n++) made[n] = letters.charCodeAt(n);
-  return made;
+  const numbers = new Uint8Array(letters.length);
+  for (let n = 0; n < numbers.length; n++) numbers[n] = letters.charCodeAt(n);
+  return numbers;
 }
 
 /** Floats from one place of a base64 text to another, by default all. */
@@ -28,14 +28,14 @@ function count(text) {
 
 /** Weights one after another to a { weight, bias } for each layer; parts are [name, size]. */
 export function layers(numbers, parts) {
-  const made = {};
+  const named = {};
   let begin = 0;
   for (const [name, size] of parts) {
     const [layer, kind] = name.split(".");
-    made[layer] = { ...made[layer], [kind]: numbers.subarray(begin, begin + size) };
+    named[layer] = { ...named[layer], [kind]: numbers.subarray(begin, begin + size) };
     begin += size;
   }
-  return made;
+  return named;
 }
 
 /**
@@ -47,9 +47,9 @@ export function layers(numbers, parts) {
  */
 export function unpack(packed) {
   const { pictures, snapshots, weights } = packed;
-  const made = snapshots.steps.map((_, n) => new Snapshot(snapshots, n));
-  made.at(-1).whole = layers(floats(weights.numbers), weights.parts);
-  return { ...packed, pictures: separate(pictures), snapshots: made };
+  const unpacked = snapshots.steps.map((_, n) => new Snapshot(snapshots, n));
+  unpacked.at(-1).whole = layers(floats(weights.numbers), weights.parts);
+  return { ...packed, pictures: separate(pictures), snapshots: unpacked };
 }
 
 /** Pictures with an array (3, 32, 32) for each. */

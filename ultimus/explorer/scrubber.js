@@ -33,9 +33,9 @@ export function scrubber(view) {
     note.textContent = view.canSeek ? "" : OWN;
   };
   slider.addEventListener("input", () => player.seek(slider.value < view.scene.snapshots.length ? Number(slider.value) : LIVE));
-  const made = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, loss, note);
-  for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, () => fetchAll(view), { once: true });
-  return follow(view, made, draw, ["index", "members"]);
+  const box = h("div", { class: "scrubber" }, h("div", { class: "controls" }, play, slider, newest, said), strip.drawing, loss, note);
+  for (const event of ["pointerenter", "focusin"]) box.addEventListener(event, () => fetchAll(view), { once: true });
+  return follow(view, box, draw, ["index", "members"]);
 }
 
 /** What the strip shows at a step, and what a step is. */

@@ -30,7 +30,7 @@ function line(name, numbers) {
 function evenness(view) {
   const rows = view.members.map((_, place) => entropy(row(view.now.weights, place, view.size)));
   const mean = rows.reduce((sum, value) => sum + value, 0) / view.size;
-  const made = line("entropy of the row", [rows[view.cell[0]], Math.log(view.size), mean]);
-  made.title = "How evenly it looks: 0 at one picture only, ln B at all alike.";
-  return made;
+  const drawn = line("entropy of the row", [rows[view.cell[0]], Math.log(view.size), mean]);
+  drawn.title = "How evenly it looks: 0 at one picture only, ln B at all alike.";
+  return drawn;
 }

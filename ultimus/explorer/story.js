@@ -40,8 +40,8 @@ export function story(view, colors) {
     if (changed.has("walk") && !isStill()) enter(body);
   };
   player.listen(() => redrawn(tabs, () => tabs.replaceChildren(...steps(view, player))));
-  const made = h("div", { class: "story" }, head, tabs, body);
-  return follow(view, made, draw, ["index", "members", "pass", "cell", "walk"]);
+  const box = h("div", { class: "story" }, head, tabs, body);
+  return follow(view, box, draw, ["index", "members", "pass", "cell", "walk"]);
 }
 
 /** Turns the chapters' pages by itself. */

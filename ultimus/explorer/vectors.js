@@ -10,18 +10,18 @@ const ROLES = [["q", "Queries", "what each asks"], ["k", "Keys", "what each answ
 
 /** The vectors; returns the element. */
 export function vectors(view, colors) {
-  const made = h("div", { class: "vectors" });
+  const box = h("div", { class: "vectors" });
   const draw = () => {
     const before = view.pass === 1 ? view.trace.features : view.trace.passes[view.pass - 2].state;
     const top = extent(view.now.q, view.now.k, view.now.v);
     const three = ROLES.map(([role, name, about]) => table(view, colors(), view.now[role], HEAD, top, role, name, about));
-    made.replaceChildren(
+    box.replaceChildren(
       ...three,
       table(view, colors(), before, FEATURES, extent(before), "x", "Features", `that enter pass ${view.pass}`),
       legend(colors(), top),
     );
   };
-  return follow(view, made, draw, ["index", "members", "pass", "cell"]);
+  return follow(view, box, draw, ["index", "members", "pass", "cell"]);
 }
 
 function table(view, colors, numbers, columns, top, role, name, about) {

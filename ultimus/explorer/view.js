@@ -184,10 +184,10 @@ export class View {
   get pool() {
     const { features, whole } = this.snapshot;
     if (!this.own.length || !whole) return features;
-    const made = new Float32Array((this.count + this.own.length) * FEATURES);
-    made.set(features);
-    this.own.forEach((picture, n) => made.set(seen(picture, whole), (this.count + n) * FEATURES));
-    return made;
+    const pool = new Float32Array((this.count + this.own.length) * FEATURES);
+    pool.set(features);
+    this.own.forEach((picture, n) => pool.set(seen(picture, whole), (this.count + n) * FEATURES));
+    return pool;
   }
 
   get trace() {
@@ -236,10 +236,10 @@ export class View {
       : { numbers: [...Array(this.count).keys()], features: this.snapshot.features };
     const number = companions ? this.scene.numbers[this.members[place]] : this.members[place];
     const others = numbers.map((_, n) => n).filter((n) => numbers[n] !== number);
-    const made = new Float32Array((others.length + 1) * FEATURES);
-    made.set(itself);
-    made.set(gather(features, others), FEATURES);
-    return made;
+    const rows = new Float32Array((others.length + 1) * FEATURES);
+    rows.set(itself);
+    rows.set(gather(features, others), FEATURES);
+    return rows;
   }
 
   /** The class of a place, an index; null for the reader's own picture. */
@@ -294,21 +294,21 @@ export class View {
   /** What goes, on the average, to itself, to others of the class, to all others; and by chance. */
   shares(place) {
     const weights = row(this.now.weights, place, this.size);
-    const made = { itself: [0, 0], others: [0, 0], strangers: [0, 0] };
+    const sums = { itself: [0, 0], others: [0, 0], strangers: [0, 0] };
     weights.forEach((weight, j) => {
       const isSame = this.label(j) !== null && this.label(j) === this.label(place);
       const kind = j === place ? "itself" : isSame ? "others" : "strangers";
-      made[kind][0] += weight;
-      made[kind][1] += 1 / this.size;
+      sums[kind][0] += weight;
+      sums[kind][1] += 1 / this.size;
     });
-    return made;
+    return sums;
   }
 
   /** The share of all attention that each place gets, the mean of its column. */
   get received() {
-    const made = new Float64Array(this.size);
-    this.now.weights.forEach((weight, n) => (made[n % this.size] += weight / this.size));
-    return made;
+    const means = new Float64Array(this.size);
+    this.now.weights.forEach((weight, n) => (means[n % this.size] += weight / this.size));
+    return means;
   }
 
   /**

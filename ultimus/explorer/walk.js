@@ -67,8 +67,8 @@ function check(network, told, i) {
 /** `network.linear` that keeps its double precision, divided by a number. */
 function exactly({ weight, bias }, x, divisor = 1) {
   const inputs = weight.length / bias.length;
-  const made = new Float64Array((x.length / inputs) * bias.length);
-  return made.map((_, n) => {
+  const y = new Float64Array((x.length / inputs) * bias.length);
+  return y.map((_, n) => {
     const [from, to] = [Math.floor(n / bias.length) * inputs, (n % bias.length) * inputs];
     let total = bias[n % bias.length];
     for (let place = 0; place < inputs; place++) total += x[from + place] * weight[to + place];
