@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ultimus.data.groups import ALIKE
 from ultimus.errors import UserError
-from ultimus.recipe import PRESETS, Recipe
+from ultimus.recipe import PRESETS, Recipe, written
 
 SEED_LOG_RATES = [
     0.002875125008333889,
@@ -327,3 +327,12 @@ def test_a_recipe_says_whether_it_is_still_its_preset():
     assert Recipe.of(preset="demo").model_copy(update={"preset": "of another version"}).title == (
         "of another version"
     )
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [(1e-5, "0.00001"), (0.0123456789, "0.0123457"), (2e6, "2000000"), (None, "none"),
+     (16, "16"), ("soap", "soap")],
+)  # fmt: skip
+def test_a_choice_is_written_as_people_may_type_it(choice, text):
+    assert written(choice) == text

@@ -7,6 +7,7 @@ fields below.
 import json
 import math
 from bisect import bisect_right
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -358,8 +359,10 @@ docs/accuracy.md."""
 
 
 def written(value: Any) -> str:
-    """A choice of a recipe as people read it."""
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    """A choice of a recipe as people read it, and may type it: 0.00001 and not 1e-05."""
+    if isinstance(value, float):
+        return f"{Decimal(f'{value:g}'):f}"
+    return "none" if value is None else str(value)
 
 
 def explain(error: ValidationError) -> str:

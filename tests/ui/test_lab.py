@@ -13,6 +13,7 @@ from support.pages import OWNER, open_page
 from ultimus.analysis import range_test
 from ultimus.analysis.measured import measured
 from ultimus.data.dataset import open_dataset
+from ultimus.plots.words import number
 from ultimus.recipe import Recipe
 from ultimus.runs import metrics
 from ultimus.runs import sweep as sweeps
@@ -75,10 +76,10 @@ def test_where_no_range_test_was_made_one_that_comes_with_ultimus_is_shown(runs)
     assert "press Start" in page.info[0].value
     suggested, end = (kept.curves["read"][name][0] for name in ("suggestion", "diverging"))
     (figure,) = (part for part in parts(page) if "figure" in part)
-    assert f"at a learning rate of {suggested:.2g}" in figure["alt"]
-    assert f"diverges from {end:.2g}" in figure["alt"] and "10 seeds" in words(page)
+    assert f"at a learning rate of {number(suggested, 2)}" in figure["alt"]
+    assert f"diverges from {number(end, 2)}" in figure["alt"] and "10 seeds" in words(page)
     lowest, highest = (choose(kept.values["suggestion"]) for choose in (min, max))
-    assert f"says {lowest:.2g} to {highest:.2g}" in words(page)
+    assert f"says {number(lowest, 2)} to {number(highest, 2)}" in words(page)
 
 
 def test_an_empty_lab_says_what_to_do(runs):
@@ -189,8 +190,8 @@ def test_a_range_test_shows_its_curve_and_what_is_read_from_it(runs):
     steepest, diverging = (shape["x0"] for shape in figure["layout"]["shapes"])
     assert 1e-4 < steepest < 0.03 < diverging
     said = " ".join(words(page).split())
-    assert f"most steeply at {steepest:.2g} ." in said and "2 of 2 seeds done" in said
-    assert f"rate of {steepest:.2g}" in sent(page)["range-test"]["alt"]
+    assert f"most steeply at {number(steepest, 2)} ." in said and "2 of 2 seeds done" in said
+    assert f"rate of {number(steepest, 2)}" in sent(page)["range-test"]["alt"]
 
 
 def test_three_runs_show_what_a_range_test_means(runs, monkeypatch):

@@ -44,7 +44,7 @@ export function rounded(value, digits = 3) {
 /** A number with two digits that count, as people write it: 9.8 × 10⁻⁶ and not 9.8e-6. */
 export function short(value) {
   const [digits, power] = value.toExponential(1).split("e-");
-  if (!power || power < 5) return String(Number(value.toPrecision(2)));
+  if (!power || power < 6) return String(Number(value.toPrecision(2)));
   return `${digits} × 10⁻${[...power].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
 }
 

@@ -287,7 +287,11 @@ def _known(name: str) -> Measured:
 
 
 def _in_unit(number: float, unit: str) -> Value:
-    return _share(number) if unit == "share" else Value(number, _written_out(number, 3))
+    return (
+        _share(number)
+        if unit == "share"
+        else Value(number, _written_out(number, 2 if unit == "rate" else 3))
+    )
 
 
 def _written_out(number: float, digits: int) -> str:

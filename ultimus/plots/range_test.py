@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from .axes import axis_title, figure, legend, margin, upright
 from .style import BLUE, GREEN, GREY, VERMILION
+from .words import number
 
 HEIGHT = 420
 ROOM = 0.15  # of the fall, above the first loss: what blows up goes on beyond the figure
@@ -64,7 +65,7 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, color: str, width: float) -> 
     return {
         "type": "scatter", "mode": "lines", "x": x, "y": y, "name": name,
         "line": {"color": color, "width": width},
-        "hovertemplate": "%{y:.3f} at %{x:.2g}<extra></extra>",
+        "hovertemplate": "%{y:.3f} at %{x:.2~r}<extra></extra>",
     }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def _marks(rates: np.ndarray, smoothed: np.ndarray, suggestions: np.ndarray) -> 
             "x": [rates[place] for _, place in places],
             "y": [smoothed[seed, place] for seed, place in places],
             "marker": {"size": 8, "color": GREEN, "opacity": 0.8},
-            "hovertemplate": "%{x:.2g}<extra></extra>",
+            "hovertemplate": "%{x:.2~r}<extra></extra>",
         }
     ]  # fmt: skip
 
@@ -107,7 +108,7 @@ def _labels(suggestion: float | None, diverging: float | None) -> list[dict]:
     return [
         {
             "x": float(np.log10(rate)), "y": y, "yref": "paper", "yanchor": "top",
-            "xanchor": "right", "showarrow": False, "text": f"{text} {rate:.2g}",
+            "xanchor": "right", "showarrow": False, "text": f"{text} {number(rate, 2)}",
             "font": {"size": 13},  # in the page's colour: that of the line is too light to read
         }
         for rate, text, y in (
@@ -120,5 +121,7 @@ def _labels(suggestion: float | None, diverging: float | None) -> list[dict]:
 def _words(suggestion: float | None, diverging: float | None) -> str:
     if suggestion is None:
         return "The loss against the learning rate; nothing is suggested yet."
-    end = f"training diverges from {diverging:.2g} on" if diverging else "it does not diverge"
-    return f"The loss falls most steeply at a learning rate of {suggestion:.2g}; {end}."
+    end = (
+        f"training diverges from {number(diverging, 2)} on" if diverging else "it does not diverge"
+    )
+    return f"The loss falls most steeply at a learning rate of {number(suggestion, 2)}; {end}."

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from .axes import axis_title, figure, legend, margin
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION
+from .words import number
 
 HEIGHT = 400
 WIDE = 5  # largest value / smallest, from which on values stand on a logarithmic axis
@@ -96,7 +97,9 @@ def _axis(values: Sequence[Value], places: Sequence[float]) -> dict:
 
 
 def _text(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+    if isinstance(value, float):
+        return number(value, 6)
+    return "none" if value is None else str(value)
 
 
 def _means(

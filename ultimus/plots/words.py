@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
+
+LEAST_POWER = -5  # of ten, that is written out
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def short(name: str, most: int) -> str:
@@ -15,9 +20,15 @@ def count_of(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def number(value: float) -> str:
-    """Three significant digits, with a minus sign that is read as one."""
-    return f"{float(value):.3g}".replace("-", "−")
+def number(value: float, digits: int = 3) -> str:
+    """So many significant digits, as people write them: 0.000028, 9.8 × 10⁻⁶ and not 9.8e-06."""
+    text = f"{float(value):.{digits}g}"
+    coefficient, _, power = text.partition("e")
+    if power and int(power) < LEAST_POWER:
+        text = f"{coefficient} × 10{str(int(power)).translate(RAISED)}"
+    elif power:
+        text = f"{Decimal(text):f}"
+    return text.replace("-", "−")
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import UserError
 from ...links.pages import NOTHING, SWEPT, Lab, Train
-from ...recipe import Recipe
+from ...recipe import Recipe, written
 from ...runs import sweep as sweeps
 from ...runs.sweep import Sweep
 from ..state import browser, choices, guard, session, text
@@ -65,7 +65,7 @@ def suggested(recipe: Recipe, name: str) -> str:
         return "0, 1"
     if isinstance(value, int):
         return ", ".join(str(max(1, round(value * factor))) for factor in (0.5, 1, 2))
-    return ", ".join(f"{value * factor:.2g}" for factor in FACTORS)
+    return ", ".join(written(float(f"{value * factor:.2g}")) for factor in FACTORS)
 
 
 def _choice(

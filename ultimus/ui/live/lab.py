@@ -8,6 +8,7 @@ from ...errors import UserError, counted
 from ...links.pages import FOLLOW, MOST_COMPARED, Lab, Shown
 from ...links.state import query
 from ...places import runs_folder
+from ...recipe import written
 from ...runs import sweep as sweeps
 from ...runs.sweep import Entry, Sweep
 from ..controls import menu
@@ -69,7 +70,7 @@ def _name(sweep: Sweep) -> str:
     what = " × ".join(filter(None, [tried, counted(sweep.seeds, "seed")]))
     length = counted(recipe.epochs, "epoch")
     if sweep.is_range_test:
-        length = f"{recipe.lr / recipe.start_divisor:g} to {recipe.lr:g}"
+        length = f"{written(recipe.lr / recipe.start_divisor)} to {written(recipe.lr)}"
     return f"{what} · {text.plain(recipe.preset)}, {length}, from seed {recipe.seed} · {whose}"
 
 

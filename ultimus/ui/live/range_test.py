@@ -13,6 +13,8 @@ from ...errors import counted
 from ...links.pages import Lab, Train
 from ...plots import range_test as plots
 from ...plots.axes import alt
+from ...plots.words import number
+from ...recipe import written
 from ...runs import sweep as sweeps
 from ...runs.sweep import Entry, Sweep
 from ..controls import starting
@@ -63,12 +65,12 @@ def _facts(begin: str, test: RangeTest) -> str:
     """What is read from it, as HTML."""
     parts = [begin]
     if test.suggestion is not None:
-        parts.append(f"The mean falls most steeply at <b>{test.suggestion:.2g}</b>.")
+        parts.append(f"The mean falls most steeply at <b>{number(test.suggestion, 2)}</b>.")
     alone = test.suggestions[np.isfinite(test.suggestions)]
     if len(alone) > 1:
-        parts.append(f"Each seed alone says {alone.min():.2g} to {alone.max():.2g}.")
+        parts.append(f"Each seed alone says {number(alone.min(), 2)} to {number(alone.max(), 2)}.")
     if test.diverging:
-        parts.append(f"Training diverges from <b>{test.diverging:.2g}</b> on.")
+        parts.append(f"Training diverges from <b>{number(test.diverging, 2)}</b> on.")
     return f'<p class="standing">{" ".join(parts)}</p>'
 
 
@@ -89,7 +91,7 @@ def three(found: Sequence[Entry]) -> None:
     rates = test.three
     if rates is None:
         return
-    low, good, high = (f"{rate:g}" for rate in rates)
+    low, good, high = map(written, rates)
     end = "a diverging rate" if test.diverging else "the highest rate of the test"
     st.button(
         f"Train at {low}, {good} and {high}", icon=":material/play_arrow:", key="three rates",
