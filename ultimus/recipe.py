@@ -361,8 +361,13 @@ docs/accuracy.md."""
 def written(value: Any) -> str:
     """A choice of a recipe as people read it, and may type it: 0.00001 and not 1e-05."""
     if isinstance(value, float):
-        return f"{Decimal(f'{value:g}'):f}"
+        return plain(value)
     return "none" if value is None else str(value)
+
+
+def plain(number: float, digits: int = 6) -> str:
+    """A number with so many digits that count, and without a power of ten."""
+    return f"{Decimal(f'{number:.{digits}g}'):f}"
 
 
 def explain(error: ValidationError) -> str:

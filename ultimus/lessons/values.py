@@ -14,7 +14,6 @@ A placeholder is a name in braces, with what it needs behind it:
 import math
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
-from decimal import Decimal
 from difflib import get_close_matches
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from ..links.kinds import Unfit
 from ..links.pages import Attention, Shown
 from ..links.state import opened, understood
 from ..model import HEAD, Transformer, count_parameters
-from ..recipe import Recipe, written
+from ..recipe import Recipe, plain, written
 from ..runs.outcome import outcome
 from ..runs.run import Run
 from .curves import unit_of
@@ -287,16 +286,9 @@ def _known(name: str) -> Measured:
 
 
 def _in_unit(number: float, unit: str) -> Value:
-    return (
-        _share(number)
-        if unit == "share"
-        else Value(number, _written_out(number, 2 if unit == "rate" else 3))
-    )
-
-
-def _written_out(number: float, digits: int) -> str:
-    """A number with so many digits that count, and without a power of ten."""
-    return f"{Decimal(f'{number:.{digits}g}'):f}"
+    if unit == "share":
+        return _share(number)
+    return Value(number, plain(number, 2 if unit == "rate" else 3))
 
 
 _ON_CURVE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*:\s*(.+),\s*([^,]+),\s*([^,=]+)=([^,=]+)")
@@ -373,7 +365,7 @@ def _notebook(argument: str) -> Value:
     number = rows[epoch][column]
     if column == "train_accuracy":
         return _share(number, int(digits) if digits in DIGITS else 1)
-    return Value(number, _written_out(number, 2) if column == "lr" else f"{number:g}")
+    return Value(number, plain(number, 2) if column == "lr" else f"{number:g}")
 
 
 def _accuracy(name: str) -> Value:

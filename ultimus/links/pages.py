@@ -4,7 +4,7 @@ from dataclasses import dataclass, make_dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
 from ..analysis.ablation import ABLATIONS, MOST_PASSES
-from ..analysis.range_test import HIGH, LEAST_STEPS, LOW, MOST_STEPS, STEPS
+from ..analysis.range_test import HIGH, HIGHEST, LEAST_STEPS, LOW, MOST_STEPS, STEPS
 from ..data import groups
 from ..model import PASSES
 from ..recipe import PRESETS, Recipe
@@ -158,8 +158,8 @@ class Lab:
     also: str = choice(NOTHING, one_of({name: name for name in (NOTHING, *SWEPT)}))
     also_values: str = choice("", FREE)
     seeds: int = choice(3, whole(1, 50))
-    low: float = choice(LOW, number(float, 1e-8, 10))
-    high: float = choice(HIGH, number(float, 1e-7, 10))
+    low: float = choice(LOW, number(float, 1e-8, HIGHEST))
+    high: float = choice(HIGH, number(float, 1e-7, HIGHEST))
     steps: int = choice(STEPS, whole(LEAST_STEPS, MOST_STEPS))
     sweep: str = choice("", FREE)
     runs: tuple[str, ...] = choice((), Kind(_compared, "\n".join))
