@@ -552,6 +552,15 @@ def test_runs_are_listed_the_oldest_first(kept, tmp_path, capsys):
     assert "9.0 days" in lines[1] and "1.0 MB" in lines[1] and "01234567 " in lines[1]
 
 
+def test_where_nothing_is_listed_it_is_told_why(kept, tmp_path, capsys):
+    nowhere = str(tmp_path / "nowhere")
+    assert main(["runs", "--runs", nowhere]) == 0
+    assert f"no runs in {nowhere}" in capsys.readouterr().err
+    assert main(["runs", "--runs", str(tmp_path), "--older", "100"]) == 0
+    spoken = capsys.readouterr()
+    assert not spoken.out and f"Of 3 runs in {tmp_path} none" in spoken.err
+
+
 @pytest.mark.parametrize(
     ("flags", "removed"),
     [(["--older", "7"], {"old"}), (["--larger", "1"], {"old"}), (["{new}"], {"new"}),

@@ -405,11 +405,45 @@ def test_it_is_said_why_a_run_ended_sooner_or_short_of_its_aim(runs: Path, choic
     assert 'aria-valuenow="100"' in "".join(part.get("html", "") for part in parts(page))
 
 
+def test_whoever_follows_the_teacher_reads_the_choices_and_has_no_fields(runs: Path):
+    page = visit(data="shapes", preset="seed", lr="0.07", clip="1", augment="flip", grid="2")
+    page.session_state["before_following"] = ("Train", {})
+    page.run()
+    assert not page.number_input and "look around on your own" in _captions(page)
+    table = next(each.proto.body for each in page.get("html") if "told" in each.proto.body)
+    rows = dict(re.findall("<th>(.*?)</th><td>(.*?)</td>", table))
+    assert rows["Data"] == "Shapes" and rows["Recipe"] == "seed"
+    assert (rows["Peak learning rate"], rows["Gradient clipping"]) == ("0.07", "1")
+    assert rows["Augmentation"] == "mirror" and "Weight decay" not in rows  # as the recipe has it
+    changed = re.findall('class="changed"><th>(.*?)</th>', table)
+    assert {*changed} == {"Peak learning rate", "Gradient clipping", "Augmentation"}
+    del page.session_state["before_following"]
+    page.run()
+    fields = {field.label: field.value for field in page.number_input}
+    assert fields["Peak learning rate"] == 0.07  # they begin with what was read
+
+
+def test_what_cannot_be_trained_is_a_sentence_for_whoever_follows(runs: Path):
+    page = visit(data="shapes", group="7", grouping="pairs")
+    page.session_state["before_following"] = ("Train", {})
+    checked(page.run())
+    sentences = [error.value for error in page.error]
+    assert any("groups of 7 cannot be made of pairs" in sentence for sentence in sentences)
+
+
 def test_whoever_trains_on_with_other_classes_is_told(runs: Path):
-    said = _captions(visit(run="best-cifar10", data="shapes"))
+    said = _captions(_about_to_train_on("best-cifar10"))
     assert "told other classes apart (airplane, automobile, bird, …)" in said
     run = Run.create(runs, Recipe(data="shapes"))
     run.ran_with(dataset={"name": "Shapes", "classes": [*open_dataset("shapes").classes]})
     run.set_status(Status("stopped", step=0, total=11))
     (run.folder / "weights" / "0.safetensors").write_bytes(b"")
-    assert "other classes" not in _captions(visit(run=run.id, data="shapes"))
+    assert "other classes" not in _captions(_about_to_train_on(run.id))
+
+
+def _about_to_train_on(run: str) -> AppTest:
+    page = visit(run=run, data="shapes")
+    page.session_state[f"training on from {run}"] = True
+    page.run()
+    assert "From step" in [choice.label for choice in page.selectbox]
+    return page

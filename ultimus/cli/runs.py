@@ -1,6 +1,7 @@
 """`ultimus runs`: what the operator keeps, and what has to go."""
 
 import argparse
+from pathlib import Path
 
 from ..errors import UserError, counted
 from ..runs import housekeeping
@@ -10,15 +11,18 @@ from .common import find_run, note
 def run(options: argparse.Namespace) -> int:
     """List runs, the oldest first; with --remove remove them, but for live ones."""
     wanted = {find_run(name, options.runs).id for name in options.names}
+    kept = housekeeping.kept(options.runs)
     chosen = [
         found
-        for found in housekeeping.kept(options.runs)
+        for found in kept
         if (not wanted or found.run.id in wanted)
         and found.age >= (options.older or 0) * housekeeping.DAY
         and found.bytes >= (options.larger or 0) * 1e6
     ]
     if not options.remove:
         _list(chosen)
+        if not chosen:
+            note(_nothing(options.runs, len(kept)))
         return 0
     if not wanted and options.older is None and options.larger is None:
         raise UserError("All runs would be removed: name some, or give --older or --larger.")
@@ -60,6 +64,13 @@ def _remove(found: housekeeping.Kept) -> bool:
         note(str(error))
         return False
     return True
+
+
+def _nothing(folder: Path, others: int) -> str:
+    """Why nothing is listed."""
+    if others:
+        return f"Of {counted(others, 'run')} in {folder} none is as old or as large as that."
+    return f"There are no runs in {folder}: 'ultimus train' makes one, or Start in the app."
 
 
 def _list(runs: list[housekeeping.Kept]) -> None:

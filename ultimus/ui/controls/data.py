@@ -31,12 +31,13 @@ PREPARED = 2  # uploads that are decoded at the same time
 def choose() -> None:
     """Let the person choose data, and prepare it; a sentence where it cannot be used."""
     now = choices.of(Train)
-    _choose_source(now)
-    wanted = source(now)
+    chosen_kind = kind(now)
+    _choose_source(now, chosen_kind)
+    wanted = _source(now, chosen_kind)
     if not wanted:
         return
     try:
-        if _can_be_corrected(now) and not data_upload.correct(wanted):
+        if _can_be_corrected(chosen_kind) and not data_upload.correct(wanted):
             return
         if dataset := ready(wanted):
             _gallery(dataset)
@@ -46,17 +47,29 @@ def choose() -> None:
         st.error(text.plain(str(error)))
 
 
+def look(now: Train) -> None:
+    """Show what is chosen, if it is there.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    if (wanted := source(now)) and (dataset := ready(wanted)):
+        _gallery(dataset)
+
+
 def source(now: Train) -> str:
     """What `open_dataset` takes; empty while no folder is named, or nothing is uploaded."""
-    given = os.environ.get("ULTIMUS_DATA", "")
-    kind = _kind(now, given)
-    if kind == "upload":
+    return _source(now, kind(now))
+
+
+def _source(now: Train, chosen_kind: str) -> str:
+    if chosen_kind == "upload":
         # a link may name an upload, and never a folder of this machine
         return _with_choices(now.upload, now) if now.upload.startswith(UPLOAD) else ""
-    if kind != "folder":
-        return kind
+    if chosen_kind != "folder":
+        return chosen_kind
     if is_public() or now.folder is None:
-        return given  # strangers do not look through this machine's folders
+        return _given()  # strangers do not look through this machine's folders
     return _with_choices(now.folder, now)
 
 
@@ -64,10 +77,9 @@ def _with_choices(place: str, now: Train) -> str:
     return f"{place}?{now.chosen}" if place and now.chosen and "?" not in place else place
 
 
-def _can_be_corrected(now: Train) -> bool:
+def _can_be_corrected(chosen_kind: str) -> bool:
     """Whether a person may say how a source is meant, who named or uploaded it."""
-    kind = _kind(now, os.environ.get("ULTIMUS_DATA", ""))
-    return kind == "upload" or (kind == "folder" and not is_public())
+    return chosen_kind == "upload" or (chosen_kind == "folder" and not is_public())
 
 
 class Chosen(NamedTuple):
@@ -122,18 +134,17 @@ def name_of(now: Train) -> str:
     return "CIFAR-10" if is_cifar10(name) else "Shapes" if name in ("Shapes", "shapes") else ""
 
 
-def _choose_source(now: Train) -> None:
-    given = os.environ.get("ULTIMUS_DATA", "")
-    options = _offered(given)
+def _choose_source(now: Train, chosen_kind: str) -> None:
+    options = _offered()
     st.selectbox(
-        "Data", options, options.index(_kind(now, given)), format_func=SOURCES.get,
+        "Data", options, options.index(chosen_kind), format_func=SOURCES.get,
         **choices.widget(Train, "data"),
     )  # fmt: skip
-    if _kind(now, given) == "upload":
+    if chosen_kind == "upload":
         data_upload.take_in(now)
-    if _kind(now, given) == "folder" and not is_public():
+    if chosen_kind == "folder" and not is_public():
         st.text_input(
-            "Folder on this machine", given if now.folder is None else now.folder,
+            "Folder on this machine", _given() if now.folder is None else now.folder,
             placeholder="/path/to/pictures",
             help="Parquet files as Hugging Face lays them out, a folder of pictures for each of 2 "
             "to 10 classes, a zip of them, or other forms: see docs/data.md.",
@@ -141,22 +152,27 @@ def _choose_source(now: Train) -> None:
         )  # fmt: skip
 
 
-def _offered(given: str) -> list[str]:
-    return [name for name in SOURCES if name != "folder" or not is_public() or given]
+def _given() -> str:
+    """The data of this machine, as whoever started the app says it."""
+    return os.environ.get("ULTIMUS_DATA", "")
 
 
-def _kind(now: Train, given: str) -> str:
-    """The chosen kind of source; else the one that is offered first."""
-    if now.data in _offered(given):
+def _offered() -> list[str]:
+    return [name for name in SOURCES if name != "folder" or not is_public() or _given()]
+
+
+def kind(now: Train) -> str:
+    """The chosen kind of source, of SOURCES; else the one that is offered first."""
+    if now.data in _offered():
         return now.data
-    if given:
+    if _given():
         return "folder"
     return "cifar10" if is_ready("cifar10") else "shapes"
 
 
 def known_sources() -> list[str]:
     """Where data may lie that is ready to use."""
-    return [*filter(None, [os.environ.get("ULTIMUS_DATA")]), "cifar10", "shapes"]
+    return [*filter(None, [_given()]), "cifar10", "shapes"]
 
 
 def prepare_first() -> None:

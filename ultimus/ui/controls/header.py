@@ -34,19 +34,25 @@ def show(title: str, run: Run) -> DeltaGenerator:
         exchange.show(run)
     turn = st.session_state.setdefault("codes_shown", 0)  # another popover is closed
     look = {"icon": ":material/link:", "width": WIDE, "key": f"share {turn}"}
-    with row.popover("Share", on_change="rerun", **look):  # the browser then tells its address
-        st.markdown(
-            "Whoever opens this link sees what you see now and follows the run; only your browser "
-            "controls it."
-        )
-        st.code(qr.address(run=run.id), language=None, wrap_lines=True)
-        st.button("Large code for telephones", icon=":material/qr_code_2:", on_click=_ask_for_code,
-                  help="Of this view, with all that is chosen on it.")  # fmt: skip
+    share = row.popover("Share", on_change="rerun", **look)  # the browser then tells its address
+    if share.open:
+        _share(share, run)
     if st.session_state.pop("asked_for_code", False):
         qr.show(qr.address(run=run.id))
     if provenance := _provenance(run):
         st.caption(provenance)
     return row
+
+
+def _share(place: DeltaGenerator, run: Run) -> None:
+    """The link to this view."""
+    place.markdown(
+        "Whoever opens this link sees what you see now and follows the run; only your browser "
+        "controls it."
+    )
+    place.code(qr.address(run=run.id), language=None, wrap_lines=True)
+    place.button("Large code for telephones", icon=":material/qr_code_2:", on_click=_ask_for_code,
+                 help="Of this view, with all that is chosen on it.")  # fmt: skip
 
 
 def _ask_for_code() -> None:

@@ -1,6 +1,5 @@
 """The choice of a recipe: a preset, what matters for a lesson, and the rest under "More"."""
 
-from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
@@ -24,30 +23,34 @@ PRESET_NOTES = {
 LOOKS = {"images": "whole images", "patches": "the patches of one picture"}
 MEASURED_ON = {"CIFAR-10": "seed-preset", "Shapes": "seed-preset-shapes"}
 USUAL = {"flip": 0.5, "shift": 4, "cutout": 8}  # what choosing an augmentation means
-ATTENDING_LEFT = {"model": "Who looks at whom"}
-ATTENDING_RIGHT = {"images": {"grouping": "Groups are"}, "patches": {"grid": "Patches a side"}}
-LEFT = {"epochs": "Epochs", "group": "Group size", "lr": "Peak learning rate"}
-RIGHT = {"seed": "Seed", "groups": "Groups per step", "optimizer": "Optimizer"}
-MORE_LEFT = {
-    "schedule": "Schedule",
-    "start_divisor": "div_factor",
-    "beta1": "β₁ (momentum)",
-    "beta2": "β₂",
-    "clip": "Gradient clipping",
-    "precision": "Precision",
-    "max_steps": "At most … steps",
+ATTENDING = {"model": "Who looks at whom"}
+ATTENDING_OF = {"images": {"grouping": "Groups are"}, "patches": {"grid": "Patches a side"}}
+FIRST = {
+    "epochs": "Epochs",
+    "seed": "Seed",
+    "group": "Group size",
+    "groups": "Groups per step",
+    "lr": "Peak learning rate",
+    "optimizer": "Optimizer",
 }
-MORE_RIGHT = {
+MORE = {
+    "schedule": "Schedule",
     "warmup": "pct_start (warm-up)",
+    "start_divisor": "div_factor",
     "end_divisor": "final_div_factor",
+    "beta1": "β₁ (momentum)",
     "beta1_at_peak": "β₁ at the peak",
+    "beta2": "β₂",
     "block_rate": "Block's rate factor",
+    "clip": "Gradient clipping",
     "weight_decay": "Weight decay",
+    "precision": "Precision",
     "snapshots": "Snapshots",
+    "max_steps": "At most … steps",
     "max_seconds": "At most … seconds",
     "target": "Stop at accuracy",
 }
-LABELS = LEFT | RIGHT | MORE_LEFT | MORE_RIGHT | {"flip": "Mirror", "shift": "Shift"}
+LABELS = FIRST | MORE | {"flip": "Mirror", "shift": "Shift"}
 STEPS = {
     "lr": 0.001, "beta1": 0.01, "beta2": 0.001, "clip": 0.1, "warmup": 0.05, "beta1_at_peak": 0.01,
     "block_rate": 0.1, "weight_decay": 0.01, "max_seconds": 10.0,
@@ -69,7 +72,7 @@ def show() -> None:
         st.caption(_note(now.preset, data.name_of(now)))
     else:
         st.caption(f"The recipe {now.preset}, changed: here {LOOKS[model]} look at each other.")
-    _widgets(st, ATTENDING_LEFT | LEFT, ATTENDING_RIGHT[model] | RIGHT, now, preset)
+    _widgets(st, _first(model), now, preset)
     usual = _augmentations(preset)
     st.pills(
         "Augmentation", list(AUGMENTATIONS), selection_mode="multi",
@@ -80,12 +83,22 @@ def show() -> None:
     )  # fmt: skip
     more = st.expander("More", key="more", on_change="rerun")
     if more.open:  # fifteen fields, which would take as long as half of the page
-        _widgets(more, MORE_LEFT, MORE_RIGHT, now, preset)
+        _widgets(more, MORE, now, preset)
     st.button(
         "Undo changes", icon=":material/undo:", on_click=_forget_changes,
         disabled=not _is_changed(now), help="All choices are again as the recipe has them.",
     )  # fmt: skip
     choices.put_right(Train)
+
+
+def _first(model: str) -> dict[str, str]:
+    """The fields that stand there before "More", and their labels."""
+    return ATTENDING | ATTENDING_OF[model] | FIRST
+
+
+def shown(model: str) -> dict[str, str]:
+    """All fields and their labels."""
+    return _first(model) | MORE
 
 
 def _note(preset: str, on: str) -> str:
@@ -146,18 +159,15 @@ def _forget_changes() -> None:
     choices.change(Train, augment=AS_PRESET, **dict.fromkeys(RECIPE_CHOICES, AS_PRESET))
 
 
-def _widgets(
-    place: Any, left: dict[str, str], right: dict[str, str], now: Train, preset: Recipe
-) -> None:
-    """Fields in pairs that stand on one line, however long their names are."""
-    for pair in zip_longest(left.items(), right.items()):
-        columns = place.columns(2, vertical_alignment="bottom")
-        for column, (name, label) in zip(columns, filter(None, pair), strict=False):
-            usual, chosen = getattr(preset, name), getattr(now, name)
-            _widget(column, name, label, usual if chosen is AS_PRESET else chosen, usual)
+def _widgets(place: Any, labels: dict[str, str], now: Train, preset: Recipe) -> None:
+    """Fields in pairs that stand on one line, however long their names are (page.css)."""
+    pairs = place.container(key=f"pairs from {next(iter(labels))}")
+    for name, label in labels.items():
+        usual, chosen = getattr(preset, name), getattr(now, name)
+        _widget(pairs, name, label, usual if chosen is AS_PRESET else chosen, usual)
 
 
-def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
+def _widget(place: Any, name: str, label: str, value: Any, usual: Any) -> None:
     """A field of the recipe. It has no bounds of its own: a browser would keep what is beyond them
     to itself, and show one number while another is used."""
     field = Recipe.model_fields[name]
@@ -165,11 +175,11 @@ def _widget(column: Any, name: str, label: str, value: Any, usual: Any) -> None:
     widget = choices.widget(Train, name, lambda shown: _or_preset(shown, usual))
     if isinstance(value, str):
         options = list(field.annotation.__args__)
-        column.selectbox(label, options, options.index(value), help=about, **widget)
+        place.selectbox(label, options, options.index(value), help=about, **widget)
     elif _is_whole(field.annotation):
-        column.number_input(label, value=value, step=1, placeholder="none", help=about, **widget)
+        place.number_input(label, value=value, step=1, placeholder="none", help=about, **widget)
     else:
-        column.number_input(
+        place.number_input(
             label, value=None if value is None else float(value), step=STEPS.get(name, 1.0),
             format="%g", placeholder="none", help=about, **widget,
         )  # fmt: skip

@@ -18,19 +18,24 @@ def show(place: DeltaGenerator, run: Run, can_start: bool) -> None:
     steps = run.snapshots
     # by its key it is closed once another run is on show
     look = {"icon": ":material/call_split:", "key": f"training on from {run.id}"}
-    with place.popover("Train on", disabled=not steps, **look):
-        st.markdown(
-            "A new run begins with the weights of a step of this one, and does what is chosen "
-            "on the left. This run stays as it is."
-        )
-        if remark := _remark(run):
-            st.caption(text.plain(remark))
-        newest = len(steps) - 1 if steps else None
-        st.selectbox("From step", steps, newest, format_func="{:,}".format, key=_key(run))
-        st.button(
-            "Train on from there", type="primary", disabled=not (steps and can_start),
-            on_click=_begin, args=(run,), key="train on",
-        )  # fmt: skip
+    menu = place.popover("Train on", disabled=not steps, on_change="rerun", **look)
+    if steps and menu.open:
+        with menu:
+            _choices(run, steps, can_start)
+
+
+def _choices(run: Run, steps: tuple[int, ...], can_start: bool) -> None:
+    st.markdown(
+        "A new run begins with the weights of a step of this one, and does what is chosen on the "
+        "left. This run stays as it is."
+    )
+    if remark := _remark(run):
+        st.caption(text.plain(remark))
+    st.selectbox("From step", steps, len(steps) - 1, format_func="{:,}".format, key=_key(run))
+    st.button(
+        "Train on from there", type="primary", disabled=not can_start, on_click=_begin,
+        args=(run,), key="train on",
+    )  # fmt: skip
 
 
 def _remark(run: Run) -> str:

@@ -5,7 +5,7 @@ import streamlit as st
 from ...errors import UserError
 from ...links.pages import TOOLS, Lab, Train
 from ...recipe import Recipe
-from ..controls import data, qr, range_test, settings, starting, sweep
+from ..controls import choosing, qr, range_test, starting, sweep
 from ..live import comparison, lab
 from ..state import browser, choices, guard, session, text
 
@@ -23,8 +23,7 @@ def page() -> None:
     """Draw the page."""
     choices.arrive("Lab", Lab, Train)
     with st.sidebar:
-        data.choose()
-        settings.show()
+        choosing.show()
     row = st.container(horizontal=True, vertical_alignment="center")
     row.title("Lab", anchor=False, width="stretch")
     qr.offer(row)

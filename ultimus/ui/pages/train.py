@@ -7,7 +7,7 @@ from ...links.pages import Shown, Train
 from ...places import SHIPPED
 from ...runs.run import Run
 from .. import glossary
-from ..controls import data, header, settings
+from ..controls import choosing, data, header, settings
 from ..live import panel
 from ..state import browser, choices, guard, session, text
 
@@ -23,8 +23,7 @@ def page() -> None:
     """Draw the page."""
     choices.arrive("Train", Shown, Train)
     with st.sidebar:
-        data.choose()
-        settings.show()
+        choosing.show()
         can_start = _can_start()
     try:
         run = session.run_of_link()

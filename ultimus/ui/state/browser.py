@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -67,8 +68,9 @@ def attend(page: str) -> None:
     lead.follow(heard.view, page)
 
 
-def answer(request: Request) -> Response:
-    """Which server runs and which view all follow, for browser.js."""
+async def answer(request: Request) -> Response:
+    """Which server runs and which view all follow, for browser.js. Not in a thread of its own,
+    which would take as long again."""
     headers = {"cache-control": "no-store", lead.HEADER: lead.lead.now()}
     return PlainTextResponse(SERVER, headers=headers)
 
@@ -93,5 +95,6 @@ def _sound(secret: object) -> str:
     )
 
 
+@lru_cache(maxsize=1024)  # for each run that a page lists
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[:32]

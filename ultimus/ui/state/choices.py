@@ -11,8 +11,10 @@ message. So with every value that the program sets a widget becomes another one 
 sent for the former one is nobody's.
 """
 
+import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -23,6 +25,47 @@ from ...links.state import field_of, name_of
 from . import text
 
 State = TypeVar("State")
+KEY = "choices"  # in the session
+
+
+@dataclass
+class _Choices:
+    """What a session knows of a state. Under one key for all of them, since Streamlit goes through
+    a session's keys for each field that it draws.
+
+    Attributes:
+        now: the state.
+        links: how many have said something of it.
+        remarks: sentences on what could not be chosen, by the names of fields.
+        widgets: by the same names, from what the widget shows to what is chosen.
+        renewed: how often each widget became another one.
+    """
+
+    now: Any
+    links: int = 0
+    remarks: dict[str, str] = dataclasses.field(default_factory=dict)
+    widgets: dict[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
+    renewed: Counter[str] = dataclasses.field(default_factory=Counter)
+
+    def renew(self, name: str) -> None:
+        """Let a field have another widget."""
+        self.renewed[name] += 1
+
+
+def _all() -> dict[str, _Choices]:
+    return st.session_state.setdefault(KEY, {})
+
+
+def _known(state: type) -> _Choices:
+    known = _all().get(state.__name__)
+    if known is None:
+        known = _all()[state.__name__] = _Choices(state())
+    return known
+
+
+def states() -> list[Any]:
+    """All states of this session, as they are."""
+    return [known.now for known in _all().values()]
 
 
 def arrive(page: str, *states: type) -> None:
@@ -47,46 +90,50 @@ def take_over(*states: type) -> None:
     """Take over what the link says of some states; one that it says nothing of stays as it is."""
     for state in states:
         said = _said(state)
-        if said or _place(state) not in st.session_state:
+        if said or state.__name__ not in _all():
             _take_over(state, said)
 
 
 def links(*states: type) -> int:
     """How many links have said something of some states up to now."""
-    return sum(st.session_state.get(_links(state), 0) for state in states)
+    return sum(_all()[state.__name__].links for state in states if state.__name__ in _all())
 
 
 def _take_over(state: type, said: Mapping[str, list[str]]) -> None:
-    is_new = _place(state) not in st.session_state
-    _remarks(state).clear()
-    st.session_state[_place(state)] = state(**_read(state, said))
-    st.session_state[_links(state)] = links(state) + 1
+    is_new = state.__name__ not in _all()
+    known = _known(state)
+    known.remarks.clear()
+    known.now = state(**_read(state, said))
+    known.links += 1
     if not is_new:
         for field in fields(state):
-            _renew(state, field.name)
+            known.renew(field.name)
 
 
 def of(state: type[State]) -> State:
     """The state as it is; sees to it that the link says the same."""
-    now = current(state)
+    now, link = current(state), _link()
     for field in fields(state):
         if field.metadata["in_link"]:
             value = getattr(now, field.name)
-            say(
-                name_of(field), "" if value == field.default else field.metadata["kind"].text(value)
-            )
+            written = "" if value == field.default else field.metadata["kind"].text(value)
+            _say(name_of(field), written, link)
     return now
 
 
 def current(state: type[State]) -> State:
     """The state as it is."""
-    return st.session_state.setdefault(_place(state), state())
+    return _known(state).now
 
 
 def say(name: str, value: str) -> None:
     """Let the link have a value; none if it is empty."""
+    _say(name, value, _link())
+
+
+def _say(name: str, value: str, link: Mapping[str, list[str]]) -> None:
     wanted = value.split("\n") if value else []
-    if st.query_params.get_all(name) == wanted:
+    if link.get(name, []) == wanted:
         return
     if wanted:
         st.query_params[name] = wanted if len(wanted) > 1 else value
@@ -110,11 +157,11 @@ def change(state: type, **values: Any) -> None:
     The link has them from the next `of` on. Written at once, before a rerun, they could be lost: a
     rerun drops messages that are still to be sent.
     """
-    now = current(state)
+    known = _known(state)
     for name in values:
-        _remarks(state).pop(name, None)
-        _renew(state, name)
-    st.session_state[_place(state)] = replace(now, **values)
+        known.remarks.pop(name, None)
+        known.renew(name)
+    known.now = replace(known.now, **values)
 
 
 # Widgets ------------------------------------------------------------------------------------------
@@ -134,13 +181,13 @@ def widget(
         to_value: from what the widget has to what is chosen.
         then: called after a change.
     """
-    st.session_state.setdefault(f"widgets of {state.__name__}", {})[name] = to_value
+    _known(state).widgets[name] = to_value
     return {"key": key(state, name), "on_change": _take, "args": (state, name, then)}
 
 
 def key(state: type, name: str) -> str:
     """The key of that widget."""
-    count = st.session_state.get(_count(state, name), 0)
+    count = _known(state).renewed[name]
     first = name_of(field_of(state, name))
     return f"{first} {count}" if count else first
 
@@ -150,26 +197,26 @@ def take_all(state: type) -> None:
 
     A click calls back before the page is drawn, maybe together with other changes, in any order.
     """
-    for name in st.session_state.get(f"widgets of {state.__name__}", ()):
+    for name in _known(state).widgets:
         if key(state, name) in st.session_state:
             _take(state, name)
 
 
 def _take(state: type, name: str, then: Callable[[], None] | None = None) -> None:
     shown = st.session_state[key(state, name)]
-    value = st.session_state[f"widgets of {state.__name__}"][name](shown)
-    now = current(state)
-    if value == getattr(now, name):
+    known = _known(state)
+    value = known.widgets[name](shown)
+    if value == getattr(known.now, name):
         return
     field = field_of(state, name)
-    _remarks(state).pop(name, None)
+    known.remarks.pop(name, None)
     try:
         value = field.metadata["kind"].fit(value)
     except Unfit as unfit:
-        value = getattr(now, name) if unfit.instead is None else unfit.instead
-        _remark(state, field, str(shown), str(unfit), value)
-        _renew(state, name)  # what is shown is what is used
-    st.session_state[_place(state)] = replace(now, **{name: value})
+        value = getattr(known.now, name) if unfit.instead is None else unfit.instead
+        known.remarks[name] = _remark(field, str(shown), str(unfit), value)
+        known.renew(name)  # what is shown is what is used
+    known.now = replace(known.now, **{name: value})
     if then:
         then()
 
@@ -180,34 +227,33 @@ def _take(state: type, name: str, then: Callable[[], None] | None = None) -> Non
 def put_right(*states: type) -> None:
     """Say which choices could not be made, until others are made."""
     for state in states:
-        for sentence in _remarks(state).values():
+        for sentence in _known(state).remarks.values():
             st.warning(text.plain(sentence), icon=":material/edit:")
 
 
-def _remark(state: type, field: Field, given: str, rule: str, value: Any) -> None:
+def _remark(field: Field, given: str, rule: str, value: Any) -> str:
     used = field.metadata["kind"].text(value) if isinstance(value, str | int | float) else ""
     ending = f"{quoted(used)} is used" if used else "it is left out"
-    _remarks(state)[field.name] = (
-        f"{name_of(field).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
-    )
-
-
-def _remarks(state: type) -> dict[str, str]:
-    return st.session_state.setdefault(f"remarks on {state.__name__}", {})
+    return f"{name_of(field).capitalize()} should be {rule}, not {quoted(given)}: {ending}."
 
 
 # The link -----------------------------------------------------------------------------------------
 
 
+def _link() -> dict[str, list[str]]:
+    """What the link says, read once: to ask it for each of many names takes longer."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
 def _said(state: type) -> dict[str, list[str]]:
     """What the link says of a state, by the names of its fields."""
-    said = {field.name: st.query_params.get_all(name_of(field)) for field in fields(state)}
-    return {name: values for name, values in said.items() if values}
+    link = _link()
+    return {field.name: link[name] for field in fields(state) if (name := name_of(field)) in link}
 
 
 def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Values of the choices that a link names."""
-    values = {}
+    """Values of the choices that a link names; remarks on those that it has wrong."""
+    values, remarks = {}, _known(state).remarks
     for name, given in said.items():
         field = field_of(state, name)
         kind = field.metadata["kind"]
@@ -215,25 +261,9 @@ def _read(state: type, said: Mapping[str, list[str]]) -> dict[str, Any]:
         try:
             values[name] = kind.parse(written[:MOST])
             if written is given[-1] and len(given) > 1:
-                _remark(state, field, ", ".join(given), "in the link once", values[name])
+                every = ", ".join(given)
+                remarks[name] = _remark(field, every, "in the link once", values[name])
         except Unfit as unfit:
             values[name] = field.default if unfit.instead is None else unfit.instead
-            _remark(state, field, written, str(unfit), values[name])
+            remarks[name] = _remark(field, written, str(unfit), values[name])
     return values
-
-
-def _renew(state: type, name: str) -> None:
-    count = _count(state, name)
-    st.session_state[count] = st.session_state.get(count, 0) + 1
-
-
-def _place(state: type) -> str:
-    return f"choices of {state.__name__}"
-
-
-def _links(state: type) -> str:
-    return f"links of {state.__name__}"
-
-
-def _count(state: type, name: str) -> str:
-    return f"{state.__name__}.{name} renewed"

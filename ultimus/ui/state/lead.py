@@ -18,7 +18,6 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...links.pages import Train
 from . import choices, teacher
 
 PATH = "live/view"  # where the teacher's browser tells it
@@ -240,11 +239,10 @@ def _go(path: str, query: dict[str, list[str]], here: str) -> None:
     if wanted is None:
         return
     note_left()
-    states = {type(state): state for state in _states()}
+    states = {type(state): state for state in choices.states()}
     st.session_state.setdefault("before_following", (here, states))
-    for state in states:
-        if state is not Train:  # a recipe in the making is nobody else's
-            choices.change(state, **{field.name: field.default for field in fields(state)})
+    for state in states:  # what the view says nothing of is as at first for the teacher, too
+        choices.change(state, **{field.name: field.default for field in fields(state)})
     st.session_state.pop("page_on_show", None)
     st.switch_page(wanted, query_params=query)
 
@@ -283,11 +281,3 @@ def _go_back() -> None:
     st.session_state.pop("page_on_show", None)
     page = next(page for page in st.session_state.pages.values() if page.title == here)
     st.switch_page(page)
-
-
-def _states() -> list:
-    return [
-        value
-        for name, value in st.session_state.items()
-        if isinstance(name, str) and name.startswith("choices of ")
-    ]

@@ -48,7 +48,8 @@ def check_mine(run: Run) -> None:
 
 def runs() -> list[Run]:
     """The runs to choose from: the newest first, the shipped ones last."""
-    _bring_in(WEIGHTS, runs_folder())
+    if WEIGHTS.is_dir():
+        _bring_in(WEIGHTS, runs_folder())
     return Run.all(runs_folder())[:LISTED] + shipped_runs()
 
 
