@@ -345,7 +345,7 @@ from ultimus.ui.controls import follow_bar
 from ultimus.ui.state import lead
 
 follow_bar.show()
-lead.follow("something new", "Train")
+lead.follow(True, "Train")
 """
 
 

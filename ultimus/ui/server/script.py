@@ -1,32 +1,18 @@
 """All pages: the script that Streamlit runs for each visitor. What starts it is app.py."""
 
-import gc
-
 import streamlit as st
 import torch
 
-from ultimus.places import ASSETS
 from ultimus.ui.controls import follow_bar
 from ultimus.ui.lesson import panel
 from ultimus.ui.pages import attention, classroom, first, lab, predict, test_set, train
+from ultimus.ui.server import head, memory
 from ultimus.ui.state import browser, teacher
 
 # What pages compute is small; threads that wait for each other on a busy machine would take longer.
 torch.set_num_threads(1)
-
-
-@st.cache_resource(show_spinner=False)
-def spare_the_collector() -> None:
-    """Once: leave the 300,000 objects of the libraries out of every later collection."""
-    gc.collect()
-    gc.freeze()
-
-
-spare_the_collector()
-# Before the pages, whose icons would otherwise be fetched from elsewhere, for the browser's tab.
-st.set_page_config("Ultimus", str(ASSETS / "icon.svg"), layout="wide")
-st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"))
-st.html(ASSETS / "page.css")
+memory.spare_the_collector()
+head.show()
 pages = {
     "First": st.Page(first.page, title="Look", icon=":material/hub:", default=True),
     "Train": st.Page(train.page, title="Train", url_path="train", icon=":material/model_training:"),

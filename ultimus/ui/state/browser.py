@@ -54,6 +54,7 @@ def attend(page: str) -> None:
         page: its title.
     """
     owner()
+    st.session_state.here = page
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
@@ -63,9 +64,9 @@ def attend(page: str) -> None:
         height=1,  # what stands for it while it loads would move the page
         on_secret_change=_take,
         on_again_change=lambda: None,
-        on_view_change=lambda: None,
+        on_view_change=_follow,
     )
-    lead.follow(heard.view, page)
+    lead.follow(bool(heard.view), page)
 
 
 async def answer(request: Request) -> Response:
@@ -73,6 +74,11 @@ async def answer(request: Request) -> Response:
     which would take as long again."""
     headers = {"cache-control": "no-store", lead.HEADER: lead.lead.now()}
     return PlainTextResponse(SERVER, headers=headers)
+
+
+def _follow() -> None:
+    """Follow before the page that is left is begun anew, which would be for nothing."""
+    lead.follow(True, st.session_state.here)
 
 
 def _take() -> None:

@@ -194,13 +194,12 @@ def for_browser() -> dict[str, str | bool]:
     }
 
 
-def follow(heard: object, here: str) -> None:
+def follow(heard: bool, here: str) -> None:
     """Go where the browser has heard that the teacher is, or return.
 
     Args:
-        heard: by the browser, see `Lead.now`; it may say anything, so it is only looked at for
-            whether there is something new.
-        here: title of the page that is drawn; from Class, where the key is typed, nobody is led.
+        heard: whether the browser says that there is something new; what it is, the server knows.
+        here: title of the page on show; from Class, where the key is typed, nobody is led.
     """
     if st.session_state.pop("goes_back", False):
         _go_back()
