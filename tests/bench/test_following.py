@@ -3,7 +3,10 @@
 A session here is what a browser is to the server: it asks which view all follow, goes there,
 fetches the board of the run on show, and the newest weights when these are due. The browser of the
 teacher is a real one, and shows the same views while nobody follows. The run trains on the same
-machine. A turn in which other machines took much of its processors says nothing of the run.
+machine.
+
+Shared machines get slower and faster within half a minute. So all wait and follow in turn, view by
+view, in the order without, with, with, without: a drift then says nothing.
 """
 
 import gzip
@@ -13,6 +16,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,11 +25,12 @@ from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
+from threading import Event, get_native_id
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from support.cores import STOLEN, of, used
+from support.cores import of, used
 from support.hands import PATIENCE, start_training
 from support.pace import newest_metrics, speed
 from support.servers import TEACHER, served
@@ -39,59 +44,52 @@ ROOT = Path(__file__).parents[2]
 SESSIONS = 30
 FOLLOWING = 1.0  # seconds between looks at the view (state/browser.js)
 VIEW = float(os.environ.get("ULTIMUS_VIEW", "10"))  # seconds between two views of the teacher
-SPAN = max(30.0, 2 * VIEW)  # seconds, with followers and without in turn
-SETTLED = 5.0  # seconds before a span, in which all arrive
-NOISE = 0.02  # cores that other machines may take within a turn that counts
+TURN = (False, True, True, False)  # whether all follow, view by view
+SETTLED = 5.0  # seconds in which all arrive
+TOLD = 1.5  # seconds until the server knows of the teacher's next view
+LAST = 19  # the lowest priority: in a class the sessions are other machines
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
 @pytest.mark.timeout(0)
 def test_what_thirty_who_follow_a_view_cost_a_run(tmp_path: Path, capsys: pytest.CaptureFixture):
     watched = float(os.environ.get("ULTIMUS_SECONDS", "300"))  # with followers, in all
-    spans = max(2, round(watched / SPAN))
-    ratios, noisy, cores, answers, arrivals = [], [], [], [], []
+    turns = max(2, round(watched / (VIEW * sum(TURN))))
+    ratios, cores = [], {True: Counter(), False: Counter()}
     with _app(tmp_path) as server, _teacher(server) as teacher:
         metrics = newest_metrics(tmp_path)
-        for _ in range(spans):
-            alone, cores_alone = _measured(metrics, teacher)
-            with _following(server, metrics.parent.name) as (heard, arrived):
-                together, cores_together = _measured(metrics, teacher)
-            stolen = max(cores_alone[STOLEN], cores_together[STOLEN])
-            (noisy if stolen > NOISE else ratios).append(together / alone)
-            cores.append((cores_alone, cores_together))
-            with capsys.disabled():
-                print(f"{alone:.1f} steps a second, {together / alone:.3f} of it with all; "
-                      f"others took {stolen:.3f} cores", flush=True)  # fmt: skip
-            answers += heard
-            arrivals += arrived
-    low, middle, high = quantiles(ratios, n=4) if len(ratios) > 1 else (math.nan,) * 3
+        with _followers(server, metrics.parent.name) as (follow, heard, arrived):
+            for _ in range(turns):
+                steps = {True: 0.0, False: 0.0}
+                for follows, view in zip(TURN, cycle(("Attention", "Train")), strict=False):
+                    follow.set() if follows else follow.clear()
+                    before = used()
+                    steps[follows] += speed(metrics, lambda view=view: _show(teacher, view))
+                    cores[follows].update(of(before, used()))
+                ratios.append(steps[True] / steps[False])
+                with capsys.disabled():
+                    print(f"{steps[False] / 2:.1f} steps a second, {ratios[-1]:.3f} of it with all",
+                          flush=True)  # fmt: skip
+    low, middle, high = quantiles(ratios, n=4)
     figures = {
         "sessions": SESSIONS, "seconds for a view": VIEW,
-        "seconds with them": spans * SPAN, "turns that count": len(ratios),
-        "ratios of noisy turns": [round(ratio, 3) for ratio in noisy],
-        "cores without them": _median_of([alone for alone, _ in cores]),
-        "cores with them": _median_of([together for _, together in cores]),
+        "seconds with them": turns * VIEW * sum(TURN), "turns": turns,
+        "cores without them": _mean(cores[False], turns),
+        "cores with them": _mean(cores[True], turns),
         "speed with them over that without: median": round(middle, 3),
         "lower quartile": round(low, 3), "upper quartile": round(high, 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
-        "ms until it is known which view to follow: median": round(1000 * median(answers), 1),
-        "95th percentile": round(1000 * quantiles(answers, n=20)[-1], 1),
-        "ms until another view is drawn: median": round(1000 * median(arrivals), 1),
-        "views drawn": len(arrivals),
+        "ms until it is known which view to follow: median": round(1000 * median(heard), 1),
+        "95th percentile": round(1000 * quantiles(heard, n=20)[-1], 1),
+        "ms until another view is drawn: median": round(1000 * median(arrived), 1),
+        "views drawn": len(arrived),
     }  # fmt: skip
     with capsys.disabled():
         print("\n" + json.dumps(figures, indent=1))
 
 
-def _measured(metrics: Path, teacher: Page) -> tuple[float, dict[str, float]]:
-    """Steps a second while a teacher shows views, and the cores that each took."""
-    before = used()
-    steps = speed(metrics, lambda: _show(teacher))
-    return steps, of(before, used())
-
-
-def _median_of(cores: list[dict[str, float]]) -> dict[str, float]:
-    return {kind: round(median(one[kind] for one in cores), 3) for kind in cores[0]}
+def _mean(cores: Counter, turns: int) -> dict[str, float]:
+    return {kind: round(total / turns / 2, 3) for kind, total in cores.items()}
 
 
 # The app and its teacher --------------------------------------------------------------------------
@@ -123,46 +121,55 @@ def _teacher(server: str) -> Iterator[Page]:
         browser.close()
 
 
-def _show(teacher: Page) -> None:
-    """Show one view after the other, for a span: the same ones each time, which a browser that
-    computes beside the run has to draw."""
-    end, views = time.monotonic() + SPAN, cycle(("Attention", "Train"))
-    while (left := end - time.monotonic()) > 0:
-        teacher.get_by_role("link", name=next(views)).first.click()
-        time.sleep(min(VIEW, left))
+def _show(teacher: Page, view: str) -> None:
+    """Show a view, which a browser that computes beside the run has to draw."""
+    teacher.get_by_role("link", name=view).first.click()
+    time.sleep(VIEW)
 
 
 # Those who follow ---------------------------------------------------------------------------------
 
 
 @contextmanager
-def _following(server: str, run: str) -> Iterator[tuple[list[float], list[float]]]:
-    """Sessions that follow; the seconds in which they hear which view, and in which they are there,
-    once they have gone."""
-    heard, arrived, going = [], [], [True]
+def _followers(server: str, run: str) -> Iterator[tuple[Event, list[float], list[float]]]:
+    """Sessions that follow while an event is set, else wait; the seconds in which they hear which
+    view, and in which they are there."""
+    follow, goes_on, heard, arrived = Event(), Event(), [], []
+    goes_on.set()
     with ThreadPoolExecutor(SESSIONS) as everybody:
-        all_of_them = [everybody.submit(_follow, server, run, number / SESSIONS, going)
-                       for number in range(SESSIONS)]  # fmt: skip
+        all_of_them = [
+            everybody.submit(_attend, server, run, number / SESSIONS, follow, goes_on)
+            for number in range(SESSIONS)
+        ]
         time.sleep(SETTLED)
         try:
-            yield heard, arrived
+            yield follow, heard, arrived
         finally:
-            going.clear()
+            goes_on.clear()
+            follow.set()
         for one in all_of_them:
             answers, arrivals = one.result()
             heard += answers
             arrived += arrivals
 
 
-def _follow(server: str, run: str, later: float, going: list) -> tuple[list[float], list[float]]:
-    time.sleep(later)
+def _attend(
+    server: str, run: str, later: float, follow: Event, goes_on: Event
+) -> tuple[list[float], list[float]]:
+    """One session, which looks at its own time of each second."""
+    os.setpriority(os.PRIO_PROCESS, get_native_id(), LAST)  # of this thread
     with visitor(server) as guest:
         guest.open("", "")
         guest.look()
         follower = _Follower(server, run, guest)
-        while going:
-            follower.look(time.monotonic())
-            time.sleep(max(0.0, follower.due - time.monotonic()))
+        while goes_on.is_set():
+            if not follow.is_set():
+                follower.wait(follow)
+                time.sleep(TOLD + later)
+            elif (left := follower.due - time.monotonic()) > 0:
+                time.sleep(left)
+            else:
+                follower.look(time.monotonic())
         assert not guest.failures
     return follower.answers, follower.arrivals
 
@@ -182,6 +189,11 @@ class _Follower:
         self._guest, self._run = guest, run
         self._view, self._server, self._stamp = "", "", ""
         self._due: dict[str, float] = {}  # when each address is asked again
+
+    def wait(self, until: Event) -> None:
+        """Do nothing; a server closes a connection that is silent for so long."""
+        self._connection.close()
+        until.wait()
 
     def look(self, now: float) -> None:
         """What is due at a time, in seconds."""
