@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -44,7 +45,8 @@ def ask(path: str, method: str = "GET") -> tuple[int, str]:
         said.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
-    asyncio.run(APP(scope, receive, send))
+    with ThreadPoolExecutor(1) as other:  # a browser of other tests may have a loop in this thread
+        other.submit(asyncio.run, APP(scope, receive, send)).result()
     return said[0]["status"], b"".join(part.get("body", b"") for part in said).decode()
 
 
