@@ -55,6 +55,9 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
 
     teacher.reload()  # its browser is known again
     teacher.get_by_role("button", name="Lead from here").click(timeout=PATIENCE)
+    teacher.get_by_role("link", name="Train").click()
+    expect(student.get_by_text("As the teacher has it.")).to_be_visible(timeout=PATIENCE)
+    expect(student.get_by_role("spinbutton", name="Epochs")).not_to_be_visible()
     teacher.get_by_role("link", name="Test set").click()
     expect(student).to_have_url(re.compile("/testset"), timeout=PATIENCE)
 
