@@ -38,8 +38,8 @@ def _table(now: Train, recipe: Recipe) -> str:
         is_changed = getattr(now, name) is not AS_PRESET
         if is_changed or name not in settings.MORE:
             rows.append(_row(label, written(getattr(recipe, name)), is_changed))
-    augmented = [AUGMENTATIONS[name] for name in AUGMENTATIONS if getattr(recipe, name)]
-    rows.append(_row("Augmentation", ", ".join(augmented) or "none", now.augment is not AS_PRESET))
+    augmented = ", ".join(AUGMENTATIONS[name] for name in settings.augmentations(recipe))
+    rows.append(_row("Augmentation", augmented or "none", now.augment is not AS_PRESET))
     return f'<table class="told">{"".join(rows)}</table>'
 
 

@@ -73,7 +73,7 @@ def show() -> None:
     else:
         st.caption(f"The recipe {now.preset}, changed: here {LOOKS[model]} look at each other.")
     _widgets(st, _first(model), now, preset)
-    usual = _augmentations(preset)
+    usual = augmentations(preset)
     st.pills(
         "Augmentation", list(AUGMENTATIONS), selection_mode="multi",
         default=usual if now.augment is AS_PRESET else now.augment, format_func=AUGMENTATIONS.get,
@@ -193,8 +193,9 @@ def _or_preset(shown: Any, usual: Any) -> Any:
     return AS_PRESET if shown == usual else shown
 
 
-def _augmentations(preset: Recipe) -> tuple[str, ...]:
-    return tuple(name for name in AUGMENTATIONS if getattr(preset, name))
+def augmentations(recipe: Recipe) -> tuple[str, ...]:
+    """Names of those that a recipe uses."""
+    return tuple(name for name in AUGMENTATIONS if getattr(recipe, name))
 
 
 def _ordered(names: list[str]) -> tuple[str, ...]:
