@@ -201,8 +201,6 @@ def follow(heard: bool, here: str) -> None:
         heard: whether the browser says that there is something new; what it is, the server knows.
         here: title of the page on show; from Class, where the key is typed, nobody is led.
     """
-    if st.session_state.pop("goes_back", False):
-        _go_back()
     now = lead.now()
     if not heard or now == st.session_state.get("view_seen") or leads():
         return
@@ -225,7 +223,8 @@ def stay() -> None:
 
 def stay_behind() -> None:
     """The same, and return to where this session was."""
-    st.session_state.update(alone=True, goes_back=True)
+    st.session_state.alone = True
+    _go_back()
 
 
 def is_following() -> bool:
