@@ -24,8 +24,8 @@ from support.hands import press, rest, start_training
 from support.pace import newest_metrics, speed
 
 from ultimus.runs.run import Run
+from ultimus.ui.beat import HEADER
 from ultimus.ui.live import feed
-from ultimus.ui.server.audience import HEADER
 
 MEASURED = 8  # seconds
 EPOCHS = 900
@@ -126,9 +126,9 @@ def _watch(server: str, path: str, all_watch: Barrier, enough: Event, later: flo
     taken = []
     while not enough.is_set():
         begin = time.monotonic()
-        beyond, every = _look(connection, path, beyond)
+        beyond, wait = _look(connection, path, beyond)
         taken.append(time.monotonic() - begin)
-        enough.wait(max(0.0, every - taken[-1]))
+        enough.wait(wait)
     connection.close()
     return taken
 

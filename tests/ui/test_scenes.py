@@ -19,8 +19,9 @@ from ultimus.model import Transformer
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
+from ultimus.ui.beat import HEADER
 from ultimus.ui.server import scenes
-from ultimus.ui.server.audience import HEADER, LOOKS, Audience
+from ultimus.ui.server.audience import LOOKS, Audience
 from ultimus.ui.state.browser import NAME
 
 WEIGHTS = SHIPPED / "best-cifar10" / "weights"
@@ -129,7 +130,7 @@ def test_many_who_watch_look_less_often_and_share_what_one_has_looked_up(
     people = [f"{number:020}" for number in range(30 * LOOKS)]
     told = [newest(run, browser=secret) for secret in people]
     shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.live_weights)
-    assert float(told[0].headers[HEADER]) == scenes.FOLLOWED
+    assert float(told[0].headers[HEADER]) < 2 * scenes.FOLLOWED
     assert float(told[-1].headers[HEADER]) > 10
     assert newest(run, browser=people[0]).body is told[-1].body  # it is as new as they look often
 

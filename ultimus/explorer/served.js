@@ -8,7 +8,7 @@
 import { floats, layers, separate } from "./scene.js";
 
 const ASK = 0.6; // seconds between looks at a run that trains, if the server does not say otherwise
-const EVERY = "x-ultimus-every"; // how it says so, where many watch (audience.py)
+const WAIT = "x-ultimus-wait"; // how it says so (ultimus/ui/beat.py)
 
 /** The scene at an address of scenes.py. */
 export async function fetchScene(address) {
@@ -73,15 +73,15 @@ export function followRun(scene, changed, isWanted = () => true) {
   let timer = null;
   let hasEnded = false;
   const ask = async () => {
-    const begin = performance.now();
-    let every = ASK;
-    if (!document.hidden && !globalThis.ultimusServerGone && isWanted()) every = await look().catch(() => ASK);
-    if (!hasEnded) timer = setTimeout(ask, 1000 * every - (performance.now() - begin));
+    let wait = ASK;
+    if (!document.hidden && !globalThis.ultimusServerGone && isWanted()) wait = await look().catch(() => ASK);
+    if (!hasEnded) timer = setTimeout(ask, 1000 * wait);
   };
   const look = async () => {
     const answer = await fetchAnswer(beside(scene, "step", "live", { after: stamp }));
+    const answered = performance.now();
     if (answer.status !== 204) take(await answer.json());
-    return Number(answer.headers.get(EVERY)) || ASK;
+    return (Number(answer.headers.get(WAIT)) || ASK) - (performance.now() - answered) / 1000;
   };
   const take = (told) => {
     keepUp(scene, told);

@@ -53,12 +53,21 @@ function start(board) {
 // Asks for the next version, if somebody looks: each answer costs the app and the browser what a run
 // that trains on the same processor would need.
 async function ask(board) {
-  if (!board.near || document.hidden || window.ultimusServerGone) return;
-  if (!board.source) return board.send("tick", true);
   if (board.asking) return;
+  clearTimeout(board.timer);
   board.asking = true;
-  await fetchNext(board).catch(() => {}); // the app is out of reach, as Streamlit tells
+  board.wait = board.every; // unless the answer says how long
+  if (board.near && !document.hidden && !window.ultimusServerGone) {
+    if (board.source) await fetchNext(board).catch(() => {}); // out of reach, as Streamlit tells
+    else board.send("tick", true);
+  }
   board.asking = false;
+  askLater(board);
+}
+
+function askLater(board) {
+  clearTimeout(board.timer);
+  if (board.every && board.isConnected) board.timer = setTimeout(() => ask(board), 1000 * board.wait);
 }
 
 async function fetchNext(board) {
@@ -67,21 +76,14 @@ async function fetchNext(board) {
   const figures = [...board.querySelectorAll(".ultimus-figure")];
   address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
   const answer = await fetch(address);
-  board.share = Number(answer.headers.get(EVERY_HEADER)); // seconds, more where many watch
+  const answered = performance.now();
   if (answer.status === 410) return window.dispatchEvent(new Event("ultimus-server-gone"));
   const message = answer.status === 200 ? await answer.text() : null;
   if (board.given !== given || !board.isConnected) return; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
   else if (message !== board.message) show(board, message);
-  else askAgain(board);
-}
-
-function askAgain(board) {
-  const seconds = board.wanted && Math.max(board.wanted, board.share ?? 0);
-  if (board.every === seconds) return;
-  clearInterval(board.timer);
-  board.every = seconds;
-  if (seconds) board.timer = setInterval(() => ask(board), 1000 * seconds);
+  const wait = Number(answer.headers.get(WAIT));
+  if (wait) board.wait = wait - (performance.now() - answered) / 1000;
 }
 
 function show(board, message) {
@@ -94,8 +96,13 @@ function show(board, message) {
     [...row.children].forEach(discard);
     row.remove();
   }
-  Object.assign(board, { source, wanted: every });
-  askAgain(board);
+  Object.assign(board, { source, every });
+}
+
+function showGiven(board, message) {
+  show(board, message);
+  board.wait = board.every;
+  if (!board.asking) askLater(board);
 }
 
 function showRows(board, rows) {
@@ -109,12 +116,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   board.send = setTriggerValue;
   board.observer ??= start(board);
   if (board.given === given) showRows(board, board.rows); // what was fetched since is newer
-  else show(board, given);
+  else showGiven(board, given);
   board.given = given;
   // Streamlit also runs the cleanup of calls it overtook, so only a node that left is purged.
   return () => setTimeout(() => {
     if (board.isConnected) return;
-    clearInterval(board.timer);
+    clearTimeout(board.timer);
     board.observer.disconnect();
     board.querySelectorAll(".ultimus-row > *").forEach(end);
   });

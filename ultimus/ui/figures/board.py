@@ -13,8 +13,9 @@ from typing import Any
 import streamlit as st
 from plotly.io.json import to_json_plotly
 
+from .. import beat
 from ..explorer.component import styles
-from ..server import audience, explorer_files
+from ..server import explorer_files
 from .plotly_js import ADDRESS as PLOTLY_ADDRESS
 
 _HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ def _read(*names: str) -> str:
 
 _ADDRESSES = f"""
 const PLOTLY = "{PLOTLY_ADDRESS}", MODULES = "{explorer_files.modules()}";
-const EVERY_HEADER = "{audience.HEADER}";
+const WAIT = "{beat.HEADER}";
 const GROUP_STYLES = {json.dumps(styles("probe", "patches.css"))};
 """
 _mount = st.components.v2.component(

@@ -21,8 +21,9 @@ from starlette.responses import PlainTextResponse, Response
 from ...errors import UserError
 from ...places import runs_folder
 from ...runs.run import LIVE, Run, State, Status
+from .. import beat
 from ..figures import board
-from ..server.audience import HEADER, Audience
+from ..server.audience import Audience
 from ..state import browser, session
 from . import curves
 
@@ -63,7 +64,7 @@ def answer(request: Request) -> Response:
         return PlainTextResponse(str(error), 404)
     if version is None:
         return Response(status_code=204)
-    headers = HEADERS | {HEADER: str(every)}
+    headers = HEADERS | beat.header(every)
     return Response(version.compressed, media_type="text/plain", headers=headers)
 
 

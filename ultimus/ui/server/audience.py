@@ -5,6 +5,7 @@ The processor that trains a run also answers those who watch it. An answer takes
 millisecond, whatever it says.
 """
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -14,7 +15,6 @@ from starlette.requests import Request
 from ...runs.run import Run
 from ..state import browser
 
-HEADER = "x-ultimus-every"  # of an answer: seconds until its reader looks again
 LOOKS = 20  # a second, of all watchers together: a fiftieth of a core
 
 
@@ -33,11 +33,13 @@ class Audience:
         self._until: dict[str, float] = {}  # who counts as watching until when
 
     def share(self, who: str) -> float:
-        """Seconds until somebody looks again who looks just now."""
+        """Seconds between looks of somebody who looks just now: whole ones for each of many, so
+        that they look together with those who ask for something else."""
         now = self._clock()
         with self._lock:
             self._until = {one: until for one, until in self._until.items() if until >= now}
-            every = max(self.every, len(self._until.keys() | {who}) / LOOKS)
+            watchers = len(self._until.keys() | {who})
+            every = self.every if watchers <= LOOKS * self.every else math.ceil(watchers / LOOKS)
             self._until[who] = now + 3 * every  # who is silent for so long has gone
         return every
 

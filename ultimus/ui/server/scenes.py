@@ -25,11 +25,11 @@ from ...explorer import patches, scene
 from ...places import SHIPPED, runs_folder
 from ...runs import comparison
 from ...runs.run import LIVE, Run
+from .. import beat
 from ..controls import snapshot
 from ..controls.snapshot import Snapshot
 from ..state import pool
 from ..state.pool import Pool
-from . import audience
 from .audience import Audience
 
 LIVE_STEP = "live"
@@ -120,7 +120,7 @@ def newest(request: Request) -> Response:
     run = _run(request)
     every = _audience.pause(request, run)
     stamp, content = _followed(run.folder, _asked(request)).news(request, every - FOLLOWED)
-    headers = {audience.HEADER: str(every)}
+    headers = beat.header(every)
     if stamp and stamp == request.query_params.get("after"):
         return Response(status_code=204, headers=headers)
     return _response(content, **headers)

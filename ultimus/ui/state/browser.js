@@ -2,8 +2,6 @@
 // its page, what Back goes to, and how a comma in a number is read. One such node stands on every
 // page.
 
-const EVERY = 3; // seconds between looks at the server
-const FOLLOWING = 1; // the same while all follow a view
 
 // Who it is: a secret in a cookie, and in the browser's storage for where cookies are kept out. It is
 // never part of a link.
@@ -35,37 +33,45 @@ function identify({ name, secret, known }, tell) {
 // Whether the server still runs that drew this page. A new one knows nothing of the page's parts, and
 // Streamlit draws a page that stays open only once somebody clicks.
 
+const UNANSWERED = 3; // seconds until the next look, if the server does not say
 let page = null;
 let timer = null;
 
-let looked = 0; // when it was asked last
-
-async function lookNowAndThen() {
-  const pause = page?.data.leads || page?.led ? FOLLOWING : EVERY;
-  if (Date.now() - looked > 1000 * pause - 100) await look();
+async function look() {
+  const wait = document.hidden && !page.data.leads ? UNANSWERED : await ask().catch(() => UNANSWERED);
+  clearTimeout(timer); // of a look meanwhile
+  timer = setTimeout(look, 1000 * wait);
 }
 
-async function look() {
-  if (!page || (document.hidden && !page.data.leads)) return;
-  looked = Date.now();
+async function ask() {
   const { data, again } = page;
-  if (data.leads) tellView(data);
   const answer = await fetch(new URL(data.alive, document.baseURI), { cache: "no-store" }).catch(() => null);
   const server = answer?.ok ? await answer.text() : "";
   window.ultimusServerGone = server !== data.server; // boards then wait
   if (server && server !== data.server) again(server); // again and again, until it is heard
   else if (server) hearView(answer.headers.get(data.header) ?? "", data);
+  return Number(answer?.headers.get(data.wait)) || UNANSWERED;
 }
 
 // The teacher's browser tells where it is, those of the others hear it and let the server lead them.
+// Streamlit writes the link of a page that is opened in two or three goes, and a slider writes one for
+// each place it passes: told is where the teacher has arrived, else a class would draw the others, too.
 
+const STILL = 0.3; // seconds without a change
 const TOLD_AGAIN = 10; // seconds: who is silent for long has left
+let viewSeen = null;
 let viewTold = null;
 let toldAt = 0;
 
-function tellView({ leads, lead, token }) {
+function tellOnceStill() {
+  if (!page?.data.leads) return;
   const base = new URL(".", document.baseURI).pathname;
   const view = `/${location.pathname.slice(base.length)}${location.search}`;
+  if (view === viewSeen) tellView(view, page.data);
+  viewSeen = view;
+}
+
+function tellView(view, { leads, lead, token }) {
   if (viewTold === leads + view && Date.now() - toldAt < 1000 * TOLD_AGAIN) return;
   viewTold = leads + view;
   toldAt = Date.now();
@@ -74,7 +80,6 @@ function tellView({ leads, lead, token }) {
 }
 
 function hearView(view, { leads, turn, view: seen }) {
-  page.led = view.includes(" ");
   const isNew = leads ? !view.startsWith(turn) : view !== seen; // who leads hears of another who does
   if (!isNew || isTyping()) return;
   document.activeElement?.blur(); // Streamlit takes what is typed once its field is left
@@ -91,10 +96,12 @@ const isTyping = () => Date.now() - typedAt < 1000 * TYPING;
 document.addEventListener("input", () => (typedAt = Date.now()), true);
 
 function watch(data, again, follow) {
-  page = { data, again, follow, led: page?.led };
+  const isFirst = !page;
+  page = { data, again, follow };
   window.ultimusServerGone = false;
-  if (timer) return;
-  timer = setInterval(lookNowAndThen, 1000 * FOLLOWING);
+  if (!isFirst) return;
+  look();
+  setInterval(tellOnceStill, 1000 * STILL);
   document.addEventListener("visibilitychange", look);
   window.addEventListener("ultimus-server-gone", look);
 }

@@ -11,11 +11,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ...runs.run import Run
+from .. import beat
 from . import lead
 
 NAME = "ultimus_browser"  # of the cookie, and of the entry in the browser's storage
 KEY = "browser-of-this-page"
 ALIVE = "live/server"  # where a browser finds which server runs
+EVERY = 3  # seconds between a browser's looks at it
+EVERY_LED = 1  # the same while somebody leads
 SERVER = secrets.token_hex(8)  # another one with each start
 
 _mount = st.components.v2.component(
@@ -58,6 +61,7 @@ def attend(page: str) -> None:
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
+    data |= {"wait": beat.HEADER}
     heard = _mount(
         key=KEY,
         data=data | lead.for_browser(),
@@ -72,7 +76,8 @@ def attend(page: str) -> None:
 async def answer(request: Request) -> Response:
     """Which server runs and which view all follow, for browser.js. Not in a thread of its own,
     which would take as long again."""
-    headers = {"cache-control": "no-store", lead.HEADER: lead.lead.now()}
+    every = EVERY_LED if lead.lead.has_begun else EVERY
+    headers = {"cache-control": "no-store", lead.HEADER: lead.lead.now()} | beat.header(every)
     return PlainTextResponse(SERVER, headers=headers)
 
 
