@@ -47,6 +47,8 @@ def test_everybody_follows_the_teachers_view_and_goes_back(
     expect(teacher).to_have_url(re.compile("images="))
     images = re.escape(re.search(r"images=[^&]+", teacher.url)[0])
     expect(student).to_have_url(re.compile(images), timeout=PATIENCE)
+    expect(student.get_by_role("rowheader", name="Picked by hand")).to_be_visible(timeout=PATIENCE)
+    expect(student.get_by_role("button", name="Shuffle")).not_to_be_visible()
     late.goto(server)
     expect(late).to_have_url(re.compile(f"/attention.*{images}"), timeout=PATIENCE)
     late.get_by_role("button", name="Back to my page").click()

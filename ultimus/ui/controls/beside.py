@@ -8,7 +8,7 @@ from ...links.pages import Attention
 from ...places import SHIPPED, runs_folder
 from ...runs import comparison
 from ...runs.run import LIVE, Run
-from ..state import choices, session, text
+from ..state import choices, lead, session, text
 from . import header, menu
 
 NONE = "Nothing beside it"
@@ -16,8 +16,14 @@ WIDE = 108  # pixels of its button
 
 
 def choose(place: DeltaGenerator, run: Run) -> Run | None:
-    """Let the person choose what stands beside a run; a sentence where it cannot."""
-    other = _chosen(run)
+    """Let the person choose what stands beside a run, unless they follow the teacher; a sentence
+    where it cannot."""
+    if not lead.is_following():
+        _offer(place, run)
+    return _chosen(run)
+
+
+def _offer(place: DeltaGenerator, run: Run) -> None:
     fitting = [known for known in session.runs() if known.id != run.id and _fits(run, known)]
     names = {known.id: header.label(known) for known in fitting}
     names = {"": NONE, run.id: "The same run, at another step", **names}
@@ -26,7 +32,6 @@ def choose(place: DeltaGenerator, run: Run) -> Run | None:
         help="Sets another run beside this one: both show the same pictures, pass and cell. Runs "
         "of the same kind of network and with the same classes can be chosen.",
     )  # fmt: skip
-    return other
 
 
 def _chosen(run: Run) -> Run | None:

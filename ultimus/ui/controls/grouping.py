@@ -6,9 +6,10 @@ import streamlit as st
 from ...data import groups
 from ...errors import UserError
 from ...links.pages import LAST_SEED, Attention
-from ..state import choices, text
+from ..state import choices, lead, text
 from ..state.pool import Pool
-from . import menu, uploads
+from . import menu, reading, uploads
+from .reading import Row
 
 BEGIN = 16  # images, as in training
 DIGITS = 12  # of an image number that are read; there are never so many images
@@ -34,7 +35,8 @@ def _forget_own() -> None:
 
 
 def choose(pool: Pool, label: str) -> groups.Group:
-    """Let the person choose a group from a pool; the link keeps it.
+    """Let the person choose a group from a pool; the link keeps it. Whoever follows the teacher
+    reads how it was chosen.
 
     Where the choices make no group, a sentence says so and the first images are taken.
 
@@ -44,8 +46,33 @@ def choose(pool: Pool, label: str) -> groups.Group:
     """
     now = choices.of(Attention)
     classes = _known_classes(now, pool)
+    size = min(now.size, groups.LARGEST, len(pool))
+    follows = lead.is_following()
+    if follows:
+        reading.show(_rows(now, size, label))
+    else:
+        _offer(now, pool, label, size, classes)
+    choices.put_right(Attention)
+    try:
+        members = _picked(now.images, pool) or _drawn(pool, size, now.draw, classes)
+    except UserError as error:
+        st.error(f"{error} What follows is the group of the first images.")
+        members = first(pool)
+    if not follows:
+        _arrange(pool, members)
+    return members
+
+
+def _rows(now: Attention, size: int, label: str) -> list[Row]:
+    if now.images:
+        return [Row("Picked by hand", now.images)]
+    classes = Row("Only these classes", ", ".join(now.classes) or "all")
+    return [Row(label, f"{size}"), classes, Row("Seed of the draw", f"{now.draw}")]
+
+
+def _offer(now: Attention, pool: Pool, label: str, size: int, classes: list[str]) -> None:
+    """The fields."""
     most = min(groups.LARGEST, len(pool))
-    size = min(now.size, most)
     if most > groups.SMALLEST:
         st.slider(
             label, groups.SMALLEST, most, size,
@@ -66,14 +93,6 @@ def choose(pool: Pool, label: str) -> groups.Group:
         help=f"Numbers of images, 0 to {len(pool) - 1}, in the order to show them.",
         **choices.widget(Attention, "images"),
     )  # fmt: skip
-    choices.put_right(Attention)
-    try:
-        members = _picked(now.images, pool) or _drawn(pool, size, now.draw, classes)
-    except UserError as error:
-        st.error(f"{error} What follows is the group of the first images.")
-        members = first(pool)
-    _arrange(pool, members)
-    return members
 
 
 def _known_classes(now: Attention, pool: Pool) -> list[str]:

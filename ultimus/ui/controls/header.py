@@ -12,7 +12,7 @@ from ...places import SHIPPED
 from ...runs import housekeeping, metrics
 from ...runs.exchange import provenance
 from ...runs.run import LIVE, Run, Version
-from ..state import choices, guard, session, text
+from ..state import choices, guard, lead, session, text
 from . import exchange, menu, qr
 
 LOOK = 2.0  # seconds between looks at a run that has no weights yet
@@ -21,9 +21,20 @@ WIDE = 116  # pixels of a button: what has no room beside the title wraps
 
 
 def show(title: str, run: Run) -> DeltaGenerator:
-    """Draw it; choosing another run makes the link name it. Returns its row, for a page's own."""
+    """Draw it; choosing another run makes the link name it. Whoever follows the teacher reads which
+    one it is. Returns its row, for a page's own."""
     row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="header")
     row.title(title, anchor=False, width="content")
+    if lead.is_following():
+        row.markdown(text.plain(label(run)))
+    else:
+        _choose_and_share(row, run)
+    if provenance := _provenance(run):
+        st.caption(provenance)
+    return row
+
+
+def _choose_and_share(row: DeltaGenerator, run: Run) -> None:
     known = {other.id: other for other in [*session.runs(), run]}
     names = menu.told_apart({run_id: label(other) for run_id, other in known.items()})
     menu.show(
@@ -39,9 +50,6 @@ def show(title: str, run: Run) -> DeltaGenerator:
         _share(share, run)
     if st.session_state.pop("asked_for_code", False):
         qr.show(qr.address(run=run.id))
-    if provenance := _provenance(run):
-        st.caption(provenance)
-    return row
 
 
 def _share(place: DeltaGenerator, run: Run) -> None:

@@ -10,7 +10,7 @@ from ...runs import continuation
 from ...runs.run import LIVE, RESUMABLE, Request, Run, State, Status
 from ..controls import own_run, rate, starting, train_on
 from ..figures import board
-from ..state import choices, guard, session, text
+from ..state import choices, guard, lead, session, text
 from . import curves, feed
 
 WIDE = 132  # pixels of a button: rows of them wrap in a narrow window
@@ -28,7 +28,8 @@ def show(run: Run, can_start: bool) -> None:
     if can_start and session.is_mine(run) and (refusal := starting.refusal()):
         st.warning(text.plain(refusal))
         can_start = False
-    _controls(run, can_start, status)
+    if session.is_mine(run) or not lead.is_following():
+        _controls(run, can_start, status)
     guard.fragment(_panel)(run, status.state)
 
 

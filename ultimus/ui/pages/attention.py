@@ -20,7 +20,7 @@ from ..controls.snapshot import Snapshot
 from ..explorer import ablations
 from ..explorer.component import component
 from ..server import scenes
-from ..state import choices, guard, pool, session
+from ..state import choices, guard, lead, pool, session
 from ..state.pool import Pool
 
 WORDS = (
@@ -67,13 +67,16 @@ def _pool(run: Run) -> tuple[Run, Pool]:
         st.error(f"{error} What follows is the run that comes with Ultimus.")
         run = session.shipped_run()
         pictures, note = pool.of(run, wanted)
-    if not note:  # else the one and the other are the same
+    follows = lead.is_following()
+    if not note and not follows:  # else the one and the other are the same
         st.segmented_control(
             "Pictures", list(POOLS), default=wanted, required=True, format_func=POOLS.get,
             help="Those of the run's data, or the examples that come with Ultimus.",
             **choices.widget(Attention, "pictures", then=grouping.forget_picked),
         )  # fmt: skip
     st.caption(note or f"Groups are drawn from the {len(pictures):,} {pictures.name}.")
+    if follows:  # own pictures would make it another group than the teacher's
+        return run, pictures
     return run, pictures.with_own(grouping.own_pictures())
 
 

@@ -9,7 +9,7 @@ from ...runs.run import Run
 from .. import glossary
 from ..controls import choosing, data, header, settings
 from ..live import panel
-from ..state import browser, choices, guard, session, text
+from ..state import browser, choices, guard, lead, session, text
 
 WORDS = (
     "run", "recipe", "preset", "parameter", "step", "epoch", "loss", "accuracy",
@@ -73,6 +73,8 @@ def _whose(run: Run) -> None:
     """Say why the controls are on or off; always in one line, so that Start stays where it is."""
     if session.is_mine(run):
         st.caption("You look at a run of yours: only this browser controls it.")
+        return
+    if lead.is_following():  # who has the controls on their own page
         return
     shipped = run.folder.parent == SHIPPED
     what = "the run that comes with Ultimus" if shipped else "a run that others started"
