@@ -9,45 +9,30 @@ Shared machines get slower and faster within half a minute. So all wait and foll
 view, in the order without, with, with, without: a drift then says nothing.
 """
 
-import gzip
 import json
-import math
 import os
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from email.message import Message
-from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
-from threading import Event, get_native_id
-from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from support.cores import of, used
+from support.following import followers
 from support.hands import PATIENCE, start_training
 from support.pace import newest_metrics, speed
 from support.servers import TEACHER, served
-from support.sessions import Visitor, visitor
-
-from ultimus.ui.server import audience
-from ultimus.ui.state.browser import ALIVE, KEY
-from ultimus.ui.state.lead import HEADER
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 30
-FOLLOWING = 1.0  # seconds between looks at the view (state/browser.js)
 VIEW = float(os.environ.get("ULTIMUS_VIEW", "10"))  # seconds between two views of the teacher
 TURN = (False, True, True, False)  # whether all follow, view by view
-SETTLED = 5.0  # seconds in which all arrive
-TOLD = 1.5  # seconds until the server knows of the teacher's next view
-LAST = 19  # the lowest priority: in a class the sessions are other machines
 
 
 @pytest.mark.skipif("ULTIMUS_BENCH" not in os.environ, reason="measures: set ULTIMUS_BENCH=1")
@@ -58,14 +43,14 @@ def test_what_thirty_who_follow_a_view_cost_a_run(tmp_path: Path, capsys: pytest
     ratios, cores = [], {True: Counter(), False: Counter()}
     with _app(tmp_path) as server, _teacher(server) as teacher:
         metrics = newest_metrics(tmp_path)
-        with _followers(server, metrics.parent.name) as (follow, heard, arrived):
+        with followers(server, metrics.parent.name, SESSIONS) as everybody:
             for _ in range(turns):
                 steps = {True: 0.0, False: 0.0}
                 for follows, view in zip(TURN, cycle(("Attention", "Train")), strict=False):
-                    follow.set() if follows else follow.clear()
-                    before = used()
+                    everybody.follow(follows)
+                    before = used(everybody.process)
                     steps[follows] += speed(metrics, lambda view=view: _show(teacher, view))
-                    cores[follows].update(of(before, used()))
+                    cores[follows].update(of(before, used(everybody.process)))
                 ratios.append(steps[True] / steps[False])
                 with capsys.disabled():
                     print(f"{steps[False] / 2:.1f} steps a second, {ratios[-1]:.3f} of it with all",
@@ -79,13 +64,17 @@ def test_what_thirty_who_follow_a_view_cost_a_run(tmp_path: Path, capsys: pytest
         "speed with them over that without: median": round(middle, 3),
         "lower quartile": round(low, 3), "upper quartile": round(high, 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
-        "ms until it is known which view to follow: median": round(1000 * median(heard), 1),
-        "95th percentile": round(1000 * quantiles(heard, n=20)[-1], 1),
-        "ms until another view is drawn: median": round(1000 * median(arrived), 1),
-        "views drawn": len(arrived),
+        "ms until it is known which view to follow: median": _ms(median(everybody.heard)),
+        "95th percentile": _ms(quantiles(everybody.heard, n=20)[-1]),
+        "ms until another view is drawn: median": _ms(median(everybody.arrived)),
+        "views drawn": len(everybody.arrived),
     }  # fmt: skip
     with capsys.disabled():
         print("\n" + json.dumps(figures, indent=1))
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 1)
 
 
 def _mean(cores: Counter, turns: int) -> dict[str, float]:
@@ -125,120 +114,3 @@ def _show(teacher: Page, view: str) -> None:
     """Show a view, which a browser that computes beside the run has to draw."""
     teacher.get_by_role("link", name=view).first.click()
     time.sleep(VIEW)
-
-
-# Those who follow ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def _followers(server: str, run: str) -> Iterator[tuple[Event, list[float], list[float]]]:
-    """Sessions that follow while an event is set, else wait; the seconds in which they hear which
-    view, and in which they are there."""
-    follow, goes_on, heard, arrived = Event(), Event(), [], []
-    goes_on.set()
-    with ThreadPoolExecutor(SESSIONS) as everybody:
-        all_of_them = [
-            everybody.submit(_attend, server, run, number / SESSIONS, follow, goes_on)
-            for number in range(SESSIONS)
-        ]
-        time.sleep(SETTLED)
-        try:
-            yield follow, heard, arrived
-        finally:
-            goes_on.clear()
-            follow.set()
-        for one in all_of_them:
-            answers, arrivals = one.result()
-            heard += answers
-            arrived += arrivals
-
-
-def _attend(
-    server: str, run: str, later: float, follow: Event, goes_on: Event
-) -> tuple[list[float], list[float]]:
-    """One session, which looks at its own time of each second."""
-    os.setpriority(os.PRIO_PROCESS, get_native_id(), LAST)  # of this thread
-    with visitor(server) as guest:
-        guest.open("", "")
-        guest.look()
-        follower = _Follower(server, run, guest)
-        while goes_on.is_set():
-            if not follow.is_set():
-                follower.wait(follow)
-                time.sleep(TOLD + later)
-            elif (left := follower.due - time.monotonic()) > 0:
-                time.sleep(left)
-            else:
-                follower.look(time.monotonic())
-        assert not guest.failures
-    return follower.answers, follower.arrivals
-
-
-class _Follower:
-    """One who follows.
-
-    Attributes:
-        answers: seconds in which it heard which view to follow.
-        arrivals: seconds in which it was there.
-    """
-
-    def __init__(self, server: str, run: str, guest: Visitor):
-        self.answers: list[float] = []
-        self.arrivals: list[float] = []
-        self._connection = HTTPConnection(server.removeprefix("http://"))
-        self._guest, self._run = guest, run
-        self._view, self._server, self._stamp = "", "", ""
-        self._due: dict[str, float] = {}  # when each address is asked again
-
-    def wait(self, until: Event) -> None:
-        """Do nothing; a server closes a connection that is silent for so long."""
-        self._connection.close()
-        until.wait()
-
-    def look(self, now: float) -> None:
-        """What is due at a time, in seconds."""
-        if self._is_due("view", now):
-            self._due["view"] = now + FOLLOWING
-            self._hear()
-        if " /train" not in self._view:
-            return
-        if self._is_due("board", now):
-            board = f"/live/{self._server}/{self._run}/running/beside-the-seed-run?beyond=1e9"
-            self._due["board"] = now + float(self._get(board).headers[audience.HEADER])
-        if self._is_due("probe", now):
-            probe = f"/explorer/step/{self._run}/live?images=probe&after={self._stamp}"
-            answer = self._get(probe)
-            self._due["probe"] = now + float(answer.headers[audience.HEADER])
-            if answer.content:
-                self._stamp = json.loads(gzip.decompress(answer.content))["stamp"]
-
-    @property
-    def due(self) -> float:
-        """When something is to be asked for again."""
-        asks = ("view", "board", "probe") if " /train" in self._view else ("view",)
-        return min(self._due.get(what, -math.inf) for what in asks)
-
-    def _is_due(self, what: str, now: float) -> bool:
-        return now >= self._due.get(what, -math.inf)
-
-    def _hear(self) -> None:
-        begin = time.monotonic()
-        answer = self._get(f"/{ALIVE}")
-        self.answers.append(time.monotonic() - begin)
-        self._server, view = answer.content.decode(), answer.headers[HEADER]
-        if view != self._view:
-            self._view, begin = view, time.monotonic()
-            self._guest.send(KEY, "view", view)
-            self._guest.look()
-            self.arrivals.append(time.monotonic() - begin)
-
-    def _get(self, path: str) -> "_Answer":
-        self._connection.request("GET", path)
-        answer = self._connection.getresponse()
-        assert answer.status in (200, 204)
-        return _Answer(answer.headers, answer.read())
-
-
-class _Answer(NamedTuple):
-    headers: Message
-    content: bytes

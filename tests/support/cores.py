@@ -1,5 +1,5 @@
-"""What takes the processors of this machine: a bench and what it has started, and other machines
-that share them."""
+"""What takes the processors of this machine: what a bench has started, and other machines that
+share them."""
 
 import time
 
@@ -9,14 +9,18 @@ STOLEN = "other machines on the same processors"
 KINDS = {"streamlit": "server", "chrom": "browser"}  # by what its command line says
 
 
-def used() -> dict[str, float]:
+def used(sessions: int) -> dict[str, float]:
     """Seconds of processor time up to now, by who took it: the server, its "run", the "browser",
-    this process (the "sessions"), and what other machines took (see `of`)."""
-    me = psutil.Process()
-    taken = {"server": 0.0, "run": 0.0, "browser": 0.0, "sessions": _seconds(me)}
-    for process in me.children(recursive=True):
+    the "sessions", and what other machines took (see `of`).
+
+    Args:
+        sessions: the number of their process.
+    """
+    taken = {"server": 0.0, "run": 0.0, "browser": 0.0, "sessions": 0.0}
+    for process in psutil.Process().children(recursive=True):
         try:
-            taken[_kind(process)] += _seconds(process)
+            kind = "sessions" if process.pid == sessions else _kind(process)
+            taken[kind] += _seconds(process)
         except psutil.NoSuchProcess:  # it has ended just now
             continue
     steal = getattr(psutil.cpu_times(), "steal", 0.0)  # which Linux alone tells
