@@ -16,16 +16,17 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Barrier, Event
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page
 from support.curves import wait_for_points
-from support.hands import press, rest, start_training
+from support.hands import PATIENCE, press, rest, start_training
 from support.pace import newest_metrics, speed
 
-from ultimus.runs.run import Run
 from ultimus.ui.beat import HEADER
 from ultimus.ui.live import feed
+from ultimus.ui.state.browser import ALIVE
 
 MEASURED = 8  # seconds
 EPOCHS = 900
@@ -101,8 +102,11 @@ def test_what_a_class_costs(
 
 def _watched(server: str, metrics: Path, viewers: int) -> tuple[float, list[float]]:
     """The run's speed while all watch, and the seconds that their updates took."""
-    path = "/" + feed.address(Run(metrics.parent), "running", True)
-    all_watch, enough = Barrier(viewers + 1), Event()
+    with urlopen(f"{server}/{ALIVE}") as answer:
+        name = answer.read().decode()
+    run, shown = metrics.parent.name, feed.SHOWN[True]
+    path = "/" + feed.PATH.format(server=name, run=run, state="running", seed_run=shown)
+    all_watch, enough = Barrier(viewers + 1, timeout=PATIENCE / 1000), Event()
     watch = partial(_watch, server, path, all_watch, enough)
     with ThreadPoolExecutor(viewers) as everybody:
         laters = [feed.REFRESH * number / viewers for number in range(viewers)]
