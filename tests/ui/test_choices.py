@@ -73,6 +73,25 @@ def test_the_programs_change_makes_another_widget():
     assert seed(page).key != former  # what a browser still sends for it counts for nothing
 
 
+def led():
+    import streamlit as st
+
+    from ultimus.links.pages import Attention
+    from ultimus.ui.state import choices
+
+    st.button("lead away", on_click=choices.change, args=(Attention,), kwargs={"draw": 7})
+    choices.of(Attention)
+    st.number_input("Seed", step=1, **choices.widget(Attention, "draw"))
+    st.session_state.draw = choices.current(Attention).draw
+
+
+def test_what_a_widget_says_after_the_program_has_replaced_it_is_nobodys():
+    page = AppTest.from_function(led, default_timeout=60).run()
+    page.number_input[0].set_value(3)
+    page.button[0].click().run()  # of both the browser tells at once
+    assert not page.exception and page.session_state.draw == 7
+
+
 def test_the_default_is_not_in_the_link():
     page = visit(draw="5")
     seed(page).set_value(0).run()

@@ -154,7 +154,8 @@ def _go(step: int | str) -> None:
 
 def _leave(key: str) -> None:
     """From the newest weights to the snapshot that the slider has been moved to."""
-    choices.change(Shown, step=st.session_state[key])
+    if key in st.session_state:  # else it was left with its page, as by whoever follows the teacher
+        choices.change(Shown, step=st.session_state[key])
 
 
 def _play(playing: bool, steps: tuple[int, ...], step: int) -> None:

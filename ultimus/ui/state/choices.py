@@ -203,6 +203,8 @@ def take_all(state: type) -> None:
 
 
 def _take(state: type, name: str, then: Callable[[], None] | None = None) -> None:
+    if key(state, name) not in st.session_state:  # sent for a former widget, so nobody's
+        return
     shown = st.session_state[key(state, name)]
     known = _known(state)
     value = known.widgets[name](shown)
