@@ -1,8 +1,9 @@
 """When browsers ask for news: all at the same moment.
 
 Each question interrupts a run that trains on the same processor, whose threads wait for each other
-and then take a while to get going: thirty questions at once cost it half of what they cost one
-after the other. So every answer says when to ask again, which is the server's next beat.
+and then take a while to get going: thirty questions at once cost it a third of what they cost one
+after the other (docs/performance.md). So every answer says when to ask again, which is the server's
+next beat.
 """
 
 import time
