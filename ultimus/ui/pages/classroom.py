@@ -82,8 +82,8 @@ def _leading() -> None:
         row.button(
             "Everybody follows my view", icon=":material/cast:", type="primary",
             on_click=_start_leading,
-            help="The pages that you open from now on open in all browsers of the class, which read "
-            "what you choose. Who wants to try something looks around on their own.",
+            help="The pages that you open from now on open in all browsers of the class, which "
+            "read what you choose. Who wants to try something looks around on their own.",
         )  # fmt: skip
     if lead.leads() or lead.is_led_elsewhere():
         row.button("Let everybody go back", icon=":material/undo:", on_click=_stop_leading)
