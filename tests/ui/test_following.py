@@ -17,6 +17,7 @@ from support.pages import open_page
 from ultimus.checkpoints import checkpoint
 from ultimus.data.augment import preprocess
 from ultimus.evaluation import fixed_groups
+from ultimus.links.pages import FOLLOW
 from ultimus.model import Trace
 from ultimus.places import SHIPPED
 from ultimus.recipe import Recipe
@@ -115,3 +116,24 @@ def test_the_attention_page_is_told_to_follow_a_run_until_a_step_is_chosen(run: 
     run.set_status(Status("stopped", step=13, total=13))
     page.run()
     assert not told(page)["live"] and told(page)["chosen"]["step"] == "0"
+
+
+def left() -> None:
+    """Streamlit calls back for a slider that stood at the newest snapshot, step 11."""
+    import streamlit as st
+
+    from ultimus.links.pages import Shown
+    from ultimus.ui.controls import snapshot
+    from ultimus.ui.state import choices
+
+    snapshot._leave("newest 11", 11)
+    st.session_state.shown = choices.current(Shown).step
+
+
+@pytest.mark.parametrize(("says", "step"), [(None, FOLLOW), (11, FOLLOW), (3, 3)])
+def test_a_run_is_followed_until_its_slider_is_moved(says: int | None, step: int | str):
+    page = AppTest.from_function(left, default_timeout=60)
+    if says is not None:
+        page.session_state["newest 11"] = says
+    page.run()
+    assert not page.exception and page.session_state.shown == step

@@ -67,7 +67,7 @@ def choose(run: Run) -> Snapshot:
     _buttons(row, steps, step)
     widget = choices.widget(Shown, "step")
     if follows:  # another widget with each snapshot: what is not chosen is not kept
-        widget |= {"key": f"newest {step}", "on_change": _leave, "args": (f"newest {step}",)}
+        widget |= {"key": f"newest {step}", "on_change": _leave, "args": (f"newest {step}", step)}
     row.select_slider(
         "Training step", steps, step, width="stretch", **widget,
         help="Every number on this page is computed from the weights of this step.",
@@ -152,10 +152,18 @@ def _go(step: int | str) -> None:
     choices.change(Shown, step=step)
 
 
-def _leave(key: str) -> None:
-    """From the newest weights to the snapshot that the slider has been moved to."""
-    if key in st.session_state:  # else it was left with its page, as by whoever follows the teacher
-        choices.change(Shown, step=st.session_state[key])
+def _leave(key: str, step: int) -> None:
+    """From the newest weights to the snapshot that the slider has been moved to.
+
+    Streamlit also calls it for a slider that was left with its page, though nobody has moved it.
+
+    Args:
+        key: of the slider.
+        step: where it stood.
+    """
+    shown = st.session_state.get(key, step)
+    if shown != step:
+        choices.change(Shown, step=shown)
 
 
 def _play(playing: bool, steps: tuple[int, ...], step: int) -> None:
