@@ -29,7 +29,9 @@ def show(place: DeltaGenerator, run: Run) -> None:
 @guard.click
 def _rename(run: Run) -> None:
     session.check_mine(run)
-    housekeeping.rename(run, st.session_state[f"name {run.id}"])
+    key = f"name {run.id}"
+    if key in st.session_state:  # else its field was left with the page
+        housekeeping.rename(run, st.session_state[key])
 
 
 @guard.click

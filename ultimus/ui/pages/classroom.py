@@ -56,7 +56,8 @@ def _nickname() -> None:
 
 @guard.click
 def _call() -> None:
-    nicknames.call(browser.owner(), st.session_state.nickname, runs_folder())
+    if "nickname" in st.session_state:  # else its field was left with the page
+        nicknames.call(browser.owner(), st.session_state.nickname, runs_folder())
 
 
 def _key() -> None:
