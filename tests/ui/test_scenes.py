@@ -130,7 +130,7 @@ def test_many_who_watch_look_less_often_and_share_what_one_has_looked_up(
     people = [f"{number:020}" for number in range(30 * LOOKS)]
     told = [newest(run, browser=secret) for secret in people]
     shutil.copy(WEIGHTS / f"{LAST}.safetensors", run.live_weights)
-    assert float(told[0].headers[HEADER]) < 2 * scenes.FOLLOWED
+    assert scenes.FOLLOWED / 2 <= float(told[0].headers[HEADER]) <= 3 * scenes.FOLLOWED / 2
     assert float(told[-1].headers[HEADER]) > 10
     assert newest(run, browser=people[0]).body is told[-1].body  # it is as new as they look often
 

@@ -54,22 +54,25 @@ function start(board) {
 // that trains on the same processor would need.
 async function ask(board) {
   if (board.asking) return;
-  clearTimeout(board.timer);
   board.asking = true;
-  board.wait = board.every; // unless the answer says how long
-  if (board.near && !document.hidden && !window.ultimusServerGone) {
-    if (board.source) await fetchNext(board).catch(() => {}); // out of reach, as Streamlit tells
-    else board.send("tick", true);
-  }
+  const wait = await look(board).catch(() => null); // the app is out of reach, as Streamlit tells
   board.asking = false;
-  askLater(board);
+  askLater(board, wait ?? board.every);
 }
 
-function askLater(board) {
+function askLater(board, wait) {
   clearTimeout(board.timer);
-  if (board.every && board.isConnected) board.timer = setTimeout(() => ask(board), 1000 * board.wait);
+  if (board.every && board.isConnected) board.timer = setTimeout(() => ask(board), 1000 * wait);
 }
 
+async function look(board) {
+  if (!board.near || document.hidden || window.ultimusServerGone) return null;
+  if (board.source) return fetchNext(board);
+  board.send("tick", true);
+  return null;
+}
+
+// Gives the seconds until the next look, if the answer says how long.
 async function fetchNext(board) {
   const { source, given } = board;
   const address = new URL(source, document.baseURI);
@@ -77,13 +80,16 @@ async function fetchNext(board) {
   address.searchParams.set("beyond", Math.min(...figures.map(nextReach)));
   const answer = await fetch(address);
   const answered = performance.now();
-  if (answer.status === 410) return window.dispatchEvent(new Event("ultimus-server-gone"));
+  if (answer.status === 410) {
+    window.dispatchEvent(new Event("ultimus-server-gone"));
+    return null;
+  }
   const message = answer.status === 200 ? await answer.text() : null;
-  if (board.given !== given || !board.isConnected) return; // Streamlit was faster
+  if (board.given !== given || !board.isConnected) return null; // Streamlit was faster
   if (message === null) board.send("tick", true); // there is more to be drawn anew than the board
   else if (message !== board.message) show(board, message);
   const wait = Number(answer.headers.get(WAIT));
-  if (wait) board.wait = wait - (performance.now() - answered) / 1000;
+  return wait ? wait - (performance.now() - answered) / 1000 : null;
 }
 
 function show(board, message) {
@@ -101,8 +107,7 @@ function show(board, message) {
 
 function showGiven(board, message) {
   show(board, message);
-  board.wait = board.every;
-  if (!board.asking) askLater(board);
+  if (!board.asking) askLater(board, board.every);
 }
 
 function showRows(board, rows) {

@@ -2,7 +2,6 @@
 // its page, what Back goes to, and how a comma in a number is read. One such node stands on every
 // page.
 
-
 // Who it is: a secret in a cookie, and in the browser's storage for where cookies are kept out. It is
 // never part of a link.
 

@@ -61,7 +61,7 @@ def attend(page: str) -> None:
     secret = st.session_state.browser
     known = secret == _cookie() or st.session_state.get("browser_told", False)
     data = {"name": NAME, "secret": secret, "known": known, "server": SERVER, "alive": ALIVE}
-    data |= {"wait": beat.HEADER}
+    data["wait"] = beat.HEADER
     heard = _mount(
         key=KEY,
         data=data | lead.for_browser(),

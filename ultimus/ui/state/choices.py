@@ -198,8 +198,7 @@ def take_all(state: type) -> None:
     A click calls back before the page is drawn, maybe together with other changes, in any order.
     """
     for name in _known(state).widgets:
-        if key(state, name) in st.session_state:
-            _take(state, name)
+        _take(state, name)
 
 
 def _take(state: type, name: str, then: Callable[[], None] | None = None) -> None:
