@@ -1,17 +1,16 @@
 """The Attention page through AppTest: what it tells the explorer, the group, bad input."""
 
 import base64
-import io
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.boards import figures, numbers
 from support.explorers import images, opening, told
 from support.shipped import BEST
+from support.uploads import picture
 
 from ultimus.checkpoints import checkpoint
 from ultimus.model import Transformer
@@ -246,12 +245,6 @@ def test_a_new_draw_ends_the_choice_by_hand(runs: Path):
 
 
 # Own pictures -------------------------------------------------------------------------------------
-
-
-def picture(color: str = "red") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (61, 43), color).save(file, "PNG")
-    return file.getvalue()
 
 
 def test_own_pictures_come_first_by_their_names(runs: Path):

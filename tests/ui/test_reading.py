@@ -1,13 +1,12 @@
 """What whoever follows the teacher reads where others choose."""
 
-import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.explorers import images, told
 from support.pages import OWNER, open_page
+from support.uploads import picture
 
 from ultimus.recipe import Recipe
 from ultimus.runs.run import Run, Status
@@ -33,12 +32,6 @@ def a_run(runs: Path, owner: str) -> Run:
     run = Run.create(runs, Recipe(), owner=owner)
     run.set_status(Status("stopped"))
     return run
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (61, 43), "red").save(file, "PNG")
-    return file.getvalue()
 
 
 def shown(page: AppTest) -> list[int]:
